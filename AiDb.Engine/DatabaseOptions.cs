@@ -1,0 +1,135 @@
+namespace AiDb.Engine;
+
+/// <summary>The settings of a <see cref="Database"/>: values only; clock, disk and caches are
+/// <see cref="DatabaseComponents"/>.</summary>
+public sealed record DatabaseOptions
+{
+    /// <summary>Makes the folder and an empty database when there is none. Default: true.</summary>
+    public bool CreateIfMissing { get; init; } = true;
+
+    /// <summary>Where the log lives; a second disk takes its writes off the first. Default: <c>log</c> in the
+    /// database's folder.</summary>
+    public string? LogDirectory { get; init; }
+
+    /// <summary>Bytes of one log segment. Bigger: fewer files; smaller: disk space comes back sooner. Default: 64 MiB.</summary>
+    public long LogSegmentBytes { get; init; } = 64L << 20;
+
+    /// <summary>Bytes that a memtable holds before it is written to a table. Bigger: fewer compactions, longer recovery,
+    /// more memory. Default: 64 MiB.</summary>
+    public long MemtableBytes { get; init; } = 64L << 20;
+
+    /// <summary>Full memtables that may wait for their flush before writes are held up. Default: 2.</summary>
+    public int MaxImmutableMemtables { get; init; } = 2;
+
+    /// <summary>Bytes of uncompressed table blocks kept in memory, unless <see cref="DatabaseComponents.BlockCache"/>
+    /// brings a shared cache. Default: 128 MiB.</summary>
+    public long BlockCacheBytes { get; init; } = 128L << 20;
+
+    /// <summary>Uncompressed bytes of a table block. Bigger: smaller indexes, faster scans; smaller: cheaper point reads
+    /// from disk. Default: 16 KiB.</summary>
+    public int BlockBytes { get; init; } = 16 << 10;
+
+    /// <summary>Bits per key of the filters that spare reads of absent keys. 10 give about 1 % false positives, 0 turns
+    /// them off. Default: 10.</summary>
+    public int FilterBitsPerKey { get; init; } = 10;
+
+    /// <summary>How table blocks are compressed. Default: LZ4.</summary>
+    public BlockCompression Compression { get; init; } = BlockCompression.Lz4;
+
+    /// <summary>Bytes of a table that compaction aims at. Default: 32 MiB.</summary>
+    public long TableBytes { get; init; } = 32L << 20;
+
+    /// <summary>Tables in level 0 from which on they are compacted. Default: 4.</summary>
+    public int Level0CompactionTrigger { get; init; } = 4;
+
+    /// <summary>Tables in level 0 from which on writes are slowed down, smoothly. Default: 12.</summary>
+    public int Level0SlowdownTrigger { get; init; } = 12;
+
+    /// <summary>Tables in level 0 from which on writes stop until compaction caught up. Default: 24.</summary>
+    public int Level0StopTrigger { get; init; } = 24;
+
+    /// <summary>Bytes of level 1; each deeper level holds ten times as much. Default: 256 MiB.</summary>
+    public long Level1Bytes { get; init; } = 256L << 20;
+
+    /// <summary>The durability of writes that do not say. Default: <see cref="WriteDurability.Synced"/>.</summary>
+    public WriteDurability DefaultDurability { get; init; } = WriteDurability.Synced;
+
+    /// <summary>How long a write of <see cref="WriteDurability.Memory"/> may wait for the disk. Default: 100 ms.</summary>
+    public TimeSpan MemorySyncInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Free bytes on the volume below which the database turns read-only (writes fail with
+    /// <see cref="AiDbErrorKind.ResourceExhausted"/>) before the disk is full. Default: 256 MiB.</summary>
+    public long MinFreeDiskBytes { get; init; } = 256L << 20;
+
+    /// <summary>How long a write may be held up before it fails with <see cref="AiDbErrorKind.ResourceExhausted"/>, naming
+    /// the cause. Default: 30 s.</summary>
+    public TimeSpan WriteStallTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Log bytes kept for tailing readers (replicas, backup) beyond what recovery needs. Default: 64 MiB.</summary>
+    public long LogRetentionBytes { get; init; } = 64L << 20;
+
+    /// <summary>Keys up to this many bytes. Fixed: 64 KiB.</summary>
+    public const int MaxKeyBytes = 64 << 10;
+
+    /// <summary>Values up to this many bytes. Fixed: 64 MiB.</summary>
+    public const int MaxValueBytes = 64 << 20;
+
+    /// <summary>The bytes of one batch, keys and values. Fixed: 128 MiB.</summary>
+    public const int MaxBatchBytes = 128 << 20;
+
+    /// <summary>Reports every invalid setting at once.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and its range.</exception>
+    public void Validate()
+    {
+        List<string> errors = [];
+        void Check(bool ok, string name, string rule)
+        {
+            if (!ok)
+                errors.Add($"{name} must be {rule}");
+        }
+
+        Check(LogSegmentBytes is >= 64 << 10 and <= 4L << 30, nameof(LogSegmentBytes), "64 KiB to 4 GiB");
+        Check(MemtableBytes is >= 64 << 10 and <= 4L << 30, nameof(MemtableBytes), "64 KiB to 4 GiB");
+        Check(MaxImmutableMemtables is >= 1 and <= 64, nameof(MaxImmutableMemtables), "1 to 64");
+        Check(BlockCacheBytes >= 0, nameof(BlockCacheBytes), "0 or more");
+        Check(BlockBytes is >= 512 and <= 1 << 20, nameof(BlockBytes), "512 bytes to 1 MiB");
+        Check(FilterBitsPerKey is >= 0 and <= 32, nameof(FilterBitsPerKey), "0 to 32");
+        Check(Enum.IsDefined(Compression), nameof(Compression), "None or Lz4");
+        Check(TableBytes is >= 16 << 10 and <= 4L << 30, nameof(TableBytes), "16 KiB to 4 GiB");
+        Check(Level0CompactionTrigger >= 1, nameof(Level0CompactionTrigger), "1 or more");
+        Check(Level0SlowdownTrigger >= Level0CompactionTrigger, nameof(Level0SlowdownTrigger), $"at least {nameof(Level0CompactionTrigger)}");
+        Check(Level0StopTrigger > Level0SlowdownTrigger, nameof(Level0StopTrigger), $"more than {nameof(Level0SlowdownTrigger)}");
+        Check(Level1Bytes >= TableBytes, nameof(Level1Bytes), $"at least {nameof(TableBytes)}");
+        Check(Enum.IsDefined(DefaultDurability) && DefaultDurability != WriteDurability.Default, nameof(DefaultDurability), "Memory or Synced");
+        Check(MemorySyncInterval > TimeSpan.Zero, nameof(MemorySyncInterval), "more than zero");
+        Check(MinFreeDiskBytes >= 0, nameof(MinFreeDiskBytes), "0 or more");
+        Check(WriteStallTimeout > TimeSpan.Zero, nameof(WriteStallTimeout), "more than zero");
+        Check(LogRetentionBytes >= 0, nameof(LogRetentionBytes), "0 or more");
+        if (errors.Count > 0)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "Invalid DatabaseOptions: " + string.Join("; ", errors) + ".");
+    }
+}
+
+/// <summary>How table blocks are compressed; the value is the id byte stored with each block.</summary>
+public enum BlockCompression : byte
+{
+    /// <summary>Stored as they are.</summary>
+    None = 0,
+
+    /// <summary>LZ4; a block is kept compressed only where that saves an eighth or more.</summary>
+    Lz4 = 1,
+}
+
+/// <summary>What has happened to a write when it is acknowledged.</summary>
+public enum WriteDurability : byte
+{
+    /// <summary>As <see cref="DatabaseOptions.DefaultDurability"/> says.</summary>
+    Default = 0,
+
+    /// <summary>Handed to the operating system: it survives the end of the process, not the loss of power within
+    /// <see cref="DatabaseOptions.MemorySyncInterval"/>.</summary>
+    Memory = 1,
+
+    /// <summary>On the disk: the log is synced, one sync for all writers that wait.</summary>
+    Synced = 2,
+}
