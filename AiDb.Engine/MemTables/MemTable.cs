@@ -9,17 +9,27 @@ internal sealed unsafe class MemTable : RefCounted
 {
     private readonly NativeArena _arena;
     private readonly SkipList _list;
+    private readonly ulong _previousLsn;
     private long _entries;
 
     /// <summary>Makes an empty memtable.</summary>
     /// <param name="expectedBytes">What it will hold.</param>
     /// <param name="previous">The entry before the first that it will hold.</param>
-    public MemTable(long expectedBytes, LogPosition previous)
+    /// <param name="ordinal">Its number: one more than that of the memtable before.</param>
+    public MemTable(long expectedBytes, LogPosition previous, ulong ordinal)
     {
+        Ordinal = ordinal;
+        _previousLsn = previous.Lsn;
         _arena = new NativeArena(expectedBytes);
         _list = new SkipList(_arena, (previous.Timestamp * 0x9E37_79B9_7F4A_7C15) ^ 0x5DEE_CE66);
         LastPosition = previous;
     }
+
+    /// <summary>Its number: one more than that of the memtable before.</summary>
+    public ulong Ordinal { get; }
+
+    /// <summary>Whether no log entry went into it.</summary>
+    public bool IsUntouched => LastPosition.Lsn == _previousLsn;
 
     /// <summary>Native bytes that it takes.</summary>
     public long SizeBytes => _arena.AllocatedBytes;
