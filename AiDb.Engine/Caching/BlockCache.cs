@@ -107,13 +107,15 @@ public sealed unsafe class BlockCache : IDisposable
     /// <see cref="Lease"/> or <see cref="Discard"/>.</summary>
     internal BlockHeader* AllocateBlock(int length)
     {
-        var block = (BlockHeader*)Memory.Allocate((long)length + BlockHeader.Bytes);
+        long bytes = (long)length + BlockHeader.Bytes;
+        var block = (BlockHeader*)Memory.Allocate(bytes);
         block->Length = length;
+        block->AllocatedBytes = bytes;
         return block;
     }
 
     /// <summary>Frees a block that was not handed on.</summary>
-    internal void Discard(BlockHeader* block) => Memory.Free((byte*)block, (long)block->Length + BlockHeader.Bytes);
+    internal void Discard(BlockHeader* block) => Memory.Free((byte*)block, block->AllocatedBytes);
 
     /// <summary>A hold on a block outside the cache; the block ends with it.</summary>
     internal BlockLease Lease(BlockHeader* block) => new(this, block, BlockLease.NoSlot);
@@ -125,7 +127,7 @@ public sealed unsafe class BlockCache : IDisposable
     /// <param name="fromScan">Whether a scan brought it in, so that it should leave soon.</param>
     internal BlockLease Insert(ulong file, ulong offset, BlockHeader* block, bool fromScan)
     {
-        long charge = (long)block->Length + BlockHeader.Bytes;
+        long charge = block->AllocatedBytes;
         if (charge > MaxBlockBytes || Volatile.Read(ref _disposed) != 0 || !Reserve(charge))
             return Lease(block);
         int index = ClaimSlot(BucketStart(file, offset));
@@ -211,7 +213,7 @@ public sealed unsafe class BlockCache : IDisposable
         var block = (BlockHeader*)slot.Block;
         slot.Block = 0;
         slot.File = 0;
-        Interlocked.Add(ref _usedBytes, -((long)block->Length + BlockHeader.Bytes));
+        Interlocked.Add(ref _usedBytes, -block->AllocatedBytes);
         Discard(block);
         Interlocked.And(ref slot.State, ~(PhaseMask | RecencyMask));
     }
