@@ -18,7 +18,11 @@ namespace AiDb.Engine.Caching;
 public sealed unsafe class BlockCache : IDisposable
 {
     private const int Ways = 8;
+
+    /// <summary>One slot per so many bytes: smaller blocks fill the slots before the bytes. At 16 KiB blocks seven of eight
+    /// slots are empty, so that buckets hardly ever overflow.</summary>
     private const long SlotEstimateBytes = 2048;
+
     private const long HoldMask = 0xffff_ffff;
     private const int RecencyShift = 32;
     private const long RecencyMask = 3L << RecencyShift;
@@ -238,14 +242,17 @@ public sealed unsafe class BlockCache : IDisposable
         return true;
     }
 
+    /// <summary>Evicts a block that nobody holds and that has no recency left; with <paramref name="age"/>, one that has
+    /// some loses a step of it instead.</summary>
     private bool TryEvict(ref Slot slot, bool age)
     {
         long state = Volatile.Read(ref slot.State);
         if ((state & (PhaseMask | HoldMask)) != Visible)
             return false;
-        if (age && (state & RecencyMask) != 0)
+        if ((state & RecencyMask) != 0)
         {
-            Interlocked.CompareExchange(ref slot.State, state - (1L << RecencyShift), state);
+            if (age)
+                Interlocked.CompareExchange(ref slot.State, state - (1L << RecencyShift), state);
             return false;
         }
 
@@ -273,11 +280,12 @@ public sealed unsafe class BlockCache : IDisposable
                 }
             }
 
-            for (int way = 0; way < Ways; way++)
-            {
-                if (TryEvict(ref _slots[first + way], age: true))
-                    break;
-            }
+            // What nobody read again leaves before anything else of the bucket grows older.
+            bool evicted = false;
+            for (int way = 0; way < Ways && !evicted; way++)
+                evicted = TryEvict(ref _slots[first + way], age: false);
+            for (int way = 0; way < Ways && !evicted; way++)
+                TryEvict(ref _slots[first + way], age: true);
         }
 
         return -1;

@@ -1,13 +1,13 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Tables;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Tables;
 
 /// <summary>The entries of a table as a sorted list, and the tables that hold the same.</summary>
 internal sealed class TableModel
 {
-    public static int Seed { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("AIDB_TEST_SEED"), out int seed) ? seed : 20260;
+    public static int Seed => TestSeed.Value;
 
     public List<(byte[] Key, byte[] Value)> Entries { get; } = [];
 
