@@ -1,4 +1,5 @@
 using AiDb.Engine.Caching;
+using Xunit;
 
 namespace AiDb.Tests.Engine.Caching;
 

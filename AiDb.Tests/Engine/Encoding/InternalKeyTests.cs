@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using Xunit;
 
 namespace AiDb.Tests.Engine.Encoding;
 

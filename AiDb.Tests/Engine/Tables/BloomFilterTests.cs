@@ -1,4 +1,5 @@
 using AiDb.Engine.Tables;
+using Xunit;
 
 namespace AiDb.Tests.Engine.Tables;
 
