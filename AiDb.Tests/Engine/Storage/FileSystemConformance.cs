@@ -1,3 +1,4 @@
+using System.Text;
 using AiDb.Engine.Storage;
 using Xunit;
 
@@ -205,14 +206,18 @@ public sealed class SimulatedFileSystemTests : FileSystemConformance
     }
 
     [Fact]
-    public void Faults_strike_where_they_were_set_and_change_nothing()
+    public void Faults_strike_where_they_were_set_and_a_failed_write_is_a_part_of_one_at_most()
     {
         using IStorageFile file = Create("a");
         file.Write(0, "one"u8);
-        _disk.FailAt(_disk.OperationCount, SimulatedFault.NoSpace, 2);
+        _disk.FailAt(_disk.OperationCount, SimulatedFault.NoSpace, 3);
         IOException full = Assert.Throws<IOException>(() => file.Write(0, "two"u8));
         Assert.Equal(28, full.HResult);
+        Assert.Contains(Encoding.ASCII.GetString(_disk.ReadRaw($"{Root}/a")), new[] { "one", "tne", "twe", "two" });
         file.Sync();
+        Assert.Throws<IOException>(() => file.Preallocate(100));
+        _disk.StopFailing();
+        file.Write(0, "one"u8);
         file.Write(3, "!"u8);
         _disk.FailFrom(_disk.OperationCount, SimulatedFault.IoError);
         Assert.Equal(5, Assert.Throws<IOException>(file.Sync).HResult);
