@@ -18,7 +18,11 @@ namespace AiDb.Engine.Caching;
 public sealed unsafe class BlockCache : IDisposable
 {
     private const int Ways = 8;
+
+    /// <summary>One slot per so many bytes: smaller blocks fill the slots before the bytes. At 16 KiB blocks seven of eight
+    /// slots are empty, so that buckets hardly ever overflow.</summary>
     private const long SlotEstimateBytes = 2048;
+
     private const long HoldMask = 0xffff_ffff;
     private const int RecencyShift = 32;
     private const long RecencyMask = 3L << RecencyShift;
@@ -107,13 +111,15 @@ public sealed unsafe class BlockCache : IDisposable
     /// <see cref="Lease"/> or <see cref="Discard"/>.</summary>
     internal BlockHeader* AllocateBlock(int length)
     {
-        var block = (BlockHeader*)Memory.Allocate((long)length + BlockHeader.Bytes);
+        long bytes = (long)length + BlockHeader.Bytes;
+        var block = (BlockHeader*)Memory.Allocate(bytes);
         block->Length = length;
+        block->AllocatedBytes = bytes;
         return block;
     }
 
     /// <summary>Frees a block that was not handed on.</summary>
-    internal void Discard(BlockHeader* block) => Memory.Free((byte*)block, (long)block->Length + BlockHeader.Bytes);
+    internal void Discard(BlockHeader* block) => Memory.Free((byte*)block, block->AllocatedBytes);
 
     /// <summary>A hold on a block outside the cache; the block ends with it.</summary>
     internal BlockLease Lease(BlockHeader* block) => new(this, block, BlockLease.NoSlot);
@@ -125,7 +131,7 @@ public sealed unsafe class BlockCache : IDisposable
     /// <param name="fromScan">Whether a scan brought it in, so that it should leave soon.</param>
     internal BlockLease Insert(ulong file, ulong offset, BlockHeader* block, bool fromScan)
     {
-        long charge = (long)block->Length + BlockHeader.Bytes;
+        long charge = block->AllocatedBytes;
         if (charge > MaxBlockBytes || Volatile.Read(ref _disposed) != 0 || !Reserve(charge))
             return Lease(block);
         int index = ClaimSlot(BucketStart(file, offset));
@@ -211,7 +217,7 @@ public sealed unsafe class BlockCache : IDisposable
         var block = (BlockHeader*)slot.Block;
         slot.Block = 0;
         slot.File = 0;
-        Interlocked.Add(ref _usedBytes, -((long)block->Length + BlockHeader.Bytes));
+        Interlocked.Add(ref _usedBytes, -block->AllocatedBytes);
         Discard(block);
         Interlocked.And(ref slot.State, ~(PhaseMask | RecencyMask));
     }
@@ -236,14 +242,17 @@ public sealed unsafe class BlockCache : IDisposable
         return true;
     }
 
+    /// <summary>Evicts a block that nobody holds and that has no recency left; with <paramref name="age"/>, one that has
+    /// some loses a step of it instead.</summary>
     private bool TryEvict(ref Slot slot, bool age)
     {
         long state = Volatile.Read(ref slot.State);
         if ((state & (PhaseMask | HoldMask)) != Visible)
             return false;
-        if (age && (state & RecencyMask) != 0)
+        if ((state & RecencyMask) != 0)
         {
-            Interlocked.CompareExchange(ref slot.State, state - (1L << RecencyShift), state);
+            if (age)
+                Interlocked.CompareExchange(ref slot.State, state - (1L << RecencyShift), state);
             return false;
         }
 
@@ -271,11 +280,12 @@ public sealed unsafe class BlockCache : IDisposable
                 }
             }
 
-            for (int way = 0; way < Ways; way++)
-            {
-                if (TryEvict(ref _slots[first + way], age: true))
-                    break;
-            }
+            // What nobody read again leaves before anything else of the bucket grows older.
+            bool evicted = false;
+            for (int way = 0; way < Ways && !evicted; way++)
+                evicted = TryEvict(ref _slots[first + way], age: false);
+            for (int way = 0; way < Ways && !evicted; way++)
+                TryEvict(ref _slots[first + way], age: true);
         }
 
         return -1;

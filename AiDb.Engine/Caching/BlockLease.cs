@@ -12,6 +12,9 @@ internal struct BlockHeader
 
     /// <summary>Length of the block's bytes.</summary>
     public int Length;
+
+    /// <summary>Bytes that were allocated, this header included.</summary>
+    public long AllocatedBytes;
 }
 
 /// <summary>A hold on a block: its memory stays until the hold is given back, whether it is cached or not.</summary>

@@ -24,7 +24,11 @@ internal sealed class SimulatedFile(SimulatedFileSystem owner, string path, Simu
     public void Write(long offset, ReadOnlySpan<byte> bytes)
     {
         byte[] copy = bytes.ToArray();
-        Change($"write {copy.Length} at {offset} of {path}", true, () => inode.Write(offset, copy), mayTear: true);
+        Change(
+            $"write {copy.Length} at {offset} of {path}",
+            true,
+            () => inode.Write(offset, copy),
+            random => inode.Write(offset, copy[..random.Next(copy.Length + 1)]));
     }
 
     public void Sync() => Change($"sync {path}", false, inode.Sync);
@@ -48,12 +52,12 @@ internal sealed class SimulatedFile(SimulatedFileSystem owner, string path, Simu
         return owner.Look(look);
     }
 
-    private void Change(string what, bool needsSpace, Action change, bool mayTear = false)
+    private void Change(string what, bool needsSpace, Action change, Action<Random>? partial = null)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (mode == FileOpenMode.Read)
             throw new IOException($"'{path}' is open for reading only.");
-        owner.Change(what, needsSpace, change, mayTear);
+        owner.Change(what, needsSpace, change, partial);
     }
 }
 

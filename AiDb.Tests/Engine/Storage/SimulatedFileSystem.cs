@@ -67,7 +67,8 @@ public sealed class SimulatedFileSystem : IFileSystem
     /// <summary>The power goes just before the change of this number takes effect; a write in progress may be torn.</summary>
     public void CrashAt(long operation) => _crashAt = operation;
 
-    /// <summary>Lets the changes from one number on, <paramref name="count"/> of them, fail.</summary>
+    /// <summary>Lets the changes from one number on, <paramref name="count"/> of them, fail. A write that fails may have
+    /// written its first bytes.</summary>
     public void FailAt(long operation, SimulatedFault fault, long count = 1)
     {
         lock (_gate)
@@ -229,15 +230,24 @@ public sealed class SimulatedFileSystem : IFileSystem
         }
     }
 
-    /// <summary>A numbered change. A write whose crash point has come is handed to the disk first: it may be torn.</summary>
-    internal void Change(string what, bool needsSpace, Action change, bool mayTear = false)
+    /// <summary>A numbered change. What <paramref name="partial"/> does happens when it fails or the power goes: a write is
+    /// handed to the disk in part.</summary>
+    internal void Change(string what, bool needsSpace, Action change, Action<Random>? partial = null)
     {
         OnOperation?.Invoke(OperationCount, what);
         lock (_gate)
         {
-            if (mayTear && !_crashed && OperationCount == _crashAt)
-                change();
-            Begin(what, needsSpace);
+            bool wasCrashed = _crashed;
+            try
+            {
+                Begin(what, needsSpace);
+            }
+            catch (Exception error) when (!wasCrashed && (error is IOException or SimulatedCrashException))
+            {
+                partial?.Invoke(_random);
+                throw;
+            }
+
             change();
         }
     }
