@@ -6,7 +6,8 @@ internal sealed class DatabaseHealth
 {
     private AiDbException? _failure;
     private volatile AiDbException? _diskFull;
-    private volatile AiDbException? _background;
+    private volatile AiDbException? _flush;
+    private volatile AiDbException? _compaction;
 
     /// <summary>Why writes are refused; null when they are not. A failure stays until the database is opened anew, a full
     /// disk until there is space.</summary>
@@ -22,12 +23,22 @@ internal sealed class DatabaseHealth
         set => _diskFull = value;
     }
 
-    /// <summary>What the last flush or compaction failed with; null after one that worked.</summary>
-    public AiDbException? BackgroundError
+    /// <summary>What the last flush failed with; null after one that worked.</summary>
+    public AiDbException? FlushError
     {
-        get => _background;
-        set => _background = value;
+        get => _flush;
+        set => _flush = value;
     }
+
+    /// <summary>What the last compaction failed with; null after one that worked.</summary>
+    public AiDbException? CompactionError
+    {
+        get => _compaction;
+        set => _compaction = value;
+    }
+
+    /// <summary>What background work fails with; null while it works.</summary>
+    public AiDbException? BackgroundError => _flush ?? _compaction;
 
     /// <summary>Turns the database read-only for good; the first reason stays. True when this call did it.</summary>
     public bool Fail(AiDbException reason) => Interlocked.CompareExchange(ref _failure, reason, null) is null;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 
@@ -76,7 +75,7 @@ internal sealed class Catalogue
             case NameKey:
                 lock (_gate)
                 {
-                    string name = Encoding.ASCII.GetString(key[1..]);
+                    string name = System.Text.Encoding.ASCII.GetString(key[1..]);
                     if (kind == EntryKind.Delete)
                         _names.Remove(name);
                     else
@@ -117,7 +116,7 @@ internal sealed class Catalogue
     }
 
     /// <summary>The key of a name.</summary>
-    public static byte[] KeyOfName(string name) => [NameKey, .. Encoding.ASCII.GetBytes(name)];
+    public static byte[] KeyOfName(string name) => [NameKey, .. System.Text.Encoding.ASCII.GetBytes(name)];
 
     /// <summary>The key of a drop mark.</summary>
     public static byte[] KeyOfDrop(uint id)

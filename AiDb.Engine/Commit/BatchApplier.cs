@@ -54,11 +54,11 @@ internal sealed class BatchApplier
     private void ApplyOperation(ref LogOperationReader operation, ulong version, ulong nowMs)
     {
         EntryKind kind = EntryKind.Delete;
-        long expiryUnixMs = 0;
+        ulong expiryUnixMs = 0;
         if (operation.Kind == LogOperationKind.Put)
         {
             kind = operation.TimeToLiveMs == 0 ? EntryKind.Put : EntryKind.PutWithExpiry;
-            expiryUnixMs = operation.TimeToLiveMs == 0 ? 0 : (long)(nowMs + operation.TimeToLiveMs);
+            expiryUnixMs = operation.TimeToLiveMs == 0 ? 0 : nowMs + operation.TimeToLiveMs;
         }
 
         _state.Active.Add(operation.TableId, operation.Key, version, kind, expiryUnixMs, operation.Value);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Commit;
@@ -48,15 +47,13 @@ internal sealed class WriteThrottle
             int level0 = state.Tree.Level(0).Length;
             if (state.Active.SizeBytes >= options.MemtableBytes && state.Immutable.Length >= options.MaxImmutableMemtables)
             {
-                cause = Format(
-                    $"{state.Immutable.Length} full memtables wait for their flush " +
-                    $"({nameof(DatabaseOptions.MaxImmutableMemtables)} is {options.MaxImmutableMemtables})");
+                cause = $"{state.Immutable.Length} full memtables wait for their flush " +
+                    $"({nameof(DatabaseOptions.MaxImmutableMemtables)} is {options.MaxImmutableMemtables})";
             }
             else if (level0 >= options.Level0StopTrigger)
             {
-                cause = Format(
-                    $"level 0 has {level0} tables that wait for compaction " +
-                    $"({nameof(DatabaseOptions.Level0StopTrigger)} is {options.Level0StopTrigger})");
+                cause = $"level 0 has {level0} tables that wait for compaction " +
+                    $"({nameof(DatabaseOptions.Level0StopTrigger)} is {options.Level0StopTrigger})";
             }
 
             if (cause is not null && _context.Health.BackgroundError is { } error)
@@ -118,9 +115,8 @@ internal sealed class WriteThrottle
         {
             share = (level0 - options.Level0SlowdownTrigger + 1.0)
                 / (options.Level0StopTrigger - options.Level0SlowdownTrigger + 1.0);
-            cause = Format(
-                $"writes are slowed down: level 0 has {level0} tables that wait for compaction " +
-                $"({nameof(DatabaseOptions.Level0SlowdownTrigger)} is {options.Level0SlowdownTrigger})");
+            cause = $"writes are slowed down: level 0 has {level0} tables that wait for compaction " +
+                $"({nameof(DatabaseOptions.Level0SlowdownTrigger)} is {options.Level0SlowdownTrigger})";
         }
 
         if (options.MaxImmutableMemtables > 1 && state.Immutable.Length >= options.MaxImmutableMemtables)
@@ -129,12 +125,10 @@ internal sealed class WriteThrottle
             if (filled / 2 > share)
             {
                 share = filled / 2;
-                cause = Format($"writes are slowed down: {state.Immutable.Length} full memtables wait for their flush");
+                cause = $"writes are slowed down: {state.Immutable.Length} full memtables wait for their flush";
             }
         }
 
         return cause;
     }
-
-    private static string Format(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

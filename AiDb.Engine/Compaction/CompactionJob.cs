@@ -15,7 +15,7 @@ internal static class CompactionJob
     /// <exception cref="OperationCanceledException">The database is being closed.</exception>
     public static void Run(
         EngineContext context, CompactionPlan plan, ulong[] snapshots, Catalogue catalogue, ulong flushedTimestamp,
-        TableOutput output)
+        OutputTables output)
     {
         var filter = new EntryFilter(snapshots, catalogue.Dropped, flushedTimestamp);
         ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
@@ -48,12 +48,12 @@ internal static class CompactionJob
     private static MergingIterator Merge(CompactionPlan plan)
     {
         List<IInternalIterator> children = [];
-        foreach (IGrouping<int, (int Level, TableFile Table)> level in plan.Inputs.GroupBy(static input => input.Level))
+        foreach (IGrouping<int, (int Level, LiveTable Table)> level in plan.Inputs.GroupBy(static input => input.Level))
         {
-            TableFile[] tables = [.. level.Select(static input => input.Table)];
+            LiveTable[] tables = [.. level.Select(static input => input.Table)];
             if (level.Key == 0)
             {
-                foreach (TableFile table in tables)
+                foreach (LiveTable table in tables)
                     children.Add(table.Reader.CreateIterator(fillCache: false, ReadaheadBytes));
             }
             else

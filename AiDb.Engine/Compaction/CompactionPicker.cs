@@ -55,10 +55,10 @@ internal sealed class CompactionPicker
         int output = Math.Max(1, tree.DeepestLevel);
         while (output < VersionEdit.Levels - 1 && tree.TotalBytes > TargetBytes(output))
             output++;
-        List<(int, TableFile)> inputs = [];
+        List<(int, LiveTable)> inputs = [];
         for (int level = 0; level < VersionEdit.Levels; level++)
         {
-            foreach (TableFile table in tree.Level(level))
+            foreach (LiveTable table in tree.Level(level))
                 inputs.Add((level, table));
         }
 
@@ -67,10 +67,10 @@ internal sealed class CompactionPicker
 
     private static CompactionPlan PickLevel0(TreeVersion tree)
     {
-        List<(int, TableFile)> inputs = [];
+        List<(int, LiveTable)> inputs = [];
         byte[] smallest = [];
         byte[] largest = [];
-        foreach (TableFile table in tree.Level(0))
+        foreach (LiveTable table in tree.Level(0))
         {
             if (inputs.Count == 0 || table.SmallestPrefix.SequenceCompareTo(smallest) < 0)
                 smallest = table.SmallestPrefix.ToArray();
@@ -79,24 +79,24 @@ internal sealed class CompactionPicker
             inputs.Add((0, table));
         }
 
-        foreach (TableFile table in tree.Overlapping(1, smallest, largest))
+        foreach (LiveTable table in tree.Overlapping(1, smallest, largest))
             inputs.Add((1, table));
         return new CompactionPlan(tree, inputs, 1, IsTrivialMove: inputs.Count == 1, "level 0 has many tables");
     }
 
-    private static CompactionPlan PickTable(TreeVersion tree, int level, TableFile table, string reason)
+    private static CompactionPlan PickTable(TreeVersion tree, int level, LiveTable table, string reason)
     {
-        List<(int, TableFile)> inputs = [(level, table)];
-        foreach (TableFile below in tree.Overlapping(level + 1, table.SmallestPrefix, table.LargestPrefix))
+        List<(int, LiveTable)> inputs = [(level, table)];
+        foreach (LiveTable below in tree.Overlapping(level + 1, table.SmallestPrefix, table.LargestPrefix))
             inputs.Add((level + 1, below));
         return new CompactionPlan(tree, inputs, level + 1, IsTrivialMove: inputs.Count == 1, reason);
     }
 
-    private static TableFile LeastOverlap(TreeVersion tree, int level)
+    private static LiveTable LeastOverlap(TreeVersion tree, int level)
     {
-        TableFile? best = null;
+        LiveTable? best = null;
         double bestShare = double.MaxValue;
-        foreach (TableFile table in tree.Level(level))
+        foreach (LiveTable table in tree.Level(level))
         {
             long overlap = tree.Overlapping(level + 1, table.SmallestPrefix, table.LargestPrefix)
                 .Sum(static below => below.Metadata.SizeBytes);
@@ -115,7 +115,7 @@ internal sealed class CompactionPicker
     {
         for (int level = 1; level < tree.DeepestLevel; level++)
         {
-            foreach (TableFile table in tree.Level(level))
+            foreach (LiveTable table in tree.Level(level))
             {
                 if (table.Metadata.Deletions * 2 > table.Metadata.Entries)
                     return PickTable(tree, level, table, "mostly deletions");

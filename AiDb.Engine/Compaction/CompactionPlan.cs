@@ -9,7 +9,7 @@ namespace AiDb.Engine.Compaction;
 /// <param name="IsTrivialMove">The one input only changes its level.</param>
 /// <param name="Reason">Why, for logs.</param>
 internal sealed record CompactionPlan(
-    TreeVersion Tree, IReadOnlyList<(int Level, TableFile Table)> Inputs, int OutputLevel, bool IsTrivialMove, string Reason)
+    TreeVersion Tree, IReadOnlyList<(int Level, LiveTable Table)> Inputs, int OutputLevel, bool IsTrivialMove, string Reason)
 {
     /// <summary>Bytes of the inputs.</summary>
     public long InputBytes => Inputs.Sum(static input => input.Table.Metadata.SizeBytes);
@@ -19,7 +19,7 @@ internal sealed record CompactionPlan(
     {
         for (int level = OutputLevel + 1; level < VersionEdit.Levels; level++)
         {
-            ReadOnlySpan<TableFile> tables = Tree.Level(level);
+            ReadOnlySpan<LiveTable> tables = Tree.Level(level);
             int index = TreeVersion.FindTable(tables, prefix);
             if (index < tables.Length && tables[index].SmallestPrefix.SequenceCompareTo(prefix) <= 0)
                 return false;

@@ -27,7 +27,7 @@ internal sealed class EntryFilter
     private readonly ulong[] _snapshots;
     private readonly IReadOnlyDictionary<uint, ulong> _dropped;
     private readonly ulong _flushedTimestamp;
-    private readonly long _flushedMs;
+    private readonly ulong _flushedMs;
     private byte[] _prefix = new byte[64];
     private int _prefixLength = -1;
     private int _stripe;
@@ -41,7 +41,7 @@ internal sealed class EntryFilter
         _snapshots = snapshots;
         _dropped = dropped;
         _flushedTimestamp = flushedTimestamp;
-        _flushedMs = (long)(flushedTimestamp >> Log.HybridClock.CounterBits);
+        _flushedMs = Log.HybridClock.ToMilliseconds(flushedTimestamp);
     }
 
     /// <summary>Whether the entry begins another user key than the one before.</summary>

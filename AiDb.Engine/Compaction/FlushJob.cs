@@ -9,7 +9,7 @@ namespace AiDb.Engine.Compaction;
 internal static class FlushJob
 {
     /// <summary>Writes what of the memtable can still be seen; no table when that is nothing.</summary>
-    public static void Run(MemTable memtable, ulong[] snapshots, Catalogue catalogue, TableOutput output)
+    public static void Run(MemTable memtable, ulong[] snapshots, Catalogue catalogue, OutputTables output)
     {
         // Replay begins after this memtable, so its last entry counts as flushed.
         var filter = new EntryFilter(snapshots, catalogue.Dropped, memtable.LastPosition.Timestamp);

@@ -7,13 +7,13 @@ namespace AiDb.Engine.Iteration;
 /// tables alive.</summary>
 internal sealed class LevelIterator : IInternalIterator
 {
-    private readonly TableFile[] _tables;
+    private readonly LiveTable[] _tables;
     private readonly bool _fillCache;
     private readonly int _readaheadBytes;
     private IInternalIterator? _current;
     private int _index = -1;
 
-    public LevelIterator(TableFile[] tables, bool fillCache, int readaheadBytes)
+    public LevelIterator(LiveTable[] tables, bool fillCache, int readaheadBytes)
     {
         _tables = tables;
         _fillCache = fillCache;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Manifest;
@@ -26,11 +25,11 @@ internal static class CurrentFile
     public static ulong Read(IFileSystem fileSystem, string directory)
     {
         string path = DatabaseFiles.Combine(directory, DatabaseFiles.Current);
-        string text = Encoding.ASCII.GetString(ManifestFile.ReadAll(fileSystem, path));
+        string text = System.Text.Encoding.ASCII.GetString(ManifestFile.ReadAll(fileSystem, path));
         int space = text.IndexOf(' ', StringComparison.Ordinal);
         if (space > 0
             && DatabaseFiles.IsManifest(text[..space], out ulong number)
-            && Encode(text[..space]).AsSpan().SequenceEqual(Encoding.ASCII.GetBytes(text)))
+            && Encode(text[..space]).AsSpan().SequenceEqual(System.Text.Encoding.ASCII.GetBytes(text)))
         {
             return number;
         }
@@ -40,8 +39,8 @@ internal static class CurrentFile
 
     private static byte[] Encode(string manifestName)
     {
-        uint checksum = Crc32C.Compute(Encoding.ASCII.GetBytes(manifestName));
-        return Encoding.ASCII.GetBytes(
+        uint checksum = Crc32C.Compute(System.Text.Encoding.ASCII.GetBytes(manifestName));
+        return System.Text.Encoding.ASCII.GetBytes(
             manifestName + " " + checksum.ToString("x8", CultureInfo.InvariantCulture) + "\n");
     }
 }

@@ -23,8 +23,15 @@ internal sealed class ManifestLog : IDisposable
     private ulong _nextNumber;
 
     /// <summary>Continues from a state; the first edit begins a new manifest.</summary>
-    public ManifestLog(IFileSystem fileSystem, string directory, ManifestState state, Func<UInt128> newId)
+    /// <param name="fileSystem">The disk.</param>
+    /// <param name="directory">The database's folder.</param>
+    /// <param name="state">What the manifest in force says.</param>
+    /// <param name="number">The number of that manifest; 0: there is none.</param>
+    /// <param name="newId">Makes file ids.</param>
+    public ManifestLog(
+        IFileSystem fileSystem, string directory, ManifestState state, ulong number, Func<UInt128> newId)
     {
+        _number = number;
         _fileSystem = fileSystem;
         _directory = directory;
         _newId = newId;
@@ -41,7 +48,7 @@ internal sealed class ManifestLog : IDisposable
     /// <summary>Makes an edit durable.</summary>
     public void Append(VersionEdit edit)
     {
-        edit.NextNumber = Volatile.Read(ref _nextNumber);
+        edit.NextNumber = Math.Max(edit.NextNumber ?? 0, Volatile.Read(ref _nextNumber));
         if (_file is null || _length > RollBytes)
         {
             Roll(edit);

@@ -9,15 +9,15 @@ namespace AiDb.Engine.Manifest;
 /// </remarks>
 internal sealed class TreeVersion : RefCounted
 {
-    private readonly TableFile[][] _levels;
+    private readonly LiveTable[][] _levels;
 
     /// <summary>Makes a version; takes over no reference but adds its own.</summary>
-    public TreeVersion(TableFile[][] levels)
+    public TreeVersion(LiveTable[][] levels)
     {
         _levels = levels;
-        foreach (TableFile[] level in levels)
+        foreach (LiveTable[] level in levels)
         {
-            foreach (TableFile table in level)
+            foreach (LiveTable table in level)
             {
                 table.AddReference();
                 TotalBytes += table.Metadata.SizeBytes;
@@ -33,10 +33,10 @@ internal sealed class TreeVersion : RefCounted
     public long TotalEntries { get; }
 
     /// <summary>The tables of a level.</summary>
-    public ReadOnlySpan<TableFile> Level(int level) => _levels[level];
+    public ReadOnlySpan<LiveTable> Level(int level) => _levels[level];
 
     /// <summary>The tables of a level.</summary>
-    public TableFile[] LevelArray(int level) => _levels[level];
+    public LiveTable[] LevelArray(int level) => _levels[level];
 
     /// <summary>The deepest level with tables; -1 when there are none.</summary>
     public int DeepestLevel
@@ -54,13 +54,13 @@ internal sealed class TreeVersion : RefCounted
     public long LevelBytes(int level)
     {
         long bytes = 0;
-        foreach (TableFile table in _levels[level])
+        foreach (LiveTable table in _levels[level])
             bytes += table.Metadata.SizeBytes;
         return bytes;
     }
 
     /// <summary>Index of the table of a sorted level that may hold a key, or of the first after it.</summary>
-    public static int FindTable(ReadOnlySpan<TableFile> level, ReadOnlySpan<byte> prefix)
+    public static int FindTable(ReadOnlySpan<LiveTable> level, ReadOnlySpan<byte> prefix)
     {
         int low = 0;
         int high = level.Length;
@@ -77,10 +77,10 @@ internal sealed class TreeVersion : RefCounted
     }
 
     /// <summary>The tables of a level whose range meets the given one.</summary>
-    public List<TableFile> Overlapping(int level, ReadOnlySpan<byte> smallestPrefix, ReadOnlySpan<byte> largestPrefix)
+    public List<LiveTable> Overlapping(int level, ReadOnlySpan<byte> smallestPrefix, ReadOnlySpan<byte> largestPrefix)
     {
-        List<TableFile> overlapping = [];
-        foreach (TableFile table in _levels[level])
+        List<LiveTable> overlapping = [];
+        foreach (LiveTable table in _levels[level])
         {
             if (table.Overlaps(smallestPrefix, largestPrefix))
                 overlapping.Add(table);
@@ -92,12 +92,12 @@ internal sealed class TreeVersion : RefCounted
     /// <summary>The version after an edit.</summary>
     /// <param name="edit">The edit.</param>
     /// <param name="tables">The opened new tables, and those that change their level.</param>
-    public TreeVersion Apply(VersionEdit edit, IReadOnlyDictionary<UInt128, TableFile> tables)
+    public TreeVersion Apply(VersionEdit edit, IReadOnlyDictionary<UInt128, LiveTable> tables)
     {
-        var levels = new TableFile[VersionEdit.Levels][];
+        var levels = new LiveTable[VersionEdit.Levels][];
         for (int level = 0; level < levels.Length; level++)
         {
-            List<TableFile>? changed = null;
+            List<LiveTable>? changed = null;
             foreach ((int removedLevel, UInt128 id) in edit.Removed)
             {
                 if (removedLevel != level)
@@ -120,7 +120,7 @@ internal sealed class TreeVersion : RefCounted
     }
 
     /// <summary>Orders a level's tables and checks that a deeper level's do not overlap.</summary>
-    public static TableFile[] Order(int level, List<TableFile> tables)
+    public static LiveTable[] Order(int level, List<LiveTable> tables)
     {
         if (level == 0)
         {
@@ -145,9 +145,9 @@ internal sealed class TreeVersion : RefCounted
     /// <inheritdoc/>
     protected override void OnUnreferenced()
     {
-        foreach (TableFile[] level in _levels)
+        foreach (LiveTable[] level in _levels)
         {
-            foreach (TableFile table in level)
+            foreach (LiveTable table in level)
                 table.Release();
         }
     }

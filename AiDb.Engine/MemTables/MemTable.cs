@@ -42,7 +42,7 @@ internal sealed unsafe class MemTable : RefCounted
 
     /// <summary>Adds an entry; the same key with the same version (twice in one batch) takes the later value.</summary>
     public void Add(
-        uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, long expiryUnixMs,
+        uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
         ReadOnlySpan<byte> value)
     {
         if (_list.Insert(tableId, userKey, version, kind, expiryUnixMs, value))

@@ -48,7 +48,7 @@ internal sealed unsafe class SkipList
         public ulong Version;
 
         /// <summary>Length (4 bytes) and bytes of the internal value; replaced as a whole.</summary>
-        public byte* ValueRecord;
+        public nint ValueRecord;
 
         /// <summary>The table id.</summary>
         public uint TableId;
@@ -86,24 +86,15 @@ internal sealed unsafe class SkipList
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             get
             {
-                byte* record = (byte*)Volatile.Read(
-                    ref ((ValueSlot*)Unsafe.AsPointer(ref Unsafe.AsRef(in this)))->Value);
+                byte* record = (byte*)Volatile.Read(in ValueRecord);
                 return new ReadOnlySpan<byte>(record + sizeof(int), *(int*)record);
             }
         }
     }
 
-    /// <summary>The same bytes as <see cref="Node"/>, with the pointer as a number for volatile access.</summary>
-    private struct ValueSlot
-    {
-        public ulong KeyHead;
-        public ulong Version;
-        public nint Value;
-    }
-
     /// <summary>Adds an entry; an equal internal key gets the new value instead. True when it was added.</summary>
     public bool Insert(
-        uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, long expiryUnixMs,
+        uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
         ReadOnlySpan<byte> value)
     {
         ulong head = KeyHead(userKey);
@@ -116,7 +107,7 @@ internal sealed unsafe class SkipList
         byte* record = WriteValue(kind, expiryUnixMs, value);
         if (found != null && Compare(found, tableId, head, userKey, version) == 0)
         {
-            Volatile.Write(ref ((ValueSlot*)found)->Value, (nint)record);
+            Volatile.Write(ref found->ValueRecord, (nint)record);
             return false;
         }
 
@@ -124,7 +115,7 @@ internal sealed unsafe class SkipList
         Node* node = AllocateNode(height, userKey.Length + InternalKey.OverheadBytes);
         node->KeyHead = head;
         node->Version = version;
-        node->ValueRecord = record;
+        node->ValueRecord = (nint)record;
         node->TableId = tableId;
         node->UserKeyLength = userKey.Length;
         var keyBytes = new Span<byte>(node->NextSlots + height, userKey.Length + InternalKey.OverheadBytes);
@@ -267,7 +258,7 @@ internal sealed unsafe class SkipList
         return known;
     }
 
-    private byte* WriteValue(EntryKind kind, long expiryUnixMs, ReadOnlySpan<byte> value)
+    private byte* WriteValue(EntryKind kind, ulong expiryUnixMs, ReadOnlySpan<byte> value)
     {
         int length = InternalValue.Length(kind, value.Length);
         byte* record = _arena.Allocate(sizeof(int) + (long)length);

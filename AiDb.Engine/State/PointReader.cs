@@ -66,7 +66,7 @@ internal static unsafe class PointReader
         decided = memtable.TryFind(tableId, key, maxVersion, out ulong version, out ReadOnlySpan<byte> entry);
         if (!decided || InternalValue.Kind(entry) == EntryKind.Delete)
             return false;
-        ulong expiry = (ulong)InternalValue.ExpiryUnixMs(entry);
+        ulong expiry = InternalValue.ExpiryUnixMs(entry);
         if (IsExpired(expiry, nowMs))
             return false;
         ReadOnlySpan<byte> value = InternalValue.UserValue(entry);
@@ -108,7 +108,7 @@ internal static unsafe class PointReader
         TreeVersion tree, ReadOnlySpan<byte> prefix, ulong maxVersion, out TableHit hit)
     {
         ulong hash = InternalKey.HashPrefix(prefix);
-        foreach (TableFile table in tree.Level(0))
+        foreach (LiveTable table in tree.Level(0))
         {
             if (table.Covers(prefix) && table.Reader.TryGet(prefix, hash, maxVersion, out hit))
                 return true;
@@ -116,7 +116,7 @@ internal static unsafe class PointReader
 
         for (int level = 1; level < VersionEdit.Levels; level++)
         {
-            ReadOnlySpan<TableFile> tables = tree.Level(level);
+            ReadOnlySpan<LiveTable> tables = tree.Level(level);
             if (tables.IsEmpty)
                 continue;
             int index = TreeVersion.FindTable(tables, prefix);

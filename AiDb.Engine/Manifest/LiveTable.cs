@@ -4,12 +4,12 @@ using AiDb.Engine.Tables;
 namespace AiDb.Engine.Manifest;
 
 /// <summary>An open table of the tree. The last release closes it and, once it is obsolete, has its file deleted.</summary>
-internal sealed class TableFile : RefCounted
+internal sealed class LiveTable : RefCounted
 {
-    private readonly Action<TableFile> _onUnreferenced;
+    private readonly Action<LiveTable> _onUnreferenced;
     private volatile bool _obsolete;
 
-    public TableFile(TableMetadata metadata, TableReader reader, Action<TableFile> onUnreferenced)
+    public LiveTable(TableMetadata metadata, TableReader reader, Action<LiveTable> onUnreferenced)
     {
         Metadata = metadata;
         Reader = reader;

@@ -6,18 +6,18 @@ namespace AiDb.Engine.Compaction;
 
 /// <summary>Writes the tables of one flush or compaction; what is not taken over is deleted with it.</summary>
 /// <remarks>Thread safety: none.</remarks>
-internal sealed class TableOutput : IDisposable
+internal sealed class OutputTables : IDisposable
 {
     private readonly EngineContext _context;
     private readonly Func<ulong> _nextSequence;
-    private readonly Action<TableFile> _onUnreferenced;
-    private readonly List<TableFile> _finished = [];
+    private readonly Action<LiveTable> _onUnreferenced;
+    private readonly List<LiveTable> _finished = [];
     private readonly List<UInt128> _begun = [];
     private TableBuilder? _builder;
     private IStorageFile? _file;
     private bool _takenOver;
 
-    public TableOutput(EngineContext context, Func<ulong> nextSequence, Action<TableFile> onUnreferenced)
+    public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced)
     {
         _context = context;
         _nextSequence = nextSequence;
@@ -25,7 +25,7 @@ internal sealed class TableOutput : IDisposable
     }
 
     /// <summary>The finished tables, in the order of their keys.</summary>
-    public IReadOnlyList<TableFile> Finished => _finished;
+    public IReadOnlyList<LiveTable> Finished => _finished;
 
     /// <summary>Bytes of the table that is being written.</summary>
     public long CurrentBytes => _builder?.EstimatedBytes ?? 0;
@@ -44,11 +44,12 @@ internal sealed class TableOutput : IDisposable
         if (_builder is null)
             return;
         TableProperties properties = _builder.Finish();
+        _file!.Sync();
         CloseBuilder();
         string path = _context.TablePath(properties.FileId);
         TableReader reader = TableReader.Open(_context.FileSystem, path, _context.Cache);
         TableMetadata metadata = TableMetadata.From(properties, _nextSequence());
-        var table = new TableFile(metadata, reader, _onUnreferenced);
+        var table = new LiveTable(metadata, reader, _onUnreferenced);
         _finished.Add(table);
         if (!metadata.Matches(reader.Properties))
             throw new AiDbException(AiDbErrorKind.Internal, $"{path} does not read as it was written.");
@@ -68,7 +69,7 @@ internal sealed class TableOutput : IDisposable
     {
         _builder?.Abandon();
         CloseBuilder();
-        foreach (TableFile table in _finished)
+        foreach (LiveTable table in _finished)
             table.Release();
         if (_takenOver)
             return;
