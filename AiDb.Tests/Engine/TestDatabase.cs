@@ -32,7 +32,9 @@ internal static class TestDatabase
             FileSystem = files,
             TimeProvider = time ?? TimeProvider.System,
             BackgroundExecutor = executor ?? new SynchronousExecutor(),
-            Random = new Random(TestSeed.Base),
+
+            // Every opening makes ids of its own, and the same ones in every run.
+            Random = new Random(TestSeed.Base + (files is SimulatedFileSystem disk ? (int)disk.OperationCount : 0)),
         });
 
     public static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
