@@ -7,7 +7,7 @@ namespace AiDb.Tests.Engine;
 /// <summary>Databases as the engine's tests need them: on a disk in memory, with background work where it was queued.</summary>
 internal static class TestDatabase
 {
-    public const string Path = "/data/db";
+    public const string Folder = "/data/db";
 
     /// <summary>Options with which a few hundred writes reach every level.</summary>
     public static DatabaseOptions Tiny => new()
@@ -26,7 +26,7 @@ internal static class TestDatabase
 
     public static Database Open(
         IFileSystem files, DatabaseOptions? options = null, TimeProvider? time = null, IBackgroundExecutor? executor = null,
-        string path = Path) =>
+        string path = Folder) =>
         Database.Open(path, options ?? Tiny, new DatabaseComponents
         {
             FileSystem = files,
