@@ -1,3 +1,4 @@
+using System.Globalization;
 using Aspire.Hosting.ApplicationModel;
 
 namespace AiDb.AppHost;
@@ -51,7 +52,7 @@ internal sealed class AiDbBuilder
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(shards);
         ArgumentOutOfRangeException.ThrowIfNegative(replicas);
 
-        Gateway.WithEnvironment("AiDb__Cluster__Shards", $"{shards}");
+        Gateway.WithEnvironment("AiDb__Cluster__Shards", shards.ToString(CultureInfo.InvariantCulture));
 
         // Each node is a resource of its own: Aspire's replicas would share one address.
         for (var number = 1; number <= shards; number++)
