@@ -12,9 +12,6 @@ using Pipeline = StreamMultiplexer<PipelineRequest, PipelineResponse, PipelineRe
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last.</remarks>
 internal sealed class GatewayConnection : IAsyncDisposable
 {
-    // The value limit and headroom for its key and its frame.
-    private const int MaxMessageBytes = 68 << 20;
-
     private readonly Lane[] _lanes;
     private readonly Metadata _headers = [];
     private readonly int _pipelineMaxBytes;
@@ -143,8 +140,8 @@ internal sealed class GatewayConnection : IAsyncDisposable
         address,
         new GrpcChannelOptions
         {
-            MaxReceiveMessageSize = MaxMessageBytes,
-            MaxSendMessageSize = MaxMessageBytes,
+            MaxReceiveMessageSize = WireLimits.MaxMessageBytes,
+            MaxSendMessageSize = WireLimits.MaxMessageBytes,
             DisposeHttpClient = true,
             // Attempts are counted in one place: the retry policy.
             MaxRetryAttempts = 1,
