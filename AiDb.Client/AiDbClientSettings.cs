@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace AiDb.Client;
 
 /// <summary>The settings of an <see cref="AiDbClient"/>. Bound from <c>Aspire:AiDb:Client</c> (and
@@ -100,14 +98,9 @@ public sealed record AiDbClientSettings
         }
     }
 
-    // The key must not reach logs by way of the record's text.
-    private bool PrintMembers(System.Text.StringBuilder builder)
-    {
-        builder.Append(
-            CultureInfo.InvariantCulture,
-            $"Endpoints = {string.Join(',', Endpoints)}, ApiKey = {(ApiKey is null ? "none" : "***")}, Timeout = {Timeout}");
-        return true;
-    }
+    /// <summary>The settings in short. The key is not among them, so that it does not reach a log.</summary>
+    public override string ToString() =>
+        $"{string.Join(',', Endpoints)} (API key: {(ApiKey is null ? "none" : "set")}, timeout: {Timeout})";
 
     private static bool IsHeaderText(string text) => text.Length > 0 && text.All(character => character is > ' ' and < '\x7f');
 }

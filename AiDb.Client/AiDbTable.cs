@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using AiDb.Client.Transport;
 using AiDb.Contracts.V1;
 using Google.Protobuf;
 

@@ -3,10 +3,11 @@ using AiDb.Contracts.Multiplexing;
 using AiDb.Contracts.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Pipeline = AiDb.Contracts.Multiplexing.StreamMultiplexer<
+    AiDb.Contracts.V1.PipelineRequest, AiDb.Contracts.V1.PipelineResponse,
+    AiDb.Contracts.V1.PipelineRequests, AiDb.Contracts.V1.PipelineResponses>;
 
 namespace AiDb.Client.Transport;
-
-using Pipeline = StreamMultiplexer<PipelineRequest, PipelineResponse, PipelineRequests, PipelineResponses>;
 
 /// <summary>The way to one gateway: one HTTP/2 connection (or a few), on each a stream that small calls share.</summary>
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last.</remarks>
