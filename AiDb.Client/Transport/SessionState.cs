@@ -1,4 +1,3 @@
-using AiDb.Contracts;
 using Wire = AiDb.Contracts.V1;
 
 namespace AiDb.Client.Transport;
@@ -10,6 +9,7 @@ internal sealed class SessionState(bool track)
 {
     private readonly Lock _gate = new();
     private readonly SortedDictionary<uint, SessionPosition> _positions = [];
+    private byte[] _buffer = new byte[256];
     private string? _token = "";
 
     public string Token
@@ -17,7 +17,7 @@ internal sealed class SessionState(bool track)
         get
         {
             lock (_gate)
-                return _token ??= SessionToken.Format(_positions.Values);
+                return _token ??= SessionTokenFormat.Encode(_positions.Values);
         }
     }
 
@@ -35,8 +35,10 @@ internal sealed class SessionState(bool track)
             return;
         lock (_gate)
         {
-            while (SessionToken.TryTake(ref token, out SessionPosition position))
+            ReadOnlySpan<byte> rest = SessionTokenFormat.Decode(token, ref _buffer);
+            for (; !rest.IsEmpty; rest = rest[SessionTokenFormat.PartBytes..])
             {
+                SessionPosition position = SessionTokenFormat.Read(rest);
                 if (_positions.TryGetValue(position.Shard, out SessionPosition seen) && !position.IsAfter(seen))
                     continue;
                 _positions[position.Shard] = position;
