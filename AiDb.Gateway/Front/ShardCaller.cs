@@ -111,9 +111,9 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
                     : $"Slot {slot} has no shard yet.");
         }
 
-        return router.FindPrimary(map, shard)
+        return (map.FindShard(shard) is { } found ? router.FindNode(found.PrimaryNodeId) : null)
             ?? throw new AiDbException(
-                AiDbErrorKind.Unavailable, $"Shard {shard} has no primary that is alive; it is electing or starting.");
+                AiDbErrorKind.Unavailable, $"Shard {shard} has no primary yet.");
     }
 
     // A newer map ends the pause early: most often it is what the retry waits for.
@@ -125,7 +125,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
         source.CancelAfter(pause < remaining ? pause : remaining);
         try
         {
-            await router.RefreshAsync(wantedVersion, source.Token);
+            await router.WaitForNewerMapAsync(wantedVersion - 1, source.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
