@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace AiDb.Cluster.Model;
 
 /// <summary>The cluster at one revision of the metadata store. Immutable; two maps of one version are equal.</summary>
@@ -8,10 +6,10 @@ public sealed class ClusterMap
     /// <summary>Before anything is known.</summary>
     public static ClusterMap Empty { get; } = new(0, "", SlotMap.Empty, [], [], [], []);
 
-    private readonly FrozenDictionary<string, NodeDescriptor> _nodes;
-    private readonly FrozenDictionary<uint, ShardDescriptor> _shards;
-    private readonly FrozenDictionary<string, TableDescriptor> _tables;
-    private readonly FrozenDictionary<uint, TableDescriptor> _tablesById;
+    private readonly Dictionary<string, NodeDescriptor> _nodes;
+    private readonly Dictionary<uint, ShardDescriptor> _shards;
+    private readonly Dictionary<string, TableDescriptor> _tables;
+    private readonly Dictionary<uint, TableDescriptor> _tablesById;
 
     internal ClusterMap(
         long version,
@@ -25,14 +23,14 @@ public sealed class ClusterMap
         Version = version;
         ClusterId = clusterId;
         Slots = slots;
-        _nodes = nodes.ToFrozenDictionary(node => node.Id, StringComparer.Ordinal);
-        _shards = shards.ToFrozenDictionary(shard => shard.Id);
-        _tables = tables.ToFrozenDictionary(table => table.Name, StringComparer.Ordinal);
-        _tablesById = tables.ToFrozenDictionary(table => table.Id);
+        _nodes = nodes.ToDictionary(node => node.Id, StringComparer.Ordinal);
+        _shards = shards.ToDictionary(shard => shard.Id);
+        _tables = tables.ToDictionary(table => table.Name, StringComparer.Ordinal);
+        _tablesById = tables.ToDictionary(table => table.Id);
         Nodes = [.. nodes.OrderBy(node => node.Id, StringComparer.Ordinal)];
         Shards = [.. shards.OrderBy(shard => shard.Id)];
         Tables = [.. tables.OrderBy(table => table.Name, StringComparer.Ordinal)];
-        DroppedTables = droppedTables.ToFrozenSet();
+        DroppedTables = droppedTables.ToHashSet();
     }
 
     /// <summary>The revision of the store that it shows; what requests between nodes carry.</summary>

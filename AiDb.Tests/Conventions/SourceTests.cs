@@ -73,7 +73,7 @@ public sealed partial class SourceTests
     [GeneratedRegex(@"(?<![\w.~])/(root|work|home)/\w")]
     private static partial Regex MachinePath();
 
-    [GeneratedRegex(@"https?://[^/\s""]*\b(nuget|npmjs|pypi|artifactory|verdaccio)\b|""resolved"":", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"https?://[^/\s""]*\b(nuget|npmjs|pypi|artifactory|verdaccio)\b|""resolved"": ""http", RegexOptions.IgnoreCase)]
     private static partial Regex RegistryHost();
 
     private sealed record SourceLine(string Path, int Number, string Text)

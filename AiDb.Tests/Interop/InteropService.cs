@@ -39,10 +39,14 @@ internal sealed class InteropService(InteropObserver observer) : TestService.Tes
         return new StreamingInputCallResponse { AggregatedPayloadSize = sum };
     }
 
-    public override Task StreamingOutputCall(
+    public override async Task StreamingOutputCall(
         StreamingOutputCallRequest request,
         IServerStreamWriter<StreamingOutputCallResponse> responseStream,
-        ServerCallContext context) => AnswerAsync(request, responseStream, context);
+        ServerCallContext context)
+    {
+        using var watch = observer.Watch(context);
+        await AnswerAsync(request, responseStream, context);
+    }
 
     public override async Task FullDuplexCall(
         IAsyncStreamReader<StreamingOutputCallRequest> requestStream,
@@ -83,7 +87,7 @@ internal sealed class InteropService(InteropObserver observer) : TestService.Tes
 
     private void RequireCompressed(BoolValue? expected)
     {
-        if (expected is not null && observer.TakeLastRequestWasCompressed() != expected.Value)
+        if (expected is not null && observer.Gzip.TakeDecompressed() > 0 != expected.Value)
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument, "The compression flag is not as announced."));
         }
