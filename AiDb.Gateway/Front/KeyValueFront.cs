@@ -12,14 +12,14 @@ namespace AiDb.Gateway.Front;
 /// <remarks>Thread safety: all members may be called concurrently. Errors are <see cref="AiDbException"/>.</remarks>
 internal sealed class KeyValueFront
 {
-    private readonly ITableCatalogue _catalogue;
+    private readonly TableCatalogue _catalogue;
     private readonly ShardCaller _caller;
     private readonly PointReads _reads;
     private readonly Writes _writes;
     private readonly TimeSpan _defaultTimeout;
 
     public KeyValueFront(
-        IShardRouter router, ITableCatalogue catalogue, Admission admission, FrontOptions options, TimeProvider clock)
+        IShardRouter router, TableCatalogue catalogue, Admission admission, FrontOptions options, TimeProvider clock)
     {
         AcknowledgedPositions acknowledged = new();
         _catalogue = catalogue;
@@ -47,7 +47,7 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = await FindTableAsync(call.Table, cancellationToken);
+            TableDescriptor table = FindTable(call.Table);
             return await _reads.GetAsync(table, call, DeadlineOf(timeout), cancellationToken);
         }
         finally
@@ -73,7 +73,7 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = await FindTableAsync(call.Table, cancellationToken);
+            TableDescriptor table = FindTable(call.Table);
             return await _reads.MultiGetAsync(table, call, DeadlineOf(timeout), cancellationToken);
         }
         finally
@@ -156,7 +156,7 @@ internal sealed class KeyValueFront
     /// <param name="pageTimeout">How long one page may take; null: the gateway's default.</param>
     /// <param name="cancellationToken">Ends the whole scan.</param>
     /// <returns>The scan; it holds a place among the requests in hand until it is disposed.</returns>
-    public async ValueTask<TableScan> ScanAsync(
+    public TableScan Scan(
         ScanRequest call, TimeSpan? pageTimeout = null, CancellationToken cancellationToken = default)
     {
         RequestLimits.CheckTable(call.Table);
@@ -166,7 +166,7 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = await FindTableAsync(call.Table, cancellationToken);
+            TableDescriptor table = FindTable(call.Table);
             ScanPlan plan = ScanPlan.Create(table, call, _caller.Router.Map);
             return new TableScan(
                 _caller, plan, shard => _reads.LevelOf(shard, call.Options, session), pageTimeout ?? _defaultTimeout,
@@ -179,8 +179,8 @@ internal sealed class KeyValueFront
         }
     }
 
-    private async ValueTask<TableDescriptor> FindTableAsync(string name, CancellationToken cancellationToken) =>
-        await _catalogue.FindAsync(name, cancellationToken)
+    private TableDescriptor FindTable(string name) =>
+        _catalogue.Find(name)
         ?? throw new AiDbException(
             AiDbErrorKind.NotFound, $"There is no table '{name}'; the first write to it creates it.");
 

@@ -1,3 +1,4 @@
+using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using Google.Protobuf;
@@ -7,26 +8,11 @@ namespace AiDb.Gateway.Front;
 /// <summary>What every edge checks before anything is done; each message names the field, the limit and what came.</summary>
 internal static class RequestLimits
 {
-    /// <summary>Bytes of a table's name.</summary>
-    public const int MaxTableNameLength = 255;
-
     /// <summary>A thousand years: an expiry beyond it would overflow a version's clock.</summary>
     public const ulong MaxTimeToLiveMs = 1000UL * 366 * 24 * 3600 * 1000;
 
     /// <summary>Checks the name of a table.</summary>
-    public static void CheckTable(string name)
-    {
-        if (name.Length is 0 or > MaxTableNameLength)
-            throw Invalid($"table: a name has 1 to {MaxTableNameLength} characters, not {name.Length}.");
-        foreach (char c in name)
-        {
-            if (!char.IsAsciiLetterOrDigit(c) && c is not ('_' or '-' or '.'))
-                throw Invalid($"table: the name '{Shown(name)}' may hold letters, digits, '_', '-' and '.' only.");
-        }
-
-        if (name is "." or "..")
-            throw Invalid($"table: '{name}' is not a name.");
-    }
+    public static void CheckTable(string name) => Catalogue.CheckName(name);
 
     /// <summary>Checks a key.</summary>
     public static void CheckKey(ReadOnlySpan<byte> key, string field = "key")

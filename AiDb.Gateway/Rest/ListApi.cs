@@ -50,7 +50,7 @@ internal static partial class ListApi
             Limit = (ulong)(limit ?? (asLines ? 0 : DefaultLimit)),
             Options = query.ReadOptions(context),
         };
-        await using TableScan scan = await front.ScanAsync(call, query.Timeout(), context.RequestAborted);
+        await using TableScan scan = front.Scan(call, query.Timeout(), context.RequestAborted);
         if (asLines)
             await WriteLinesAsync(context, scan, call, loggers.CreateLogger(typeof(ListApi)));
         else
