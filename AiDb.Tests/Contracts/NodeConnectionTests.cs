@@ -84,11 +84,16 @@ public sealed class NodeConnectionTests
         await connection.SendAsync(Get(1));
         await server.KillAsync();
         await server.DisposeAsync();
+        using var patience = new CancellationTokenSource(Patience);
+        while (connection.IsConnected)
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
 
         Assert.Equal(AiDbErrorKind.Unavailable, await KindOf(connection.SendAsync(Write()).AsTask()));
 
         await using GrpcTestServer again = await GrpcTestServer.StartAsync(service, port);
-        using var patience = new CancellationTokenSource(Patience);
         while (true)
         {
             patience.Token.ThrowIfCancellationRequested();
