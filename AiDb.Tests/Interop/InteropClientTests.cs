@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using AiDb.Tests.Interop.Wire;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 

@@ -1,5 +1,4 @@
 using AiDb.Engine.Caching;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Caching;
 

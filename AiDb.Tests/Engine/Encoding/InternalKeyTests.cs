@@ -1,5 +1,4 @@
 using AiDb.Engine.Encoding;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Encoding;
 

@@ -1,5 +1,4 @@
 using AiDb.Engine.Tables;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Tables;
 

@@ -3,7 +3,6 @@ using AiDb.Engine.Caching;
 using AiDb.Engine.Compression;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Tables;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Tables;
 

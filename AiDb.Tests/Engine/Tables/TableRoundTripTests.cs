@@ -3,7 +3,6 @@ using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Tables;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Tables;
 
