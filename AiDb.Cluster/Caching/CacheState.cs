@@ -68,7 +68,7 @@ public sealed class CacheState
             if (continues)
                 Continue(before, position, frame);
             else
-                BeginGeneration(before, position);
+                BeginGeneration(before, position, frame);
         }
 
         _waiters.Release(position);
@@ -144,14 +144,14 @@ public sealed class CacheState
         Volatile.Write(ref _watermark, before with
         {
             Position = position,
-            HeardAt = frame.Behind ? before.HeardAt : _timeProvider.GetTimestamp(),
+            HeardAt = frame.Behind ? before.HeardAt : Math.Max(before.HeardAt, HeardAt(frame)),
             DroppedTables = frame.DroppedTables.Count == 0
                 ? before.DroppedTables
                 : before.DroppedTables.SetItems(frame.DroppedTables.Select(id => KeyValuePair.Create(id, position.Lsn))),
         });
     }
 
-    private void BeginGeneration(CacheWatermark before, ShardPosition position)
+    private void BeginGeneration(CacheWatermark before, ShardPosition position, SubscribeFrame frame)
     {
         Volatile.Write(ref _watermark, new CacheWatermark
         {
@@ -159,10 +159,13 @@ public sealed class CacheState
             IsWarm = true,
             Position = position,
             BaseLsn = position.Lsn,
-            HeardAt = _timeProvider.GetTimestamp(),
+            HeardAt = HeardAt(frame),
         });
         _resets++;
     }
+
+    private long HeardAt(SubscribeFrame frame) =>
+        _timeProvider.GetTimestamp() - (long)(frame.LagMs / 1000.0 * _timeProvider.TimestampFrequency);
 
     // The dictionaries inside a partition use the hash's low bits.
     private CachePartition PartitionOf(ulong keyHash) => _partitions[(keyHash >> 40) & (ulong)(_partitions.Length - 1)];
