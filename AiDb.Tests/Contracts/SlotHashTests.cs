@@ -1,6 +1,5 @@
 using System.Text;
 using AiDb.Contracts;
-using Xunit;
 
 namespace AiDb.Tests.Contracts;
 

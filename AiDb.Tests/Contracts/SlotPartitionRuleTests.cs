@@ -1,6 +1,5 @@
 using System.Text;
 using AiDb.Contracts;
-using Xunit;
 using Wire = AiDb.Contracts.V1;
 
 namespace AiDb.Tests.Contracts;

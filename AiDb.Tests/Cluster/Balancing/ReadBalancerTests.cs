@@ -1,6 +1,5 @@
 using AiDb.Cluster.Balancing;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Balancing;
 
@@ -41,9 +40,9 @@ public class ReadBalancerTests
     {
         _balancer.Update(["r1", "r2"]);
         ulong[] keys = [.. Keys(1000)];
-        string[] before = [.. keys.Select(Read)];
+        string[] before = [.. keys.Select(key => Read(key))];
         _balancer.Update(["r1", "r2", "r3"]);
-        string[] after = [.. keys.Select(Read)];
+        string[] after = [.. keys.Select(key => Read(key))];
         int moved = 0;
         for (int i = 0; i < keys.Length; i++)
         {
@@ -71,12 +70,12 @@ public class ReadBalancerTests
     }
 
     [Fact]
-    public void A_slow_replica_loses_keys_to_a_fast_one_and_gets_them_back()
+    public void A_slow_replica_loses_its_keys_to_a_fast_one()
     {
         _balancer.Update(["r1", "r2"]);
         string slow = Read(7);
         for (int i = 0; i < 60; i++)
-            Read(7, latencyMs: _balancer.Choose("p", 7, primaryOnly: false) is var peek && Abandon(peek) == slow ? 50 : 1);
+            Read(7, latencyMs: Abandon(_balancer.Choose("p", 7)) == slow ? 50 : 1);
         Assert.NotEqual(slow, Read(7));
     }
 
@@ -199,9 +198,7 @@ public class ReadBalancerTests
             yield return (ulong)random.NextInt64();
     }
 
-    private string Read(ulong key) => Read(key, latencyMs: 0);
-
-    private string Read(ulong key, int latencyMs)
+    private string Read(ulong key, int latencyMs = 0)
     {
         ReadTarget target = _balancer.Choose("p", key);
         if (latencyMs > 0)

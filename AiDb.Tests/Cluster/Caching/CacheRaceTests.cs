@@ -2,7 +2,6 @@ using System.Text;
 using AiDb.Cluster;
 using AiDb.Cluster.Caching;
 using AiDb.Contracts.Internal.V1;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Caching;
 

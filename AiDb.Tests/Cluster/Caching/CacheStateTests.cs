@@ -1,7 +1,6 @@
 using AiDb.Cluster;
 using AiDb.Cluster.Caching;
 using AiDb.Contracts.Internal.V1;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Caching;
 

@@ -1,7 +1,6 @@
 using AiDb.Cluster.Metadata;
 using AiDb.Engine;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Metadata;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using AiDb.Cluster.Metadata;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Metadata;
 

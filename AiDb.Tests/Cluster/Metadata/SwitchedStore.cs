@@ -22,14 +22,14 @@ internal sealed class SwitchedStore(IMetadataStore inner) : IMetadataStore
         }
     }
 
-    public ValueTask<MetadataRange> RangeAsync(string key, bool prefix, CancellationToken cancellationToken) =>
+    public ValueTask<MetadataRange> RangeAsync(string key, bool prefix = false, CancellationToken cancellationToken = default) =>
         Up().RangeAsync(key, prefix, cancellationToken);
 
-    public ValueTask<MetadataTransactionResult> CommitAsync(MetadataTransaction transaction, CancellationToken cancellationToken) =>
+    public ValueTask<MetadataTransactionResult> CommitAsync(MetadataTransaction transaction, CancellationToken cancellationToken = default) =>
         Up().CommitAsync(transaction, cancellationToken);
 
     public async IAsyncEnumerable<MetadataChange> WatchAsync(
-        string prefix, long fromRevision, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string prefix, long fromRevision, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         CancellationToken down = _down.Token;
         using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(down, cancellationToken);
@@ -51,13 +51,13 @@ internal sealed class SwitchedStore(IMetadataStore inner) : IMetadataStore
         }
     }
 
-    public ValueTask<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken) =>
+    public ValueTask<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
         Up().GrantLeaseAsync(timeToLive, cancellationToken);
 
-    public ValueTask<bool> KeepLeaseAliveAsync(long leaseId, CancellationToken cancellationToken) =>
+    public ValueTask<bool> KeepLeaseAliveAsync(long leaseId, CancellationToken cancellationToken = default) =>
         Up().KeepLeaseAliveAsync(leaseId, cancellationToken);
 
-    public ValueTask RevokeLeaseAsync(long leaseId, CancellationToken cancellationToken) =>
+    public ValueTask RevokeLeaseAsync(long leaseId, CancellationToken cancellationToken = default) =>
         Up().RevokeLeaseAsync(leaseId, cancellationToken);
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();

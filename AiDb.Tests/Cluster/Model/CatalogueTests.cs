@@ -1,7 +1,6 @@
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Engine;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Model;
 

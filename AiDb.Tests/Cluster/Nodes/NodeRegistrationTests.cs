@@ -1,7 +1,6 @@
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Nodes;
 

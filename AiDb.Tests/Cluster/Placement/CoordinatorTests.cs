@@ -1,7 +1,6 @@
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Placement;
 using AiDb.Contracts;
-using Xunit;
 
 namespace AiDb.Tests.Cluster.Placement;
 
