@@ -17,7 +17,7 @@ public sealed class NodeConnection : IShardClient
     public NodeConnection(CallInvoker invoker, string? clusterSecret = null, MultiplexerOptions? options = null)
     {
         var client = new Shard.ShardClient(invoker);
-        Metadata headers = [];
+        Grpc.Core.Metadata headers = [];
         if (!string.IsNullOrEmpty(clusterSecret))
             headers.Add(ClusterSecret.HeaderName, clusterSecret);
         _multiplexer = new StreamMultiplexer<Request, Response, RequestFrame, ResponseFrame>(
