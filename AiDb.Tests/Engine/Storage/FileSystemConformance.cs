@@ -1,6 +1,5 @@
 using System.Text;
 using AiDb.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Storage;
 
