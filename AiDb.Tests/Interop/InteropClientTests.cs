@@ -54,7 +54,7 @@ public sealed class InteropClientTests(InteropClientTests.Runs runs) : IClassFix
     [Theory]
     [InlineData(PeerPrograms.Node)]
     [InlineData(PeerPrograms.Python)]
-    public async Task Cancellation_and_deadline_reach_the_servers_token(string peer)
+    public async Task Cancellation_and_deadline_end_the_servers_method(string peer)
     {
         var run = await runs.OfAsync(peer);
         Assert.Contains("/grpc.testing.TestService/FullDuplexCall", run.CancelledMethods);
