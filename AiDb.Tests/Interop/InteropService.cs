@@ -15,7 +15,7 @@ internal sealed class InteropService(InteropObserver observer) : TestService.Tes
         await EchoMetadataAsync(context);
 
         // GZipStream writes nothing at all for an empty message, which grpc-js takes for a torn one.
-        context.WriteOptions = new WriteOptions(WriteFlags.NoCompress);
+        Compress(context, asked: null);
         return request;
     }
 
@@ -32,6 +32,7 @@ internal sealed class InteropService(InteropObserver observer) : TestService.Tes
         IAsyncStreamReader<StreamingInputCallRequest> requestStream, ServerCallContext context)
     {
         using var watch = observer.Watch(context);
+        Compress(context, asked: null);
         var sum = 0;
         await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
         {
