@@ -13,6 +13,17 @@ internal sealed class InteropObserver
     /// <summary>The methods of calls whose token was cancelled while they ran, in that order.</summary>
     public ChannelReader<string> Cancelled => _cancelled.Reader;
 
-    public IDisposable Watch(ServerCallContext context) =>
-        context.CancellationToken.Register(() => _cancelled.Writer.TryWrite(context.Method));
+    /// <summary>Looks at the token when the method ends.</summary>
+    public IDisposable Watch(ServerCallContext context) => new Watched(this, context);
+
+    private sealed class Watched(InteropObserver observer, ServerCallContext context) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (context.CancellationToken.IsCancellationRequested)
+            {
+                observer._cancelled.Writer.TryWrite(context.Method);
+            }
+        }
+    }
 }

@@ -16,7 +16,7 @@ public sealed class OtlpTests
     {
         using var source = new ActivitySource("AiDb.Example.Traced");
         using var meter = new Meter("AiDb.Example.Exported");
-        var writes = meter.CreateCounter<long>("aidb.exported.writes");
+        var writes = meter.CreateCounter<long>("aidb.exported.writes", "{write}", "Writes.");
         await using var receiver = await OtlpReceiver.StartAsync();
         var traceId = default(ActivityTraceId);
 

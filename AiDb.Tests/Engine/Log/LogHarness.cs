@@ -5,7 +5,8 @@ using AiDb.Tests.Engine.Storage;
 
 namespace AiDb.Tests.Engine.Log;
 
-/// <summary>What the log's tests share: entries whose bytes follow from their number, so that a wrong one shows.</summary>
+/// <summary>What the log's tests share: entries whose bytes follow from their number, so that a wrong one
+/// shows.</summary>
 internal static class LogHarness
 {
     public const string Directory = "/db/log";

@@ -3,7 +3,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Tests.Engine.Storage;
 
-/// <summary>What every <see cref="IFileSystem"/> must do; run over the simulated disk and the machine's.</summary>
+/// <summary>What every <see cref="IFileSystem"/> must do; run over the simulated disk and the
+/// machine's.</summary>
 public abstract class FileSystemConformance
 {
     protected abstract IFileSystem FileSystem { get; }
