@@ -66,6 +66,7 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Count == 0)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "The batch is empty.");
+        options?.Validate();
         WriteOptions write = options ?? new WriteOptions();
         BatchResponse response = await _calls
             .BatchAsync(batch.ToRequest(write), write, cancellationToken).ConfigureAwait(false);

@@ -27,12 +27,12 @@ public sealed class AiDbTable
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no such table.</exception>
     public ValueTask<AiDbEntry?> GetAsync(
         AiDbKey key, ReadOptions? options = null, CancellationToken cancellationToken = default) =>
-        GetCoreAsync(key, head: false, options ?? DefaultRead, cancellationToken);
+        GetCoreAsync(key, head: false, options, cancellationToken);
 
     /// <summary>Reads version, size and expiry of a key without its value; null when it is absent or expired.</summary>
     public ValueTask<AiDbEntry?> HeadAsync(
         AiDbKey key, ReadOptions? options = null, CancellationToken cancellationToken = default) =>
-        GetCoreAsync(key, head: true, options ?? DefaultRead, cancellationToken);
+        GetCoreAsync(key, head: true, options, cancellationToken);
 
     /// <summary>Reads many keys with one call.</summary>
     /// <returns>As many entries as keys, in their order; null for those that are absent.</returns>
@@ -40,6 +40,7 @@ public sealed class AiDbTable
         IEnumerable<AiDbKey> keys, ReadOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        options?.Validate();
         ReadOptions read = options ?? DefaultRead;
         MultiGetRequest request = new()
         {
@@ -69,6 +70,7 @@ public sealed class AiDbTable
     public async ValueTask<WriteOutcome> PutAsync(
         AiDbKey key, ReadOnlyMemory<byte> value, WriteOptions? options = null, CancellationToken cancellationToken = default)
     {
+        options?.Validate();
         WriteOptions write = options ?? DefaultWrite;
         PutRequest request = new()
         {
@@ -89,6 +91,7 @@ public sealed class AiDbTable
     public async ValueTask<WriteOutcome> DeleteAsync(
         AiDbKey key, WriteOptions? options = null, CancellationToken cancellationToken = default)
     {
+        options?.Validate();
         WriteOptions write = options ?? DefaultWrite;
         if (write.TimeToLive is not null)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "TimeToLive does not apply to a deletion.");
@@ -111,9 +114,8 @@ public sealed class AiDbTable
     public async IAsyncEnumerable<AiDbItem> ScanAsync(
         ScanOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
+        options?.Validate();
         ScanOptions scan = options ?? DefaultScan;
-        if (scan.Limit is <= 0)
-            throw new AiDbException(AiDbErrorKind.InvalidArgument, "Limit must be 1 or more, or null.");
         ScanRequest request = new()
         {
             Table = Name,
@@ -130,8 +132,10 @@ public sealed class AiDbTable
     }
 
     private async ValueTask<AiDbEntry?> GetCoreAsync(
-        AiDbKey key, bool head, ReadOptions read, CancellationToken cancellationToken)
+        AiDbKey key, bool head, ReadOptions? options, CancellationToken cancellationToken)
     {
+        options?.Validate();
+        ReadOptions read = options ?? DefaultRead;
         GetRequest request = new()
         {
             Table = Name,

@@ -91,6 +91,14 @@ public sealed record ReadOptions
 
     /// <summary>How long the call may take, retries included. Null: <see cref="AiDbClientSettings.Timeout"/>.</summary>
     public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Reports every invalid option at once; calls do so before they send anything.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and its range.</exception>
+    public void Validate() => OptionChecks.Report(nameof(ReadOptions), [
+        OptionChecks.Defined(Consistency, nameof(Consistency)),
+        OptionChecks.Duration(HedgeAfter, nameof(HedgeAfter)),
+        OptionChecks.Duration(Timeout, nameof(Timeout)),
+    ]);
 }
 
 /// <summary>How to write.</summary>
@@ -115,6 +123,16 @@ public sealed record WriteOptions
 
     /// <summary>How long the call may take, retries included. Null: <see cref="AiDbClientSettings.Timeout"/>.</summary>
     public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Reports every invalid option at once; calls do so before they send anything.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and its range.</exception>
+    public void Validate() => OptionChecks.Report(nameof(WriteOptions), [
+        OptionChecks.Defined(Durability, nameof(Durability)),
+        TimeToLive is { } span && span < TimeSpan.FromMilliseconds(1)
+            ? $"{nameof(TimeToLive)} must be a millisecond or more"
+            : null,
+        OptionChecks.Duration(Timeout, nameof(Timeout)),
+    ]);
 }
 
 /// <summary>Which keys a scan walks, and how. Bounds are compared byte by byte.</summary>
@@ -143,4 +161,36 @@ public sealed record ScanOptions
 
     /// <summary>As <see cref="ReadOptions.Session"/>.</summary>
     public string? Session { get; init; }
+
+    /// <summary>Reports every invalid option at once; a scan does so before it sends anything.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and its range.</exception>
+    public void Validate() => OptionChecks.Report(nameof(ScanOptions), [
+        OptionChecks.Defined(Consistency, nameof(Consistency)),
+        Limit is <= 0 ? $"{nameof(Limit)} must be 1 or more, or null" : null,
+    ]);
+}
+
+/// <summary>What the options of calls have in common.</summary>
+internal static class OptionChecks
+{
+    public static string? Defined<T>(T value, string name) where T : struct, Enum =>
+        Enum.IsDefined(value) ? null : $"{name} must be one of {string.Join(", ", Enum.GetNames<T>())}";
+
+    public static string? Duration(TimeSpan? value, string name) =>
+        value is { } span && (span <= TimeSpan.Zero || span > TimeSpan.FromDays(1))
+            ? $"{name} must be more than zero, up to a day"
+            : null;
+
+    public static void Report(string options, ReadOnlySpan<string?> errors)
+    {
+        List<string>? found = null;
+        foreach (string? error in errors)
+        {
+            if (error is not null)
+                (found ??= []).Add(error);
+        }
+
+        if (found is not null)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, $"Invalid {options}: {string.Join("; ", found)}.");
+    }
 }

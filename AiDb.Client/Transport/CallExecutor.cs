@@ -117,8 +117,6 @@ internal sealed class CallExecutor : IAsyncDisposable
     private Call NewCall(
         CallKind kind, string table, IMessage message, bool idempotent, TimeSpan? timeout, TimeSpan? hedgeAfter = null)
     {
-        if (timeout is { } limit && (limit <= TimeSpan.Zero || limit > TimeSpan.FromDays(1)))
-            throw new AiDbException(AiDbErrorKind.InvalidArgument, "A timeout must be more than zero, up to a day.");
         return new Call(kind, table, message, idempotent, NewDeadline(timeout))
         {
             HedgeAfter = kind.IsRead ? hedgeAfter : null,

@@ -1,27 +1,32 @@
 using System.Net;
 using AiDb.Contracts;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace AiDb.Gateway.Hosting;
 
 /// <summary>Where the gateway listens: Kestrel's settings as they are; or URLS or HTTP_PORTS, whose first address is REST
 /// and whose second is gRPC; or, with neither, REST on 6333 and gRPC on 6334 of loopback.</summary>
-internal static class GatewayListeners
+internal sealed class GatewayListeners
 {
     public const int RestPort = 6333;
     public const int GrpcPort = 6334;
 
     private const string EndpointsSection = "Kestrel:Endpoints";
+    private const string GrpcEndpoint = "Grpc";
     private const int RequestLineBytes = 32 << 10;
+
+    private readonly int _grpcIndex;
+
+    private GatewayListeners(int grpcIndex) => _grpcIndex = grpcIndex;
 
     /// <summary>Sets the listeners up.</summary>
     /// <exception cref="InvalidOperationException">One is beyond loopback, and there is no API key.</exception>
-    public static void Configure(WebApplicationBuilder builder, bool hasApiKey)
+    public static GatewayListeners Configure(WebApplicationBuilder builder, bool hasApiKey)
     {
-        List<string> configured =
-        [
-            .. builder.Configuration.GetSection(EndpointsSection).GetChildren().Select(endpoint => endpoint["Url"] ?? ""),
-        ];
+        List<IConfigurationSection> endpoints = [.. builder.Configuration.GetSection(EndpointsSection).GetChildren()];
+        List<string> configured = endpoints.ConvertAll(endpoint => endpoint["Url"] ?? "");
         bool byKestrel = configured.Count > 0;
         if (!byKestrel)
             configured = UrlsOf(builder.Configuration);
@@ -55,6 +60,22 @@ internal static class GatewayListeners
             builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "");
             builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, "");
         }
+
+        // Kestrel binds the endpoints of its settings in their order, too.
+        int named = endpoints.FindIndex(
+            endpoint => string.Equals(endpoint.Key, GrpcEndpoint, StringComparison.OrdinalIgnoreCase));
+        return new GatewayListeners(byKestrel ? Math.Max(named, 0) : 1);
+    }
+
+    /// <summary>The addresses of a running gateway: all but gRPC, and gRPC (where there is one address, it serves
+    /// both).</summary>
+    public (string Rest, string Grpc) Addresses(IServer server)
+    {
+        List<string> all = [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+        if (all.Count == 0)
+            throw new InvalidOperationException("The gateway does not listen anywhere; check URLS and Kestrel:Endpoints.");
+        string grpc = all[Math.Min(_grpcIndex, all.Count - 1)];
+        return (all.Find(address => !string.Equals(address, grpc, StringComparison.Ordinal)) ?? grpc, grpc);
     }
 
     /// <summary>Whether only this machine reaches an address.</summary>

@@ -71,6 +71,9 @@ internal sealed class TableScan : IAsyncDisposable
         return into.Count > 0;
     }
 
+    /// <summary>Whether as many items were given out as were asked for.</summary>
+    public bool IsComplete => _plan.Call.Limit != 0 && _given >= _plan.Call.Limit;
+
     /// <summary>Where the scan stands; null when no key remains.</summary>
     public ScanCursor? CreateCursor()
     {

@@ -7,7 +7,6 @@ using AiDb.Cluster.Placement;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
-using AiDb.Engine.Storage;
 using AiDb.Primary.Shards;
 
 namespace AiDb.Primary.Hosting;

@@ -1,14 +1,10 @@
 using System.Collections.Concurrent;
-using AiDb.Tests.Interop.Wire;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 
 /// <summary>Clients in other languages against our server.</summary>
 public sealed class InteropClientTests(InteropClientTests.Runs runs) : IClassFixture<InteropClientTests.Runs>
 {
-    internal const string Proto = "AiDb.Tests/Interop/Protos/grpc/testing/test.proto";
-
     private static readonly string[] Cases =
     [
         "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
@@ -80,7 +76,7 @@ public sealed class InteropClientTests(InteropClientTests.Runs runs) : IClassFix
             using var patience = new CancellationTokenSource(Patience);
             await using var server = await InteropServer.StartAsync();
             var cases = await PeerPrograms.RunCasesAsync(
-                peer, "client", TestReflection.Descriptor, Proto, [server.Address.Authority], patience.Token);
+                peer, "client", PeerWire.Interop, [server.Address.Authority], patience.Token);
 
             var cancelled = new List<string>();
             while (server.Observer.Cancelled.TryRead(out var method))
