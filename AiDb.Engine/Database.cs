@@ -39,6 +39,8 @@ public sealed class Database : IDisposable, IAsyncDisposable
 
     internal Catalogue Catalogue => _parts.Catalogue;
 
+    internal TimeProvider TimeProvider => _parts.Context.TimeProvider;
+
     /// <summary>Opens a database: takes its lock, replays the log's committed tail.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the options are not valid;
     /// <see cref="AiDbErrorKind.NotFound"/>: there is none and <see cref="DatabaseOptions.CreateIfMissing"/> is off;

@@ -1,3 +1,4 @@
+using AiDb.Engine.Diagnostics;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine;
@@ -38,6 +39,7 @@ public sealed class Table
     {
         CheckKey(key);
         value = default;
+        var trace = SlowRead.Begin(Database);
         ReadState state = Database.AcquireState(snapshot, out ulong version);
         try
         {
@@ -47,6 +49,7 @@ public sealed class Table
         finally
         {
             state.Release();
+            trace.End("aidb.engine.get");
         }
     }
 
@@ -75,6 +78,7 @@ public sealed class Table
             CheckKey(key.Span);
         values = values[..keys.Length];
         values.Clear();
+        var trace = SlowRead.Begin(Database);
         ReadState state = Database.AcquireState(snapshot, out ulong version);
         int done = 0;
         try
@@ -95,6 +99,7 @@ public sealed class Table
         finally
         {
             state.Release();
+            trace.End("aidb.engine.multi_get");
         }
     }
 

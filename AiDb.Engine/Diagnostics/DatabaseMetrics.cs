@@ -39,6 +39,23 @@ internal sealed class DatabaseMetrics : IDisposable
     /// <summary>Spans of writes and of slow reads.</summary>
     public static ActivitySource Activities { get; } = new(Name);
 
+    /// <summary>Adds gauges that are read when someone collects; null while the figures cannot be had.</summary>
+    public void Observe(string path, Func<DatabaseStatistics?> statistics)
+    {
+        var tag = new KeyValuePair<string, object?>("aidb.database", path);
+        Gauge("aidb.engine.memtable_bytes", "By", "Bytes in memtables", figures => figures.MemtableBytes);
+        Gauge("aidb.engine.table_bytes", "By", "Bytes of tables", figures => figures.TableBytes);
+        Gauge("aidb.engine.log_size", "By", "Bytes of the log on disk", figures => figures.LogBytes);
+        Gauge("aidb.engine.level0_tables", null, "Tables in level 0", figures => figures.TablesPerLevel[0]);
+
+        void Gauge(string name, string? unit, string description, Func<DatabaseStatistics, long> figure) =>
+            _meter.CreateObservableGauge(
+                name,
+                () => statistics() is { } figures ? [new Measurement<long>(figure(figures), tag)] : Array.Empty<Measurement<long>>(),
+                unit,
+                description);
+    }
+
     public void Committed(int writes, long bytes, bool synced)
     {
         _writes.Add(writes);

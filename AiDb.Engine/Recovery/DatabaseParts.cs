@@ -30,6 +30,7 @@ internal sealed class DatabaseParts
         Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle);
         Committer = new GroupCommitter(context, log, Syncer, state, new BatchApplier(state, catalogue), Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
+        context.Metrics.Observe(context.Path, TryStatistics);
     }
 
     public EngineContext Context { get; }
@@ -111,6 +112,18 @@ internal sealed class DatabaseParts
         finally
         {
             state.Release();
+        }
+    }
+
+    private DatabaseStatistics? TryStatistics()
+    {
+        try
+        {
+            return Context.IsClosing ? null : Statistics();
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
         }
     }
 

@@ -1,0 +1,113 @@
+using AiDb.Engine;
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Iteration;
+using AiDb.Engine.MemTables;
+using Xunit;
+
+namespace AiDb.Tests.Engine.MemTables;
+
+public sealed class MemTableTests
+{
+    [Fact]
+    public void Entries_come_in_internal_key_order_in_both_directions()
+    {
+        var random = new Random(TestSeed.Base);
+        var table = new MemTable(1 << 20, default, 1);
+        var model = new SortedDictionary<byte[], byte[]>(Comparer<byte[]>.Create((a, b) => InternalKey.Compare(a, b)));
+        for (ulong version = 1; version <= 3000; version++)
+        {
+            // Short and equal beginnings, zero bytes and different lengths, so that the key head alone does not decide.
+            byte[] userKey = new byte[random.Next(1, 14)];
+            for (int index = 0; index < userKey.Length; index++)
+                userKey[index] = (byte)random.Next(2);
+            uint tableId = (uint)random.Next(3);
+            byte[] value = new byte[random.Next(40)];
+            random.NextBytes(value);
+            table.Add(tableId, userKey, version, EntryKind.Put, 0, value);
+            byte[] key = new byte[InternalKey.Length(userKey.Length)];
+            InternalKey.Write(key, tableId, userKey, version);
+            byte[] internalValue = new byte[InternalValue.Length(EntryKind.Put, value.Length)];
+            InternalValue.Write(internalValue, EntryKind.Put, 0, value);
+            model[key] = internalValue;
+        }
+
+        Assert.Equal(3000, table.EntryCount);
+        using IInternalIterator entries = table.CreateIterator();
+        List<byte[]> keys = [];
+        for (entries.SeekToFirst(); entries.Valid; entries.Next())
+        {
+            keys.Add(entries.Key.ToArray());
+            Assert.Equal(model[keys[^1]], entries.Value.ToArray());
+        }
+
+        Assert.Equal(model.Keys, keys);
+        keys.Reverse();
+        int back = 0;
+        for (entries.SeekToLast(); entries.Valid; entries.Previous())
+            Assert.Equal(keys[back++], entries.Key.ToArray());
+        Assert.Equal(keys.Count, back);
+        table.Release();
+    }
+
+    [Fact]
+    public void A_lookup_gives_the_newest_version_that_is_not_newer_than_asked()
+    {
+        var table = new MemTable(1 << 16, default, 1);
+        table.Add(1, "k"u8, 10, EntryKind.Put, 0, "ten"u8);
+        table.Add(1, "k"u8, 20, EntryKind.Delete, 0, default);
+        table.Add(2, "k"u8, 15, EntryKind.Put, 0, "other"u8);
+        Assert.False(table.TryFind(1, "k"u8, 9, out _, out _));
+        Assert.True(table.TryFind(1, "k"u8, 19, out ulong version, out ReadOnlySpan<byte> value));
+        Assert.Equal(10UL, version);
+        Assert.True(InternalValue.UserValue(value).SequenceEqual("ten"u8));
+        Assert.True(table.TryFind(1, "k"u8, ulong.MaxValue, out _, out value));
+        Assert.Equal(EntryKind.Delete, InternalValue.Kind(value));
+        Assert.False(table.TryFind(1, "kk"u8, ulong.MaxValue, out _, out _));
+        table.Release();
+    }
+
+    [Fact]
+    public void The_same_key_and_version_takes_the_later_value()
+    {
+        var table = new MemTable(1 << 16, default, 1);
+        table.Add(1, "k"u8, 10, EntryKind.Put, 0, "first"u8);
+        table.Add(1, "k"u8, 10, EntryKind.PutWithExpiry, 77, "second"u8);
+        Assert.Equal(1, table.EntryCount);
+        Assert.True(table.TryFind(1, "k"u8, 10, out _, out ReadOnlySpan<byte> value));
+        Assert.Equal(77UL, InternalValue.ExpiryUnixMs(value));
+        Assert.True(InternalValue.UserValue(value).SequenceEqual("second"u8));
+        table.Release();
+    }
+
+    [Fact]
+    public async Task Readers_beside_the_writer_see_every_entry_that_was_added_before_they_looked()
+    {
+        var table = new MemTable(8 << 20, default, 1);
+        int written = 0;
+        Task writer = Task.Run(() =>
+        {
+            for (int number = 0; number < 20_000; number++)
+            {
+                table.Add(1, Key(number), 1, EntryKind.Put, 0, Key(number));
+                Volatile.Write(ref written, number + 1);
+            }
+        });
+        Task reader = Task.Run(() =>
+        {
+            var random = new Random(TestSeed.Base);
+            int seen;
+            while ((seen = Volatile.Read(ref written)) < 20_000)
+            {
+                if (seen == 0)
+                    continue;
+                byte[] key = Key(random.Next(seen));
+                Assert.True(table.TryFind(1, key, 1, out _, out ReadOnlySpan<byte> value));
+                Assert.True(InternalValue.UserValue(value).SequenceEqual(key));
+            }
+        });
+        await Task.WhenAll(writer, reader);
+        table.Release();
+    }
+
+    private static byte[] Key(int number) => BitConverter.GetBytes(number * 0x9E3779B1u);
+}
