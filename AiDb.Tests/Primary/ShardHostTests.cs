@@ -206,7 +206,7 @@ public sealed class ShardHostTests : IAsyncDisposable
             { "table_id is 3", OwnTable },
             { "slot is 16384", NoSuchSlot },
             { "slots has 0", UnevenMultiGet },
-            { "operations has 0", WriteRequest },
+            { "operations has 0", () => WriteRequest() },
             { "kind of operation 0", () => WriteRequest(Operation((Kind)99, "k")) },
             { "operation 0 only checks", () => WriteRequest(Operation(Kind.Require, "k")) },
             { "operation is missing", () => new Request { Shard = 1 } },
