@@ -7,9 +7,16 @@ internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOpt
     /// <summary>Weight of a new latency in the average.</summary>
     private const double LatencyWeight = 0.1;
 
+    /// <summary>Below this, latencies count as equal: they tell of noise, and a replica that is read little could never
+    /// compete with one whose average is warm.</summary>
+    private const double MinLatencyMs = 1;
+
+    /// <summary>A replica that is not read halves its average in this time: what was slow once gets another chance.</summary>
+    private const double ForgettingHalfLifeMs = 1000;
+
     private readonly Lock _lock = new();
     private int _inFlight;
-    private double _latencyMs = 1;
+    private double _latencyMs = MinLatencyMs;
     private int _failures;
     private bool _isDown;
     private bool _probing;
@@ -44,7 +51,7 @@ internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOpt
     {
         lock (_lock)
         {
-            busyness = (_inFlight + 1) * _latencyMs;
+            busyness = (_inFlight + 1) * EstimateLatencyMs(now);
             if (!_isDown && _inFlight > 0
                 && timeProvider.GetElapsedTime(_lastAnswerAt, now) > options.SilenceTimeout)
             {
@@ -91,7 +98,7 @@ internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOpt
             {
                 case ReadOutcome.Answered:
                     _latencyMs += LatencyWeight * (timeProvider.GetElapsedTime(startedAt, now).TotalMilliseconds - _latencyMs);
-                    _latencyMs = Math.Max(_latencyMs, 0.01);
+                    _latencyMs = Math.Max(_latencyMs, MinLatencyMs);
                     _failures = 0;
                     _lastAnswerAt = now;
                     // An answer to a read that began before the replica went down may have been on its way since.
@@ -107,6 +114,14 @@ internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOpt
                     break;
             }
         }
+    }
+
+    private double EstimateLatencyMs(long now)
+    {
+        if (_latencyMs <= MinLatencyMs || _inFlight > 0)
+            return _latencyMs;
+        double idleMs = timeProvider.GetElapsedTime(_lastAnswerAt, now).TotalMilliseconds;
+        return Math.Max(MinLatencyMs, _latencyMs * Math.Pow(2, -idleMs / ForgettingHalfLifeMs));
     }
 
     private void MarkDown(long now)

@@ -36,7 +36,7 @@ public sealed class PipelineProtocol
     public override void SetId(PipelineResponse response, ulong id) => response.Id = id;
 
     /// <inheritdoc/>
-    public override uint TimeoutMs(PipelineRequest request) => 0;
+    public override uint TimeoutMs(PipelineRequest request) => request.TimeoutMs;
 
     /// <inheritdoc/>
     public override bool ChangesState(PipelineRequest request) =>

@@ -1,8 +1,11 @@
 namespace AiDb.Engine.Log;
 
-/// <summary>A hybrid-logical clock: Unix milliseconds in the upper 48 bits, a counter in the lower 16. Every value it gives is
-/// greater than every one it gave or was shown before, also when the machine's clock goes backwards.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. Source: Kulkarni et al., "Logical Physical Clocks"
+/// <summary>A hybrid-logical clock: Unix milliseconds in the upper 48 bits, a counter in the lower 16. Every
+/// value it gives is
+/// greater than every one it gave or was shown before, also when the machine's clock goes
+/// backwards.</summary>
+/// <remarks>Thread safety: all members may be called concurrently. Source: Kulkarni et al., "Logical Physical
+/// Clocks"
 /// (2014), section 4; the counter overflows into the milliseconds, which keeps the order.</remarks>
 internal sealed class HybridClock
 {

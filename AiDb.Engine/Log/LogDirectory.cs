@@ -7,8 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace AiDb.Engine.Log;
 
 /// <summary>The log's folder: names, making and giving up segments.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. Invariant: a <c>.log</c> name appears only on a file whose header
-/// is durable, and a spare is written to only after the loss of its <c>.log</c> name is durable - otherwise a crash could
+/// <remarks>Thread safety: all members may be called concurrently. Invariant: a <c>.log</c> name appears only
+/// on a file whose header
+/// is durable, and a spare is written to only after the loss of its <c>.log</c> name is durable - otherwise a
+/// crash could
 /// bring the old name back over new bytes.</remarks>
 internal sealed partial class LogDirectory
 {
@@ -116,7 +118,8 @@ internal sealed partial class LogDirectory
         }
     }
 
-    /// <summary>Gives files up: as spares where nobody reads them any more and spares are few, else by deletion.</summary>
+    /// <summary>Gives files up: as spares where nobody reads them any more and spares are few, else by
+    /// deletion.</summary>
     public void Release(IReadOnlyList<LogSegment> segments)
     {
         List<string> spares = [];

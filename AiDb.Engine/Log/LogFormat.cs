@@ -64,7 +64,8 @@ internal readonly record struct LogSegmentHeader(UInt128 FileId, ulong Number, L
         BinaryPrimitives.WriteUInt32LittleEndian(target[68..], Crc32C.Compute(target[..68]));
     }
 
-    /// <summary>Reads a header that must be valid: a segment gets its name only after its header is durable.</summary>
+    /// <summary>Reads a header that must be valid: a segment gets its name only after its header is
+    /// durable.</summary>
     public static LogSegmentHeader Read(ReadOnlySpan<byte> bytes, string path, ulong number)
     {
         if (bytes.Length < LogFormat.SegmentHeaderBytes)
@@ -105,7 +106,8 @@ internal readonly record struct LogRecordHeader(
     /// <summary>Bytes of the whole record.</summary>
     public int RecordBytes => LogFormat.RecordOverheadBytes + PayloadLength;
 
-    /// <summary>Writes what is known when the record joins a group; <see cref="Complete"/> adds the rest.</summary>
+    /// <summary>Writes what is known when the record joins a group; <see cref="Complete"/> adds the
+    /// rest.</summary>
     public static void Write(
         Span<byte> target, int payloadLength, LogRecordType type, ulong epoch, ulong lsn, ulong timestamp)
     {
@@ -119,7 +121,8 @@ internal readonly record struct LogRecordHeader(
         BinaryPrimitives.WriteUInt64LittleEndian(target[24..], timestamp);
     }
 
-    /// <summary>Adds the durable LSN, the chain and the checksum to a record whose payload is in place.</summary>
+    /// <summary>Adds the durable LSN, the chain and the checksum to a record whose payload is in
+    /// place.</summary>
     /// <returns>The record's checksum.</returns>
     public static uint Complete(Span<byte> record, uint seed, ulong durableLsn, uint previousChecksum)
     {
@@ -131,7 +134,8 @@ internal readonly record struct LogRecordHeader(
         return checksum;
     }
 
-    /// <summary>Reads the fields as they stand, checked by nothing. Needs <see cref="LogFormat.RecordHeaderBytes"/>.</summary>
+    /// <summary>Reads the fields as they stand, checked by nothing. Needs
+    /// <see cref="LogFormat.RecordHeaderBytes"/>.</summary>
     public static LogRecordHeader Read(ReadOnlySpan<byte> bytes) => new(
         BinaryPrimitives.ReadInt32LittleEndian(bytes),
         (LogRecordType)bytes[4],

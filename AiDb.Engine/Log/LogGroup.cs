@@ -1,6 +1,7 @@
 namespace AiDb.Engine.Log;
 
-/// <summary>The records of one write. They are laid out as they arrive; what depends on the segment (checksums, chain) is
+/// <summary>The records of one write. They are laid out as they arrive; what depends on the segment
+/// (checksums, chain) is
 /// filled in when it is known.</summary>
 /// <remarks>Thread safety: none; the log's appender owns it.</remarks>
 internal sealed class LogGroup

@@ -43,7 +43,8 @@ public ref struct LogOperationReader
     public WriteCondition Condition { get; private set; }
 
     /// <summary>Goes to the next operation; false at the end.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: the payload is malformed.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: the payload is
+    /// malformed.</exception>
     public bool MoveNext()
     {
         if (_offset == _payload.Length)
@@ -109,7 +110,8 @@ public ref struct LogOperationReader
 }
 
 /// <summary>Builds the payload of a batch; the counterpart of <see cref="LogOperationReader"/>.</summary>
-/// <remarks>Thread safety: none. Keeps its memory over <see cref="Clear"/>, except what a rare big batch took.</remarks>
+/// <remarks>Thread safety: none. Keeps its memory over <see cref="Clear"/>, except what a rare big batch
+/// took.</remarks>
 internal sealed class LogOperationWriter
 {
     private const int InitialBytes = 256;
@@ -170,7 +172,8 @@ internal sealed class LogOperationWriter
 
     private void Begin(LogOperationKind kind, uint tableId, long variableBytes, WriteCondition condition)
     {
-        // Head, table id, version, time to live, two lengths: reserved at once, so that the parts need no checks.
+        // Head, table id, version, time to live, two lengths: reserved at once, so that the parts need no
+        // checks.
         Reserve(variableBytes + 1 + 5 + sizeof(ulong) + (3 * MaxVarintBytes));
         _buffer[SizeBytes++] = (byte)((byte)kind | ((byte)condition.Kind << 4));
         WriteVarint(tableId);

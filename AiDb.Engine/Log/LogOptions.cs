@@ -29,7 +29,8 @@ internal sealed record LogOptions
 /// <summary>What the manifest knows of the log when it is opened.</summary>
 internal sealed record LogOpenState
 {
-    /// <summary>The first entry that recovery needs: the last one whose effects are in tables, plus 1. An empty log begins with
+    /// <summary>The first entry that recovery needs: the last one whose effects are in tables, plus 1. An
+    /// empty log begins with
     /// it. Whoever puts an entry's effects into a table must have synced the log up to it before.</summary>
     public ulong FirstLsn { get; init; } = 1;
 

@@ -1,7 +1,8 @@
 namespace AiDb.Engine.Log;
 
 /// <summary>Reads the log in order, also while it is appended to.</summary>
-/// <remarks>Thread safety: none; one reader belongs to one caller, who disposes it. It does not keep the log: when it
+/// <remarks>Thread safety: none; one reader belongs to one caller, who disposes it. It does not keep the log:
+/// when it
 /// falls behind what <see cref="WriteAheadLog.ReleaseBefore"/> keeps, it says so.</remarks>
 internal sealed class LogReader : IDisposable
 {
@@ -35,7 +36,8 @@ internal sealed class LogReader : IDisposable
     internal LogSegmentPosition Position => new(_cursor.Offset, _cursor.Chain);
 
     /// <summary>Reads the next entry if it is at most <paramref name="limitLsn"/> and written.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer holds it, or what was read
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer holds it, or
+    /// what was read
     /// before has been cut off. <see cref="AiDbErrorKind.DataLoss"/>: it is damaged.</exception>
     public bool TryRead(ulong limitLsn, out LogEntry entry)
     {

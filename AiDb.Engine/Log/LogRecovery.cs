@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace AiDb.Engine.Log;
 
-/// <summary>Finds out where the log ends, and whether it ends there because of a crash or because of damage.</summary>
+/// <summary>Finds out where the log ends, and whether it ends there because of a crash or because of
+/// damage.</summary>
 internal sealed partial class LogRecovery
 {
     private readonly LogOptions _options;
@@ -27,7 +28,8 @@ internal sealed partial class LogRecovery
     /// <summary>What the next record continues.</summary>
     public LogChain End { get; private set; }
 
-    /// <summary>Opens the segments, checks the last one and cuts its torn tail off; all that is left is durable then.</summary>
+    /// <summary>Opens the segments, checks the last one and cuts its torn tail off; all that is left is
+    /// durable then.</summary>
     public static LogRecovery Run(LogOptions options, LogOpenState state, LogDirectory directory)
     {
         var recovery = new LogRecovery(options, state, directory);
@@ -68,7 +70,8 @@ internal sealed partial class LogRecovery
             return;
         }
 
-        // What lies before a gap was given up by a release that a crash made half durable: its names came back in part.
+        // What lies before a gap was given up by a release that a crash made half durable: its names came
+        // back in part.
         int first = numbers.Count - 1;
         while (first > 0 && numbers[first - 1] == numbers[first] - 1)
             first--;
@@ -119,7 +122,8 @@ internal sealed partial class LogRecovery
         last.File.Sync();
     }
 
-    /// <summary>Bytes of records that never became durable must not be met again behind the records that come next.</summary>
+    /// <summary>Bytes of records that never became durable must not be met again behind the records that come
+    /// next.</summary>
     private void CutTornTail(LogSegment last, long offset, long length)
     {
         LogTornTail(_options.Logger, last.Path, offset, End.NextLsn - 1);
@@ -128,7 +132,8 @@ internal sealed partial class LogRecovery
         last.AllocatedBytes = last.File.Length;
     }
 
-    /// <summary>Only a segment in which the epoch changes needs reading: its header and its successor's tell.</summary>
+    /// <summary>Only a segment in which the epoch changes needs reading: its header and its successor's
+    /// tell.</summary>
     private void FindEpochs()
     {
         ulong epoch = 0;

@@ -6,12 +6,15 @@ namespace AiDb.Engine.Log;
 internal readonly record struct LogSegmentPosition(long Offset, LogChain Chain);
 
 /// <summary>An open segment.</summary>
-/// <remarks>Thread safety: the log's appender alone changes <see cref="WrittenEnd"/>, readers may follow it; the file is
-/// closed when the last one that holds it lets go. Invariant: the bytes before <see cref="WrittenEnd"/> change only
+/// <remarks>Thread safety: the log's appender alone changes <see cref="WrittenEnd"/>, readers may follow it;
+/// the file is
+/// closed when the last one that holds it lets go. Invariant: the bytes before <see cref="WrittenEnd"/>
+/// change only
 /// when the log is cut off, which readers are told.</remarks>
 internal sealed class LogSegment
 {
-    /// <summary>A record's place is remembered once in so many bytes, so that readers need not begin at the front.</summary>
+    /// <summary>A record's place is remembered once in so many bytes, so that readers need not begin at the
+    /// front.</summary>
     private const long IndexIntervalBytes = 256 << 10;
 
     private readonly Lock _indexGate = new();

@@ -41,7 +41,8 @@ internal sealed class LogSegmentCursor
 
     /// <summary>Reads the next record; false, changing nothing, when no valid one follows before
     /// <paramref name="endOffset"/>.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unimplemented"/>: intact, but of a newer program.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unimplemented"/>: intact, but of a newer
+    /// program.</exception>
     public bool TryRead(long endOffset, out LogRecordHeader header, out ReadOnlyMemory<byte> payload)
     {
         header = default;

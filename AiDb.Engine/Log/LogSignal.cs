@@ -1,7 +1,9 @@
 namespace AiDb.Engine.Log;
 
-/// <summary>Tells the log's tails how far they may read: min(applied, durable). The database publishes, tails wait.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. Publishing costs two memory accesses while nobody
+/// <summary>Tells the log's tails how far they may read: min(applied, durable). The database publishes, tails
+/// wait.</summary>
+/// <remarks>Thread safety: all members may be called concurrently. Publishing costs two memory accesses while
+/// nobody
 /// waits. Invariant: <see cref="ReadableLsn"/> never goes back.</remarks>
 internal sealed class LogSignal
 {
@@ -19,14 +21,16 @@ internal sealed class LogSignal
     /// <summary>Whether the database is closed.</summary>
     public bool IsClosed => _closed;
 
-    /// <summary>Raises the limit to min(applied, durable); a lower value than before changes nothing.</summary>
+    /// <summary>Raises the limit to min(applied, durable); a lower value than before changes
+    /// nothing.</summary>
     public void Publish(ulong appliedLsn, ulong durableLsn)
     {
         ulong readable = Math.Min(appliedLsn, durableLsn);
         ulong current = Volatile.Read(ref _readableLsn);
         while (readable > current)
         {
-            // A full fence: the limit must be visible before the look for waiters, or a waiter that has just enqueued sleeps on.
+            // A full fence: the limit must be visible before the look for waiters, or a waiter that has just
+            // enqueued sleeps on.
             ulong seen = Interlocked.CompareExchange(ref _readableLsn, readable, current);
             if (seen == current)
             {
@@ -46,7 +50,8 @@ internal sealed class LogSignal
         WakeAll();
     }
 
-    /// <summary>Waits until entries beyond <paramref name="lsn"/> may be read; false when the database is closed.</summary>
+    /// <summary>Waits until entries beyond <paramref name="lsn"/> may be read; false when the database is
+    /// closed.</summary>
     public async ValueTask<bool> WaitBeyondAsync(ulong lsn, CancellationToken cancellationToken)
     {
         while (true)

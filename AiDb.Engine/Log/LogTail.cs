@@ -13,12 +13,15 @@ public enum LogRecordType : byte
 /// <summary>One entry of the log.</summary>
 /// <param name="Position">Where it stands.</param>
 /// <param name="Type">What it is.</param>
-/// <param name="Payload">Its bytes, valid until the next read; of a batch: see <see cref="LogOperationReader"/>.</param>
+/// <param name="Payload">Its bytes, valid until the next read; of a batch: see
+/// <see cref="LogOperationReader"/>.</param>
 public readonly record struct LogEntry(LogPosition Position, LogRecordType Type, ReadOnlyMemory<byte> Payload);
 
-/// <summary>Follows a database's applied and durable entries, in order; see <see cref="Database.TailLog"/>. The feed of
+/// <summary>Follows a database's applied and durable entries, in order; see <see cref="Database.TailLog"/>.
+/// The feed of
 /// caches, replicas and backup.</summary>
-/// <remarks>Thread safety: none; one reader belongs to one caller, who disposes it (the log is kept for it until then,
+/// <remarks>Thread safety: none; one reader belongs to one caller, who disposes it (the log is kept for it
+/// until then,
 /// within <see cref="DatabaseOptions.LogRetentionBytes"/>).</remarks>
 public sealed class LogTail : IDisposable
 {
@@ -26,7 +29,8 @@ public sealed class LogTail : IDisposable
     private readonly LogSignal _signal;
 
     /// <summary>Begins at <paramref name="fromLsn"/>, which may be the entry that comes next.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back that far.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back
+    /// that far.</exception>
     internal LogTail(WriteAheadLog log, LogSignal signal, ulong fromLsn)
     {
         _reader = log.OpenReader(fromLsn);
@@ -38,7 +42,8 @@ public sealed class LogTail : IDisposable
         _signal.WaitBeyondAsync(_reader.NextLsn - 1, cancellationToken);
 
     /// <summary>Reads the next entry without waiting.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the reader fell behind what the log keeps.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the reader fell behind what the
+    /// log keeps.</exception>
     public bool TryRead(out LogEntry entry)
     {
         if (!_signal.IsClosed)

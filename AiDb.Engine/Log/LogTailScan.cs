@@ -3,9 +3,11 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Log;
 
-/// <summary>Looks through what follows the last good record: for a later record that states a durable LSN - then the bytes
+/// <summary>Looks through what follows the last good record: for a later record that states a durable LSN -
+/// then the bytes
 /// between are damaged and not torn - and for anything that is not zero.</summary>
-/// <remarks>The damage may be in a record's length, so every byte is taken for the beginning of a record. Old records of
+/// <remarks>The damage may be in a record's length, so every byte is taken for the beginning of a record. Old
+/// records of
 /// a recycled segment fail the checksum, which covers the file id.</remarks>
 internal sealed class LogTailScan
 {
@@ -24,7 +26,8 @@ internal sealed class LogTailScan
         _end = end;
     }
 
-    /// <summary>The greatest durable LSN at or above the expected one that a valid record states; 0: none.</summary>
+    /// <summary>The greatest durable LSN at or above the expected one that a valid record states; 0:
+    /// none.</summary>
     public ulong StatedDurableLsn { get; private set; }
 
     /// <summary>Whether nothing but zeroes follows.</summary>

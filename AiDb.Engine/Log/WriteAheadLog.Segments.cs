@@ -5,8 +5,10 @@ namespace AiDb.Engine.Log;
 /// <content>How the log moves from segment to segment, gives them up and cuts them.</content>
 internal sealed partial class WriteAheadLog
 {
-    /// <summary>Gives up segments whose entries are all below <paramref name="lsn"/>, the oldest first, apart from
-    /// the newest <see cref="LogOptions.RetentionBytes"/> of them. A reader that still is in one is told at its next read.</summary>
+    /// <summary>Gives up segments whose entries are all below <paramref name="lsn"/>, the oldest first, apart
+    /// from
+    /// the newest <see cref="LogOptions.RetentionBytes"/> of them. A reader that still is in one is told at
+    /// its next read.</summary>
     public void ReleaseBefore(ulong lsn)
     {
         List<LogSegment> released = [];
@@ -40,9 +42,11 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    /// <summary>Cuts off what follows <paramref name="lsn"/>, durably: entries of an epoch that lost. Readers that
+    /// <summary>Cuts off what follows <paramref name="lsn"/>, durably: entries of an epoch that lost. Readers
+    /// that
     /// had passed it are told.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: the disk failed half-way; the log has failed.
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: the disk failed half-way;
+    /// the log has failed.
     /// </exception>
     public void TruncateAfter(ulong lsn)
     {
@@ -106,7 +110,8 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    /// <summary>The segment with a reader's next entry, unless a cut that the reader has not seen took entries before it.</summary>
+    /// <summary>The segment with a reader's next entry, unless a cut that the reader has not seen took
+    /// entries before it.</summary>
     internal LogSegment HoldAfterCut(ulong nextLsn, ref int cuts)
     {
         lock (_gate)
@@ -198,7 +203,8 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    /// <summary>Ends the active segment and makes it durable, before anything is written to the next.</summary>
+    /// <summary>Ends the active segment and makes it durable, before anything is written to the
+    /// next.</summary>
     private void SealActive()
     {
         Span<byte> seal = stackalloc byte[LogFormat.SealBytes];
@@ -231,7 +237,8 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    /// <summary>Writes at the end; after a failure what was written in part is gone for good, or the log has failed.</summary>
+    /// <summary>Writes at the end; after a failure what was written in part is gone for good, or the log has
+    /// failed.</summary>
     private void WriteRecords(ReadOnlySpan<byte> records, string doing)
     {
         long offset = _active.WrittenEnd;

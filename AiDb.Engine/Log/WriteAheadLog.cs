@@ -2,13 +2,18 @@ using Microsoft.Extensions.Logging;
 
 namespace AiDb.Engine.Log;
 
-/// <summary>The log of a shard: one sequence of numbered records on disk. It is what recovery replays and what replicas, caches
+/// <summary>The log of a shard: one sequence of numbered records on disk. It is what recovery replays and
+/// what replicas, caches
 /// and backups follow. Format: docs/formats/log.md.</summary>
 /// <remarks>
-/// Thread safety: one appender at a time calls <see cref="Append"/>, <see cref="WriteGroup"/>, <see cref="DiscardGroup"/> and
-/// <see cref="TruncateAfter"/>; everything else may be called concurrently with it, <see cref="Dispose"/> last.
-/// Invariants: what lies in a segment that has a successor is durable; <see cref="CommittedLsn"/> and, apart from cuts,
-/// <see cref="DurableLsn"/> never go back and never exceed <see cref="AppendedLsn"/>. After a failed sync nothing is written or
+/// Thread safety: one appender at a time calls <see cref="Append"/>, <see cref="WriteGroup"/>,
+/// <see cref="DiscardGroup"/> and
+/// <see cref="TruncateAfter"/>; everything else may be called concurrently with it, <see cref="Dispose"/>
+/// last.
+/// Invariants: what lies in a segment that has a successor is durable; <see cref="CommittedLsn"/> and, apart
+/// from cuts,
+/// <see cref="DurableLsn"/> never go back and never exceed <see cref="AppendedLsn"/>. After a failed sync
+/// nothing is written or
 /// synced any more.
 /// </remarks>
 internal sealed partial class WriteAheadLog : IDisposable
@@ -20,7 +25,8 @@ internal sealed partial class WriteAheadLog : IDisposable
     private readonly LogDirectory _directory;
     private readonly LogGroup _group = new();
 
-    /// <summary>Guards the segment list, the positions as a whole, and the epochs. Never held over disk work.</summary>
+    /// <summary>Guards the segment list, the positions as a whole, and the epochs. Never held over disk
+    /// work.</summary>
     private readonly Lock _gate = new();
 
     /// <summary>One sync or cut at a time. Taken before <see cref="_gate"/>.</summary>
@@ -69,7 +75,8 @@ internal sealed partial class WriteAheadLog : IDisposable
     /// <summary>The last entry that a loss of power would not take.</summary>
     public ulong DurableLsn => Volatile.Read(ref _durableLsn);
 
-    /// <summary>The last committed entry; after opening, the one before <see cref="LogOpenState.FirstLsn"/>.</summary>
+    /// <summary>The last committed entry; after opening, the one before
+    /// <see cref="LogOpenState.FirstLsn"/>.</summary>
     public ulong CommittedLsn => Volatile.Read(ref _committedLsn);
 
     /// <summary>The timestamp of the last written entry.</summary>
@@ -91,7 +98,8 @@ internal sealed partial class WriteAheadLog : IDisposable
         }
     }
 
-    /// <summary>Where each epoch begins, oldest first; the first one at <see cref="FirstLsn"/> when it began earlier.</summary>
+    /// <summary>Where each epoch begins, oldest first; the first one at <see cref="FirstLsn"/> when it began
+    /// earlier.</summary>
     public IReadOnlyList<EpochStart> EpochHistory
     {
         get
@@ -104,9 +112,12 @@ internal sealed partial class WriteAheadLog : IDisposable
     /// <summary>Counts <see cref="TruncateAfter"/>.</summary>
     internal int Cuts => _cuts;
 
-    /// <summary>Opens the log, checks its end and cuts a torn tail off. Everything that is found is durable then.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: durable entries are damaged or missing.
-    /// <see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote it. <see cref="AiDbErrorKind.Unavailable"/>,
+    /// <summary>Opens the log, checks its end and cuts a torn tail off. Everything that is found is durable
+    /// then.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: durable entries are damaged or
+    /// missing.
+    /// <see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote it.
+    /// <see cref="AiDbErrorKind.Unavailable"/>,
     /// <see cref="AiDbErrorKind.ResourceExhausted"/>: the disk failed or is full.</exception>
     public static WriteAheadLog Open(LogOptions options, LogOpenState state)
     {
@@ -129,7 +140,8 @@ internal sealed partial class WriteAheadLog : IDisposable
     /// <param name="lsn">The entry's before, plus 1.</param>
     /// <param name="timestamp">Greater than the entry's before.</param>
     /// <param name="payload">Copied.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: the log has failed; the group is empty.
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: the log has failed; the group
+    /// is empty.
     /// </exception>
     public void Append(LogRecordType type, ulong epoch, ulong lsn, ulong timestamp, ReadOnlySpan<byte> payload)
     {
@@ -145,9 +157,11 @@ internal sealed partial class WriteAheadLog : IDisposable
     /// <summary>Drops what was appended since the last <see cref="WriteGroup"/>.</summary>
     public void DiscardGroup() => _group.Begin(_end);
 
-    /// <summary>Writes the group with one write: all of it or nothing. Whatever happens, the group is empty afterwards.</summary>
+    /// <summary>Writes the group with one write: all of it or nothing. Whatever happens, the group is empty
+    /// afterwards.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.ResourceExhausted"/> (disk full) and
-    /// <see cref="AiDbErrorKind.Unavailable"/>: nothing was written. <see cref="AiDbErrorKind.OutcomeUnknown"/>: the entries may
+    /// <see cref="AiDbErrorKind.Unavailable"/>: nothing was written.
+    /// <see cref="AiDbErrorKind.OutcomeUnknown"/>: the entries may
     /// come back after a restart; the log has failed.</exception>
     public void WriteGroup()
     {
@@ -167,8 +181,10 @@ internal sealed partial class WriteAheadLog : IDisposable
         }
     }
 
-    /// <summary>Makes everything that was written before the call durable. One sync serves all who wait for it.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: entries that were written may be lost; the
+    /// <summary>Makes everything that was written before the call durable. One sync serves all who wait for
+    /// it.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: entries that were written
+    /// may be lost; the
     /// log has failed.</exception>
     public void Sync()
     {
@@ -219,8 +235,10 @@ internal sealed partial class WriteAheadLog : IDisposable
         }
     }
 
-    /// <summary>A reader that begins with <paramref name="fromLsn"/>, which may be the entry that comes next.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back that far.</exception>
+    /// <summary>A reader that begins with <paramref name="fromLsn"/>, which may be the entry that comes
+    /// next.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back
+    /// that far.</exception>
     public LogReader OpenReader(ulong fromLsn) => new(this, fromLsn);
 
     /// <inheritdoc/>

@@ -9,7 +9,8 @@ internal static class Crc32C
     /// <summary>The checksum of <paramref name="bytes"/>.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 
-    /// <summary>The checksum of what gave <paramref name="checksum"/>, followed by <paramref name="bytes"/>; 0: of nothing.</summary>
+    /// <summary>The checksum of what gave <paramref name="checksum"/>, followed by <paramref name="bytes"/>;
+    /// 0: of nothing.</summary>
     public static uint Append(uint checksum, ReadOnlySpan<byte> bytes)
     {
         uint state = ~checksum;

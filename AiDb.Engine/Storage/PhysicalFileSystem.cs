@@ -94,12 +94,14 @@ public sealed class PhysicalFileSystem : IFileSystem
     }
 
     /// <inheritdoc/>
-    /// <remarks>The file stays when the lock is given up: deleting it would let two processes lock two files of one name.</remarks>
+    /// <remarks>The file stays when the lock is given up: deleting it would let two processes lock two files
+    /// of one name.</remarks>
     public IDisposable Lock(string path)
     {
         try
         {
-            // FileShare.None is an advisory flock on Unix and a sharing mode on Windows; both end with the process.
+            // FileShare.None is an advisory flock on Unix and a sharing mode on Windows; both end with the
+            // process.
             return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException error) when (error is not (FileNotFoundException or DirectoryNotFoundException))

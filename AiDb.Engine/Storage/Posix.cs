@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AiDb.Engine.Storage;
 
-/// <summary>The calls of libc that .NET does not offer. Offsets are 64 bits wide (64-bit Linux, macOS).</summary>
+/// <summary>The calls of libc that .NET does not offer. Offsets are 64 bits wide (64-bit Linux,
+/// macOS).</summary>
 internal static partial class Posix
 {
     /// <summary>EINVAL.</summary>
@@ -41,7 +42,8 @@ internal static partial class Posix
     /// <summary>The error of the call just made.</summary>
     public static IOException LastError(string what) => Error(Marshal.GetLastPInvokeError(), what);
 
-    /// <summary>An error number as an exception; its HResult is the number, as .NET's own file calls set it.</summary>
+    /// <summary>An error number as an exception; its HResult is the number, as .NET's own file calls set
+    /// it.</summary>
     public static IOException Error(int error, string what) =>
         new($"Could not {what}: {Marshal.GetPInvokeErrorMessage(error)} (error {error}).", error);
 }

@@ -1,7 +1,6 @@
 using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using Grpc.Core;
-using Xunit;
 
 namespace AiDb.Tests.Contracts;
 

@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
 using Google.Protobuf;
-using Xunit;
 
 namespace AiDb.Tests.Contracts;
 

@@ -4,19 +4,23 @@ using AiDb.Tests.TestSupport;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 
 /// <summary>Our client against servers in other languages.</summary>
-public sealed class InteropServerTests(InteropServerTests.Servers servers) : IClassFixture<InteropServerTests.Servers>
+public sealed class InteropServerTests(InteropServerTests.Servers servers)
+    : IClassFixture<InteropServerTests.Servers>, IDisposable
 {
     private const int LargeRequestBytes = 271828;
     private const int LargeResponseBytes = 314159;
 
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(1));
 
     public static TheoryData<string> AllPeers => [PeerPrograms.Node, PeerPrograms.Python];
+
+    private CancellationToken Cancellation => _patience.Token;
+
+    public void Dispose() => _patience.Dispose();
 
     [Theory, MemberData(nameof(AllPeers))]
     public async Task Empty_unary_is_answered(string peer)
@@ -229,7 +233,8 @@ public sealed class InteropServerTests(InteropServerTests.Servers servers) : ICl
 
     private static Status Plain(Status status) => new(status.StatusCode, status.Detail);
 
-    private static async Task<int> StreamAsync(TestService.TestServiceClient client, Metadata? headers, params int[] sizes)
+    private async Task<int> StreamAsync(
+        TestService.TestServiceClient client, Metadata? headers, params int[] sizes)
     {
         using var call = client.StreamingInputCall(headers, cancellationToken: Cancellation);
         foreach (var size in sizes)
@@ -241,7 +246,7 @@ public sealed class InteropServerTests(InteropServerTests.Servers servers) : ICl
         return (await call).AggregatedPayloadSize;
     }
 
-    private static async Task<int[]> SizesAsync(IAsyncStreamReader<StreamingOutputCallResponse> stream)
+    private async Task<int[]> SizesAsync(IAsyncStreamReader<StreamingOutputCallResponse> stream)
     {
         var sizes = new List<int>();
         await foreach (var message in stream.ReadAllAsync(Cancellation))
@@ -273,11 +278,11 @@ public sealed class InteropServerTests(InteropServerTests.Servers servers) : ICl
         private static async Task<PeerServer> StartAsync(string peer)
         {
             using var patience = new CancellationTokenSource(Patience);
-            var process = await PeerPrograms.StartAsync(
-                peer, "server", TestReflection.Descriptor, InteropClientTests.Proto);
+            var process = await PeerPrograms.StartAsync(peer, "server", PeerWire.Interop);
             try
             {
                 var port = await process.ReadUntilAsync("LISTENING ", patience.Token);
+                process.IgnoreOutput();
                 return new PeerServer(process, port);
             }
             catch

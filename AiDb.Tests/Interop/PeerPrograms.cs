@@ -1,6 +1,5 @@
 using System.Text.Json;
 using AiDb.Tests.TestSupport;
-using Google.Protobuf.Reflection;
 
 namespace AiDb.Tests.Interop;
 
@@ -17,11 +16,10 @@ internal static class PeerPrograms
     /// <summary>Starts a peer's program, or skips the test where the peer is missing.</summary>
     /// <param name="peer"><see cref="Node"/> or <see cref="Python"/>.</param>
     /// <param name="program">Its name without ending: client, server.</param>
-    /// <param name="wire">The service that is spoken.</param>
-    /// <param name="protoPath">Where its .proto lies in the repository.</param>
+    /// <param name="wire">The services that are spoken.</param>
     /// <param name="arguments">What comes before the description of the service.</param>
     public static async Task<PeerProcess> StartAsync(
-        string peer, string program, FileDescriptor wire, string protoPath, params string[] arguments)
+        string peer, string program, PeerWire wire, params string[] arguments)
     {
         if (peer == Node)
         {
@@ -30,7 +28,7 @@ internal static class PeerPrograms
                 Directory.Exists(Repository.PathOf($"{Folder}/node/node_modules")),
                 $"The packages of {Folder}/node are not installed: run 'npm ci' there.");
             return PeerProcess.Start(
-                node, [Repository.PathOf($"{Folder}/node/{program}.js"), .. arguments, Repository.PathOf(protoPath)]);
+                node, [Repository.PathOf($"{Folder}/node/{program}.js"), .. arguments, wire.Paths]);
         }
 
         var python = Peers.Require(PythonPath);
@@ -39,7 +37,7 @@ internal static class PeerPrograms
         Peers.RequireThat(exitCode == 0, $"{PythonPath} lacks grpcio or protobuf: {errors}");
         return PeerProcess.Start(
             python,
-            ["-B", Repository.PathOf($"{Folder}/python/{program}.py"), .. arguments, wire.SerializedData.ToBase64()]);
+            ["-B", Repository.PathOf($"{Folder}/python/{program}.py"), .. arguments, wire.Descriptors]);
     }
 
     /// <summary>Runs a client to its end.</summary>
@@ -47,12 +45,11 @@ internal static class PeerPrograms
     public static async Task<IReadOnlyDictionary<string, string?>> RunCasesAsync(
         string peer,
         string program,
-        FileDescriptor wire,
-        string protoPath,
+        PeerWire wire,
         string[] arguments,
         CancellationToken cancellationToken)
     {
-        await using var process = await StartAsync(peer, program, wire, protoPath, arguments);
+        await using var process = await StartAsync(peer, program, wire, arguments);
         var results = new Dictionary<string, string?>(StringComparer.Ordinal);
         while (await process.ReadLineAsync(cancellationToken) is { } line)
         {

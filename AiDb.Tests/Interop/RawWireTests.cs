@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using AiDb.Tests.Interop.Wire;
 using Google.Protobuf;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 
@@ -12,11 +11,7 @@ public sealed class RawWireTests : IAsyncLifetime
 {
     private const string UnaryCall = "/grpc.testing.TestService/UnaryCall";
 
-    private readonly HttpClient _http = new()
-    {
-        DefaultRequestVersion = HttpVersion.Version20,
-        DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
-    };
+    private readonly HttpClient _http = new();
 
     private InteropServer? _server;
 
@@ -97,6 +92,8 @@ public sealed class RawWireTests : IAsyncLifetime
         message.CopyTo(frame, 5);
 
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_server!.Address, UnaryCall));
+        request.Version = HttpVersion.Version20;
+        request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         request.Content = new ByteArrayContent(frame);
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));

@@ -4,7 +4,6 @@ using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
-using Xunit;
 
 namespace AiDb.Tests.ServiceDefaults;
 
@@ -17,7 +16,7 @@ public sealed class OtlpTests
     {
         using var source = new ActivitySource("AiDb.Example.Traced");
         using var meter = new Meter("AiDb.Example.Exported");
-        var writes = meter.CreateCounter<long>("aidb.exported.writes");
+        var writes = meter.CreateCounter<long>("aidb.exported.writes", "{write}", "Writes.");
         await using var receiver = await OtlpReceiver.StartAsync();
         var traceId = default(ActivityTraceId);
 

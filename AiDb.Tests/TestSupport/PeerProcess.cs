@@ -9,6 +9,7 @@ internal sealed class PeerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _errors = new();
     private readonly Task _readingErrors;
+    private Task _ignoringOutput = Task.CompletedTask;
 
     private PeerProcess(Process process)
     {
@@ -82,6 +83,9 @@ internal sealed class PeerProcess : IAsyncDisposable
         throw new InvalidOperationException($"It ended with code {_process.ExitCode} before '{start}': {Errors}");
     }
 
+    /// <summary>Throws away what it prints from here on, so that it never waits for a reader.</summary>
+    public void IgnoreOutput() => _ignoringOutput = _process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
@@ -91,6 +95,7 @@ internal sealed class PeerProcess : IAsyncDisposable
 
         await _process.WaitForExitAsync();
         await _readingErrors;
+        await _ignoringOutput;
         _process.Dispose();
     }
 

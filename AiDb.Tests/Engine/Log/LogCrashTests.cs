@@ -1,6 +1,5 @@
 using AiDb.Engine.Log;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Log;
 
@@ -164,7 +163,8 @@ public sealed class LogCrashTests
         Assert.Equal(3ul, log.AppendedLsn);
     }
 
-    /// <summary>Appends in groups, syncs now and then, gives segments up; goes on where an earlier run ended.</summary>
+    /// <summary>Appends in groups, syncs now and then, gives segments up; goes on where an earlier run
+    /// ended.</summary>
     private static long Run(SimulatedFileSystem disk, Progress progress, int perGroup = 2)
     {
         using WriteAheadLog log = LogHarness.Open(

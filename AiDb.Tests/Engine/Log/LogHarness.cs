@@ -2,11 +2,11 @@ using AiDb.Engine;
 using AiDb.Engine.Log;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Log;
 
-/// <summary>What the log's tests share: entries whose bytes follow from their number, so that a wrong one shows.</summary>
+/// <summary>What the log's tests share: entries whose bytes follow from their number, so that a wrong one
+/// shows.</summary>
 internal static class LogHarness
 {
     public const string Directory = "/db/log";

@@ -1,6 +1,5 @@
 using AiDb.Engine.Log;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Log;
 

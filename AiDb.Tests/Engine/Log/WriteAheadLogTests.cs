@@ -2,7 +2,6 @@ using AiDb.Engine;
 using AiDb.Engine.Log;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Log;
 

@@ -1,10 +1,10 @@
 using System.Text;
 using AiDb.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Storage;
 
-/// <summary>What every <see cref="IFileSystem"/> must do; run over the simulated disk and the machine's.</summary>
+/// <summary>What every <see cref="IFileSystem"/> must do; run over the simulated disk and the
+/// machine's.</summary>
 public abstract class FileSystemConformance
 {
     protected abstract IFileSystem FileSystem { get; }

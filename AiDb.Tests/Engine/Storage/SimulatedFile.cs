@@ -61,7 +61,8 @@ internal sealed class SimulatedFile(SimulatedFileSystem owner, string path, Simu
     }
 }
 
-/// <summary>The bytes of a file: the durable ones, those that a running system sees, and the changes between.</summary>
+/// <summary>The bytes of a file: the durable ones, those that a running system sees, and the changes
+/// between.</summary>
 internal sealed class SimulatedInode
 {
     private readonly List<(long Offset, byte[]? Bytes, long Length)> _unsynced = [];

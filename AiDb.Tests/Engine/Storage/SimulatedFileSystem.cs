@@ -2,7 +2,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Tests.Engine.Storage;
 
-/// <summary>Thrown by every operation after the simulated machine has lost its power. It is no <see cref="IOException"/>, so that
+/// <summary>Thrown by every operation after the simulated machine has lost its power. It is no
+/// <see cref="IOException"/>, so that
 /// nothing handles it.</summary>
 public sealed class SimulatedCrashException() : Exception("The simulated machine has crashed.");
 
@@ -17,14 +18,19 @@ public enum SimulatedFault
 }
 
 /// <summary>
-/// A disk in memory that keeps the letter of <see cref="IFileSystem"/>'s durability contract: what was not synced may be kept, lost
+/// A disk in memory that keeps the letter of <see cref="IFileSystem"/>'s durability contract: what was not
+/// synced may be kept, lost
 /// or torn by <see cref="Crash"/>, as the seed decides.
 /// </summary>
 /// <remarks>
-/// Every change (create, write, cut, reserve, sync, rename, link, delete, folder sync) has a number, counted by
-/// <see cref="OperationCount"/>, at which a crash or a fault can be set. Folders themselves are durable at once. Names: each
-/// folder's unsynced changes are kept or lost one by one; a rename is one change when it stays in the folder. Bytes:
-/// each unsynced write is kept, lost, or torn into sectors of <see cref="SectorBytes"/> of which some are kept.
+/// Every change (create, write, cut, reserve, sync, rename, link, delete, folder sync) has a number, counted
+/// by
+/// <see cref="OperationCount"/>, at which a crash or a fault can be set. Folders themselves are durable at
+/// once. Names: each
+/// folder's unsynced changes are kept or lost one by one; a rename is one change when it stays in the folder.
+/// Bytes:
+/// each unsynced write is kept, lost, or torn into sectors of <see cref="SectorBytes"/> of which some are
+/// kept.
 /// Thread safety: all members may be called concurrently.
 /// </remarks>
 public sealed class SimulatedFileSystem : IFileSystem
@@ -61,13 +67,16 @@ public sealed class SimulatedFileSystem : IFileSystem
     /// <summary>What <see cref="GetFreeBytes"/> answers; it limits nothing by itself.</summary>
     public long FreeBytes { get; set; } = 1L << 40;
 
-    /// <summary>Called before each change with its number and a description; for tests that want to know or to wait.</summary>
+    /// <summary>Called before each change with its number and a description; for tests that want to know or
+    /// to wait.</summary>
     public Action<long, string>? OnOperation { get; set; }
 
-    /// <summary>The power goes just before the change of this number takes effect; a write in progress may be torn.</summary>
+    /// <summary>The power goes just before the change of this number takes effect; a write in progress may be
+    /// torn.</summary>
     public void CrashAt(long operation) => _crashAt = operation;
 
-    /// <summary>Lets the changes from one number on, <paramref name="count"/> of them, fail. A write that fails may have
+    /// <summary>Lets the changes from one number on, <paramref name="count"/> of them, fail. A write that
+    /// fails may have
     /// written its first bytes.</summary>
     public void FailAt(long operation, SimulatedFault fault, long count = 1)
     {
@@ -85,7 +94,8 @@ public sealed class SimulatedFileSystem : IFileSystem
     /// <summary>Ends what <see cref="FailAt"/> and <see cref="FailFrom"/> began.</summary>
     public void StopFailing() => FailAt(long.MaxValue, SimulatedFault.IoError, 0);
 
-    /// <summary>Cuts the power (when it is not yet) and gives the disk as the next start finds it. This one stays dead.</summary>
+    /// <summary>Cuts the power (when it is not yet) and gives the disk as the next start finds it. This one
+    /// stays dead.</summary>
     public SimulatedFileSystem Crash()
     {
         lock (_gate)
@@ -117,7 +127,8 @@ public sealed class SimulatedFileSystem : IFileSystem
         WriteRaw(path, bytes);
     }
 
-    /// <summary>A copy of the disk as a running system sees it, all of it durable; for trying one thing many times.</summary>
+    /// <summary>A copy of the disk as a running system sees it, all of it durable; for trying one thing many
+    /// times.</summary>
     public SimulatedFileSystem Clone(int seed = 1)
     {
         lock (_gate)
@@ -230,7 +241,8 @@ public sealed class SimulatedFileSystem : IFileSystem
         }
     }
 
-    /// <summary>A numbered change. What <paramref name="partial"/> does happens when it fails or the power goes: a write is
+    /// <summary>A numbered change. What <paramref name="partial"/> does happens when it fails or the power
+    /// goes: a write is
     /// handed to the disk in part.</summary>
     internal void Change(string what, bool needsSpace, Action change, Action<Random>? partial = null)
     {

@@ -1,6 +1,7 @@
 namespace AiDb.Tests.Engine.Storage;
 
-/// <summary>The names of a <see cref="SimulatedFileSystem"/>: durable ones, those that a running system sees, and the changes
+/// <summary>The names of a <see cref="SimulatedFileSystem"/>: durable ones, those that a running system sees,
+/// and the changes
 /// between, folder by folder.</summary>
 internal sealed class SimulatedNames
 {
@@ -97,7 +98,8 @@ internal sealed class SimulatedNames
         }
     }
 
-    /// <summary>The names after a crash: each unsynced change kept or lost, in order. Hard links stay links.</summary>
+    /// <summary>The names after a crash: each unsynced change kept or lost, in order. Hard links stay
+    /// links.</summary>
     public SimulatedNames Survive(Random random)
     {
         var names = new Dictionary<string, SimulatedInode>(_durable, StringComparer.Ordinal);

@@ -44,16 +44,19 @@ async function streamingOutputCall(call) {
   call.end();
 }
 
-async function fullDuplexCall(call) {
+function fullDuplexCall(call) {
   const trailers = echoMetadata(call);
-  for await (const request of call) {
+  let failed = false;
+  let written = Promise.resolve();
+  call.on('data', (request) => {
     if (request.responseStatus && request.responseStatus.code) {
+      failed = true;
       call.emit('error', { code: request.responseStatus.code, details: request.responseStatus.message });
-      return;
+    } else {
+      written = written.then(() => writeAll(call, request));
     }
-    await writeAll(call, request);
-  }
-  call.end(trailers);
+  });
+  call.on('end', () => written.then(() => failed || call.end(trailers)));
 }
 
 const server = new grpc.Server();
@@ -62,7 +65,7 @@ server.addService(TestService.service, {
   unaryCall,
   streamingInputCall,
   streamingOutputCall,
-  fullDuplexCall: (call) => fullDuplexCall(call).catch(() => {}),
+  fullDuplexCall,
 });
 server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;

@@ -4,10 +4,10 @@ const assert = require('node:assert');
 const grpc = require('@grpc/grpc-js');
 const protoLoader = require('@grpc/proto-loader');
 
-/** Loads a .proto file; numbers of 64 bits come as strings, absent messages as null. */
-function load(path) {
+/** Loads .proto files, with commas between; numbers of 64 bits come as strings, absent messages as null. */
+function load(paths) {
   return grpc.loadPackageDefinition(
-    protoLoader.loadSync(path, { longs: String, enums: String, defaults: true }));
+    protoLoader.loadSync(paths.split(','), { longs: String, enums: String, defaults: true, oneofs: true }));
 }
 
 /** One unary call as a promise of { response, headers, status }. */

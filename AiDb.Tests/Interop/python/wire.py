@@ -9,26 +9,33 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 
 class Wire:
-    """One .proto file, given as the base64 text of its FileDescriptorProto."""
+    """The .proto files of one package, given as the base64 texts of their FileDescriptorProtos, with commas between."""
 
-    def __init__(self, descriptor):
-        self.file = descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(descriptor))
+    def __init__(self, descriptors):
         self._pool = descriptor_pool.DescriptorPool()
-        self._pool.Add(self.file)
+        self._services = {}
+        for text in descriptors.split(","):
+            file = descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(text))
+            self._pool.Add(file)
+            self.package = file.package
+            self._services.update({service.name: service for service in file.service})
 
     def __getattr__(self, name):
-        return self._message(f"{self.file.package}.{name}")
+        return self.message(name)
+
+    def message(self, name):
+        """The class of a message of this package; an inner one is named Outer.Inner."""
+        return self._message(f"{self.package}.{name}")
 
     def stub(self, channel, service):
         return Stub(self, channel, service)
 
     def methods(self, service):
         """(name, path, streams in, streams out, request class, response class) of each method."""
-        descriptor = next(s for s in self.file.service if s.name == service)
-        for method in descriptor.method:
+        for method in self._services[service].method:
             yield (
                 method.name,
-                f"/{self.file.package}.{service}/{method.name}",
+                f"/{self.package}.{service}/{method.name}",
                 method.client_streaming,
                 method.server_streaming,
                 self._message(method.input_type.lstrip(".")),
@@ -61,7 +68,7 @@ def handler(wire, service, implementation):
         kind = ("stream" if streams_in else "unary") + "_" + ("stream" if streams_out else "unary")
         handlers[name] = getattr(grpc, f"{kind}_rpc_method_handler")(
             behaviour, request_deserializer=request.FromString, response_serializer=response.SerializeToString)
-    return grpc.method_handlers_generic_handler(f"{wire.file.package}.{service}", handlers)
+    return grpc.method_handlers_generic_handler(f"{wire.package}.{service}", handlers)
 
 
 def fails_with(code, call):
