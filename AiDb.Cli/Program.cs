@@ -1,1 +1,3 @@
-return 0;
+using AiDb.Cli;
+
+return await AidbCommand.RunAsync(args, CliConsole.Process()).ConfigureAwait(false);

@@ -1,4 +1,10 @@
+using System.Diagnostics;
+using AiDb.Engine.Catalogues;
+using AiDb.Engine.Commit;
+using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
+using AiDb.Engine.Recovery;
+using AiDb.Engine.State;
 
 namespace AiDb.Engine;
 
@@ -6,88 +12,222 @@ namespace AiDb.Engine;
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="Dispose"/> last.</remarks>
 public sealed class Database : IDisposable, IAsyncDisposable
 {
-    /// <summary>Opens a database: takes its lock, replays the log's committed tail.</summary>
-    public static Database Open(string path, DatabaseOptions? options = null, DatabaseComponents? components = null) => throw new NotSupportedException();
+    private readonly DatabaseParts _parts;
+    private readonly TableDirectory _tables;
+    private int _disposed;
+
+    internal Database(DatabaseParts parts)
+    {
+        _parts = parts;
+        _tables = new TableDirectory(this, parts.Catalogue);
+    }
 
     /// <summary>The folder.</summary>
-    public string Path => throw new NotSupportedException();
+    public string Path => _parts.Context.Path;
 
     /// <summary>The last entry that reads see.</summary>
-    public LogPosition AppliedPosition => throw new NotSupportedException();
+    public LogPosition AppliedPosition => _parts.State.Applied;
 
     /// <summary>The last entry that a loss of power would not take.</summary>
-    public ulong DurableLsn => throw new NotSupportedException();
+    public ulong DurableLsn => _parts.Log.DurableLsn;
 
     /// <summary>The epoch that entries are written under.</summary>
-    public ulong Epoch => throw new NotSupportedException();
+    public ulong Epoch => _parts.Committer.Epoch;
 
     /// <summary>Why writes are refused (full disk, log failure), or null.</summary>
-    public AiDbException? ReadOnlyReason => throw new NotSupportedException();
+    public AiDbException? ReadOnlyReason => _parts.Context.Health.ReadOnlyReason;
+
+    internal Catalogue Catalogue => _parts.Catalogue;
+
+    /// <summary>Opens a database: takes its lock, replays the log's committed tail.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the options are not valid;
+    /// <see cref="AiDbErrorKind.NotFound"/>: there is none and <see cref="DatabaseOptions.CreateIfMissing"/> is off;
+    /// <see cref="AiDbErrorKind.Unavailable"/>: another process uses it, or the disk fails;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: a file is damaged or missing.</exception>
+    public static Database Open(string path, DatabaseOptions? options = null, DatabaseComponents? components = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new DatabaseOptions();
+        options.Validate();
+        return new Database(DatabaseOpener.Open(path, options, components ?? new DatabaseComponents()));
+    }
 
     /// <summary>Starts a new epoch, durably. Entries from here on carry it.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: not greater than the current one.</exception>
-    public void BeginEpoch(ulong epoch) => throw new NotSupportedException();
+    public void BeginEpoch(ulong epoch) => _parts.Pipeline.Run(PendingKind.EpochStart, epoch);
 
     /// <summary>Opens a table by name, creating it where it is missing.</summary>
     /// <param name="name">1 to 255 bytes of letters, digits, <c>_ - .</c></param>
-    public Table GetOrCreateTable(string name) => throw new NotSupportedException();
+    public Table GetOrCreateTable(string name) => _tables.GetOrCreate(name);
 
     /// <summary>Finds a table by name; null when there is none.</summary>
-    public Table? FindTable(string name) => throw new NotSupportedException();
+    public Table? FindTable(string name) => _tables.Find(name);
 
     /// <summary>Names of the tables, sorted.</summary>
-    public IReadOnlyList<string> ListTables() => throw new NotSupportedException();
+    public IReadOnlyList<string> ListTables() => _parts.Catalogue.Names();
 
     /// <summary>Drops a table and its keys; false when there was none. Its id is never used again.</summary>
-    public bool DropTable(string name) => throw new NotSupportedException();
+    public bool DropTable(string name) => _tables.Drop(name);
 
     /// <summary>A table by its id, for hosts that keep the catalogue elsewhere. Ids that hosts hand out begin at
     /// <see cref="Table.FirstHostId"/>.</summary>
-    public Table GetTableById(uint id) => throw new NotSupportedException();
+    public Table GetTableById(uint id) => _tables.GetById(id);
 
     /// <summary>Drops the keys of a table of a host's catalogue.</summary>
-    public void DropTableById(uint id) => throw new NotSupportedException();
+    public void DropTableById(uint id) => _tables.DropById(id);
 
     /// <summary>Writes a batch.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: a condition did not hold.</exception>
-    public WriteResult Write(WriteBatch batch, WriteDurability durability = default) => throw new NotSupportedException();
+    public WriteResult Write(WriteBatch batch, WriteDurability durability = default)
+    {
+        WriteResult result = TryWrite(batch, durability);
+        return result.Applied ? result : throw new AiDbException(
+            AiDbErrorKind.PreconditionFailed,
+            $"The condition of operation {result.FailedOperation} did not hold: its key " +
+            (result.CurrentVersion == 0 ? "is absent" : $"has version {result.CurrentVersion}") + ". Nothing was written.");
+    }
 
     /// <summary>Writes a batch; the result says whether its conditions held.</summary>
-    public WriteResult TryWrite(WriteBatch batch, WriteDurability durability = default) => throw new NotSupportedException();
+    public WriteResult TryWrite(WriteBatch batch, WriteDurability durability = default)
+    {
+        if (!Check(batch))
+            return Nothing();
+        using Activity? activity = DatabaseMetrics.Activities.StartActivity("aidb.engine.write");
+        return _parts.Pipeline.Write(batch, IsSynced(durability));
+    }
 
     /// <summary>Writes a batch; the result says whether its conditions held. Cancelling gives up waiting, not the write:
     /// once it is queued its outcome is unknown (<see cref="AiDbErrorKind.OutcomeUnknown"/>).</summary>
-    public ValueTask<WriteResult> TryWriteAsync(WriteBatch batch, WriteDurability durability = default, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException();
+    public ValueTask<WriteResult> TryWriteAsync(
+        WriteBatch batch, WriteDurability durability = default, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!Check(batch))
+            return ValueTask.FromResult(Nothing());
+        return DatabaseMetrics.Activities.HasListeners()
+            ? TracedWriteAsync(batch, IsSynced(durability), cancellationToken)
+            : _parts.Pipeline.WriteAsync(batch, IsSynced(durability), cancellationToken);
+    }
 
     /// <summary>Holds the state as it is now for reads, until it is disposed.</summary>
-    public Snapshot CreateSnapshot() => throw new NotSupportedException();
+    public Snapshot CreateSnapshot() => _parts.State.CreateSnapshot(this);
 
     /// <summary>Makes every acknowledged write durable.</summary>
-    public ValueTask SyncAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public async ValueTask SyncAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        if (_parts.Log.DurableLsn >= _parts.Log.AppendedLsn)
+            return;
+        await _parts.RunAsync(BackgroundExecutor.SyncJob, _parts.Syncer.Sync, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Writes the memtables to tables and waits for it.</summary>
-    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    {
+        WriteResult rotated = await _parts.Pipeline.RunAsync(PendingKind.Rotate, cancellationToken).ConfigureAwait(false);
+        await _parts.Background.WaitFlushedAsync(rotated.Lsn, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Flushes and compacts everything, down to one run, and waits for it.</summary>
-    public ValueTask CompactAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public async ValueTask CompactAsync(CancellationToken cancellationToken = default)
+    {
+        await FlushAsync(cancellationToken).ConfigureAwait(false);
+        await _parts.Background.CompactAllAsync(cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Makes an openable copy in another folder of the same volume, by hard links; writes go on meanwhile.</summary>
     /// <param name="directory">Must not exist.</param>
     /// <param name="cancellationToken">Stops it and removes what was made.</param>
     /// <returns>The position that the copy ends with.</returns>
-    public ValueTask<LogPosition> CheckpointAsync(string directory, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public async ValueTask<LogPosition> CheckpointAsync(string directory, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        await FlushAsync(cancellationToken).ConfigureAwait(false);
+        LogPosition position = default;
+        await _parts.RunAsync(
+            "checkpoint",
+            () => position = CheckpointJob.Run(_parts.Context, _parts.Tree, directory, cancellationToken),
+            cancellationToken).ConfigureAwait(false);
+        return position;
+    }
 
     /// <summary>Follows the applied, durable entries from <paramref name="fromLsn"/> on.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back that far.</exception>
-    public LogTail TailLog(ulong fromLsn) => throw new NotSupportedException();
+    public LogTail TailLog(ulong fromLsn)
+    {
+        ThrowIfDisposed();
+        return new LogTail(_parts.Log, _parts.Signal, fromLsn);
+    }
 
     /// <summary>Figures of the moment.</summary>
-    public DatabaseStatistics GetStatistics() => throw new NotSupportedException();
+    public DatabaseStatistics GetStatistics() => _parts.Statistics();
 
     /// <summary>Stops background work, syncs the log and gives up the lock.</summary>
-    public void Dispose() => throw new NotSupportedException();
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            _parts.Close();
+    }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw new NotSupportedException();
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The state to read from, with a reference that the caller gives back, and the version to read as of. The state
+    /// comes first: see <see cref="StateHolder"/>.</summary>
+    internal ReadState AcquireState(Snapshot? snapshot, out ulong version)
+    {
+        if (snapshot is not null && snapshot.Database != this)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The snapshot is of another database.");
+        ReadState state = _parts.State.Acquire();
+        version = snapshot?.Version ?? _parts.State.VisibleVersion;
+        return state;
+    }
+
+    /// <summary>"Now" for the expiry of what is read: the clock, but never before the last entry.</summary>
+    internal ulong NowMs() => _parts.Context.Clock.NowMs();
+
+    internal void ReleaseSnapshot(Snapshot snapshot) => _parts.State.Release(snapshot);
+
+    private async ValueTask<WriteResult> TracedWriteAsync(
+        WriteBatch batch, bool synced, CancellationToken cancellationToken)
+    {
+        using Activity? activity = DatabaseMetrics.Activities.StartActivity("aidb.engine.write");
+        return await _parts.Pipeline.WriteAsync(batch, synced, cancellationToken).ConfigureAwait(false);
+    }
+
+    private bool Check(WriteBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ThrowIfDisposed();
+        if (batch.Count == 0)
+            return false;
+        if (batch.Database != this)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The batch has tables of another database.");
+        return true;
+    }
+
+    private WriteResult Nothing()
+    {
+        LogPosition applied = AppliedPosition;
+        return new WriteResult(Applied: true, applied.Timestamp, applied.Lsn);
+    }
+
+    private bool IsSynced(WriteDurability durability)
+    {
+        if (durability == WriteDurability.Default)
+            durability = _parts.Context.Options.DefaultDurability;
+        return durability switch
+        {
+            WriteDurability.Memory => false,
+            WriteDurability.Synced => true,
+            _ => throw new AiDbException(
+                AiDbErrorKind.InvalidArgument, $"durability must be Default, Memory or Synced, not {durability}."),
+        };
+    }
+
+    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
 }

@@ -14,13 +14,15 @@ public enum FileOpenMode
 }
 
 /// <summary>
-/// The only way of the engine to a disk: every byte, rename and sync passes here, so that a simulated disk can lose
+/// The only way of the engine to a disk: every byte, rename and sync passes here, so that a simulated disk
+/// can lose
 /// what was not synced. Paths are absolute or relative to the process, with <c>/</c>.
 /// </summary>
 /// <remarks>
 /// Durability contract, which the simulated disk enforces: file bytes survive a crash only after
 /// <see cref="IStorageFile.Sync"/>; a created, renamed, linked or deleted name only after
-/// <see cref="SyncDirectory"/> of its folder. Errors are <see cref="IOException"/>; the engine turns them into
+/// <see cref="SyncDirectory"/> of its folder. Errors are <see cref="IOException"/>; the engine turns them
+/// into
 /// <see cref="AiDbException"/>. Thread safety: all members may be called concurrently.
 /// </remarks>
 public interface IFileSystem
@@ -31,10 +33,12 @@ public interface IFileSystem
     /// <summary>Whether a file of that name exists.</summary>
     bool FileExists(string path);
 
-    /// <summary>Names (without the folder) of the files in a folder; empty when the folder does not exist.</summary>
+    /// <summary>Names (without the folder) of the files in a folder; empty when the folder does not
+    /// exist.</summary>
     IReadOnlyList<string> ListFiles(string directory);
 
-    /// <summary>Names (without the folder) of the folders in a folder; empty when it does not exist.</summary>
+    /// <summary>Names (without the folder) of the folders in a folder; empty when it does not
+    /// exist.</summary>
     IReadOnlyList<string> ListDirectories(string directory);
 
     /// <summary>Creates a folder and its parents where they are missing.</summary>
@@ -56,7 +60,8 @@ public interface IFileSystem
     void SyncDirectory(string path);
 
     /// <summary>Takes an exclusive lock that ends with the process.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: another process holds it.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: another process holds
+    /// it.</exception>
     IDisposable Lock(string path);
 
     /// <summary>Bytes that can still be written on the volume of <paramref name="path"/>.</summary>
@@ -79,7 +84,8 @@ public interface IStorageFile : IDisposable
     /// <summary>Writes all bytes.</summary>
     void Write(long offset, ReadOnlySpan<byte> bytes);
 
-    /// <summary>Makes every byte written so far durable. A failure is final: the file must not be synced again, since
+    /// <summary>Makes every byte written so far durable. A failure is final: the file must not be synced
+    /// again, since
     /// the kernel may have dropped the bytes.</summary>
     void Sync();
 

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using AiDb.Tests.TestSupport;
-using Xunit;
 
 namespace AiDb.Tests.Conventions;
 

@@ -1,6 +1,5 @@
 using System.Reflection;
 using AiDb.Tests.TestSupport;
-using Xunit;
 
 namespace AiDb.Tests.Conventions;
 

@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using AiDb.Tests.TestSupport;
-using Xunit;
 
 namespace AiDb.Tests.Conventions;
 

@@ -4,7 +4,6 @@ using AiDb.Tests.TestSupport;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 

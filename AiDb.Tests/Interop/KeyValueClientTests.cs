@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using AiDb.Tests.ServiceDefaults;
 using AiDb.Tests.TestSupport;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using AiDb.Tests.Interop.Wire;
 using Google.Protobuf;
-using Xunit;
 
 namespace AiDb.Tests.Interop;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using AiDb.Tests.TestSupport;
 using Microsoft.AspNetCore.Builder;
-using Xunit;
 
 namespace AiDb.Tests.ServiceDefaults;
 

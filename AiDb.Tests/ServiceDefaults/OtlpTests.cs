@@ -4,7 +4,6 @@ using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
-using Xunit;
 
 namespace AiDb.Tests.ServiceDefaults;
 

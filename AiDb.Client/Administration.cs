@@ -1,0 +1,92 @@
+namespace AiDb.Client;
+
+/// <summary>How the partition of a key - the unit of atomicity and of placement - is found. A <c>{tag}</c> in a key
+/// overrides it.</summary>
+public sealed record Partitioning
+{
+    internal PartitioningKind Kind { get; private init; }
+
+    internal int Length { get; private init; }
+
+    internal ReadOnlyMemory<byte> DelimiterBytes { get; private init; }
+
+    /// <summary>Each key is a partition of its own.</summary>
+    public static Partitioning WholeKey { get; } = new() { Kind = PartitioningKind.WholeKey };
+
+    /// <summary>Keys with the same first bytes belong together.</summary>
+    public static Partitioning PrefixLength(int lengthBytes) =>
+        new() { Kind = PartitioningKind.PrefixLength, Length = lengthBytes };
+
+    /// <summary>Keys that are the same up to the delimiter belong together.</summary>
+    public static Partitioning Delimiter(AiDbKey delimiter) =>
+        new() { Kind = PartitioningKind.Delimiter, DelimiterBytes = delimiter.Bytes };
+
+    /// <summary>In words.</summary>
+    public override string ToString() => Kind switch
+    {
+        PartitioningKind.PrefixLength => $"first {Length} bytes",
+        PartitioningKind.Delimiter => $"up to '{new AiDbKey(DelimiterBytes)}'",
+        _ => "whole key",
+    };
+}
+
+/// <summary>The kinds of <see cref="Partitioning"/>, numbered as on the wire.</summary>
+internal enum PartitioningKind
+{
+    Unspecified = 0,
+    WholeKey = 1,
+    PrefixLength = 2,
+    Delimiter = 3,
+}
+
+/// <summary>The settings of a table.</summary>
+public sealed record TableSettings
+{
+    /// <summary>What belongs together. Default: nothing, each key is a partition of its own.</summary>
+    public Partitioning Partitioning { get; init; } = Partitioning.WholeKey;
+
+    /// <summary>How long keys live when the write does not say. Null: for ever.</summary>
+    public TimeSpan? DefaultTimeToLive { get; init; }
+}
+
+/// <summary>A table as the catalogue has it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Id">Its number; never used again after it was dropped.</param>
+/// <param name="Settings">Its settings.</param>
+/// <param name="CreatedAt">When it was made.</param>
+public sealed record TableDescription(string Name, uint Id, TableSettings Settings, DateTimeOffset CreatedAt);
+
+/// <summary>What serves: the nodes and the shards.</summary>
+public sealed record ClusterDescription
+{
+    /// <summary>The cluster's own id.</summary>
+    public string Id { get; init; } = "";
+
+    /// <summary><c>standalone</c> or <c>cluster</c>.</summary>
+    public string Mode { get; init; } = "";
+
+    /// <summary>The version of the slot map.</summary>
+    public ulong MapVersion { get; init; }
+
+    /// <summary>The processes.</summary>
+    public IReadOnlyList<NodeDescription> Nodes { get; init; } = [];
+
+    /// <summary>The shards.</summary>
+    public IReadOnlyList<ShardDescription> Shards { get; init; } = [];
+}
+
+/// <summary>A process of the cluster.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Role"><c>gateway</c>, <c>primary</c> or <c>replica</c>.</param>
+/// <param name="Address">Where the other nodes reach it.</param>
+/// <param name="Alive">Whether its lease is held.</param>
+/// <param name="Version">The version of its program.</param>
+public sealed record NodeDescription(string Id, string Role, string Address, bool Alive, string Version);
+
+/// <summary>A shard of the cluster.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="Primary">The node that takes its writes.</param>
+/// <param name="Epoch">Counts the starts of its primaries.</param>
+/// <param name="Slots">How many of the 16,384 slots it owns.</param>
+/// <param name="State">What it is doing.</param>
+public sealed record ShardDescription(uint Id, string Primary, ulong Epoch, int Slots, string State);

@@ -1,0 +1,89 @@
+using System.Text;
+using AiDb.Cluster.Metadata;
+
+namespace AiDb.Cluster.Model;
+
+/// <summary>Makes maps of the store's keys as they change.</summary>
+internal sealed class ClusterMapBuilder
+{
+    private readonly Dictionary<string, MemberRecord> _members = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, AliveRecord> _alive = new(StringComparer.Ordinal);
+    private readonly Dictionary<uint, ShardDescriptor> _shards = [];
+    private readonly Dictionary<string, TableDescriptor> _tables = new(StringComparer.Ordinal);
+    private readonly HashSet<uint> _dropped = [];
+    private SlotMap _slots = SlotMap.Empty;
+    private string _clusterId = "";
+
+    /// <summary>The map of a range read over all keys.</summary>
+    public static ClusterMap Build(MetadataRange range)
+    {
+        ClusterMapBuilder builder = new();
+        builder.Load(range);
+        return builder.Build(range.Revision);
+    }
+
+    public void Load(MetadataRange range)
+    {
+        foreach (MetadataKeyValue item in range.Items)
+            Apply(new MetadataEvent(item.Key, item));
+    }
+
+    public void Apply(MetadataEvent change)
+    {
+        string key = change.Key;
+        MetadataKeyValue? item = change.Current;
+        if (TryName(key, MetadataKeys.MemberPrefix, out string name))
+            Set(_members, name, item is null ? null : MetadataJson.ReadMember(key, item.Value));
+        else if (TryName(key, MetadataKeys.AlivePrefix, out name))
+            Set(_alive, name, item is null ? null : MetadataJson.ReadAlive(key, item.Value));
+        else if (TryName(key, MetadataKeys.TablePrefix, out name))
+            Set(_tables, name, item is null ? null : MetadataJson.ReadTable(key, item.Value).ToDescriptor());
+        else if (TryName(key, MetadataKeys.ShardPrefix, out name) && uint.TryParse(name, out uint shard))
+            Set(_shards, shard, item is null ? null : MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision));
+        else if (TryName(key, MetadataKeys.DroppedPrefix, out name) && uint.TryParse(name, out uint table))
+            _ = item is null ? _dropped.Remove(table) : _dropped.Add(table);
+        else if (string.Equals(key, MetadataKeys.Slots, StringComparison.Ordinal))
+            _slots = item is null ? SlotMap.Empty : ReadSlots(item);
+        else if (string.Equals(key, MetadataKeys.ClusterId, StringComparison.Ordinal))
+            _clusterId = item is null ? "" : Encoding.UTF8.GetString(item.Value.Span);
+    }
+
+    public ClusterMap Build(long version) => new(
+        version,
+        _clusterId,
+        _slots,
+        [.. _members.Values.Select(member => member.ToDescriptor(_alive.GetValueOrDefault(member.Id)))],
+        _shards.Values,
+        _tables.Values,
+        _dropped);
+
+    private static void Set<TKey, TValue>(Dictionary<TKey, TValue> items, TKey key, TValue? value)
+        where TKey : notnull
+        where TValue : class
+    {
+        if (value is null)
+            items.Remove(key);
+        else
+            items[key] = value;
+    }
+
+    private static bool TryName(string key, string prefix, out string name)
+    {
+        bool matches = key.StartsWith(prefix, StringComparison.Ordinal);
+        name = matches ? key[prefix.Length..] : "";
+        return matches;
+    }
+
+    private static SlotMap ReadSlots(MetadataKeyValue item)
+    {
+        try
+        {
+            return SlotMap.Parse(Encoding.ASCII.GetString(item.Value.Span));
+        }
+        catch (FormatException error)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.DataLoss, $"The metadata key '{item.Key}' does not hold a slot map: {error.Message}", error);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using AiDb.Cluster.Metadata;
+using Microsoft.Extensions.Logging;
+
+namespace AiDb.Cluster.Model;
+
+/// <summary>Keeps the newest map of the cluster. While the store is down the last map stays.</summary>
+/// <remarks>Thread safety: all members may be called concurrently; <see cref="RunAsync"/> once.</remarks>
+public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider timeProvider, ILogger<ClusterMapWatcher> logger)
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock _lock = new();
+    private ClusterMap _current = ClusterMap.Empty;
+    private TaskCompletionSource _newer = NewSignal();
+
+    /// <summary>The newest map; <see cref="ClusterMap.Empty"/> before the store was first reached.</summary>
+    public ClusterMap Current => Volatile.Read(ref _current);
+
+    /// <summary>Follows the store until it is cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await FollowAsync(cancellationToken);
+            }
+            catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
+            {
+                LogBehind(error.Message);
+            }
+            catch (AiDbException error)
+            {
+                LogUnreachable(error.Kind, error.Message);
+                await Task.Delay(RetryDelay, timeProvider, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Waits for a map newer than a version.</summary>
+    public async ValueTask<ClusterMap> WaitForNewerAsync(long version, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            Task newer;
+            lock (_lock)
+            {
+                if (_current.Version > version)
+                    return _current;
+                newer = _newer.Task;
+            }
+
+            await newer.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Waits for a map that fulfils a condition.</summary>
+    public async ValueTask<ClusterMap> WaitForAsync(
+        Func<ClusterMap, bool> condition, CancellationToken cancellationToken = default)
+    {
+        ClusterMap map = Current;
+        while (!condition(map))
+            map = await WaitForNewerAsync(map.Version, cancellationToken);
+        return map;
+    }
+
+    private async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        MetadataRange range = await store.RangeAsync("", prefix: true, cancellationToken);
+        ClusterMapBuilder builder = new();
+        builder.Load(range);
+        Publish(builder.Build(range.Revision));
+        await foreach (MetadataChange change in store.WatchAsync("", range.Revision + 1, cancellationToken))
+        {
+            foreach (MetadataEvent item in change.Events)
+                builder.Apply(item);
+            Publish(builder.Build(change.Revision));
+        }
+    }
+
+    private void Publish(ClusterMap map)
+    {
+        TaskCompletionSource signal;
+        lock (_lock)
+        {
+            if (map.Version < _current.Version)
+                LogRestored(_current.Version, map.Version);
+            Volatile.Write(ref _current, map);
+            signal = _newer;
+            _newer = NewSignal();
+        }
+
+        signal.TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The cluster map is read anew: {Reason}")]
+    private partial void LogBehind(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The metadata store cannot be followed ({Kind}); the last map stays: {Reason}")]
+    private partial void LogUnreachable(AiDbErrorKind kind, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The metadata store went back from revision {Before} to {After}: it was restored")]
+    private partial void LogRestored(long before, long after);
+}

@@ -1,0 +1,165 @@
+using System.Text;
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+using Microsoft.Extensions.Logging;
+
+namespace AiDb.Cluster.Placement;
+
+/// <summary>Settings of a <see cref="Coordinator"/>.</summary>
+public sealed record CoordinatorOptions
+{
+    /// <summary>Primaries to wait for before the slots are dealt out for the first time. Default: 1.</summary>
+    public int Shards { get; init; } = 1;
+}
+
+/// <summary>
+/// Makes the shards. It waits for as many primaries as the settings say, gives each a shard, and deals out all slots in one
+/// transaction, as the hash ring proposes. From then on no slot moves; a primary that comes later gets a shard without
+/// slots. Two coordinators at once do no harm: each step is a compare-and-swap.
+/// </summary>
+public sealed partial class Coordinator(
+    IMetadataStore store,
+    ClusterMapWatcher map,
+    CoordinatorOptions options,
+    Func<Guid> newId,
+    TimeProvider timeProvider,
+    ILogger<Coordinator> logger)
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
+
+    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+
+    /// <summary>Works until it is cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        ClusterMap current = await ReadAsync(cancellationToken);
+        while (true)
+        {
+            try
+            {
+                LogRefused(current);
+                if (Plan(current, options, newId) is { } step)
+                {
+                    MetadataTransactionResult result = await store.CommitAsync(step, cancellationToken);
+                    if (result.Succeeded)
+                        LogPlaced(step.Then.Count, result.Revision);
+                    current = await map.WaitForNewerAsync(Math.Max(current.Version, result.Revision - 1), cancellationToken);
+                    continue;
+                }
+
+                current = await map.WaitForNewerAsync(current.Version, cancellationToken);
+            }
+            catch (AiDbException error)
+            {
+                LogFailed(error.Kind, error.Message);
+                await Task.Delay(RetryDelay, timeProvider, cancellationToken);
+                current = map.Current;
+            }
+        }
+    }
+
+    /// <summary>The next step for a map; null: nothing is to be done.</summary>
+    internal static MetadataTransaction? Plan(ClusterMap map, CoordinatorOptions options, Func<Guid> newId)
+    {
+        if (map.ClusterId.Length == 0)
+        {
+            return new MetadataTransaction
+            {
+                Compares = [MetadataCompare.IsAbsent(MetadataKeys.ClusterId)],
+                Then = [MetadataOperation.Put(MetadataKeys.ClusterId, Encoding.UTF8.GetBytes(newId().ToString("D")))],
+            };
+        }
+
+        NodeDescriptor[] without =
+        [
+            .. map.Nodes.Where(node => node is { Role: NodeRole.Primary, Alive: true, DiskId.Length: > 0 }
+                && ShardElection.FindShard(map, node.Id, node.DiskId) == default)
+                // What does not fit into one transaction comes with the next.
+                .Take(MetadataLimits.MaxTransactionSteps - 1),
+        ];
+        bool isFirstDeal = !map.Slots.IsComplete;
+        if (isFirstDeal && map.Shards.Count + without.Length < options.Shards)
+            return null;
+        if (!isFirstDeal && without.Length == 0)
+            return null;
+        return isFirstDeal ? DealOut(map, without) : AddShards(map, without);
+    }
+
+    private static MetadataTransaction DealOut(ClusterMap map, NodeDescriptor[] primaries)
+    {
+        MetadataTransaction shards = AddShards(map, primaries);
+        HashRing ring = new(map.Shards.Select(shard => shard.Id).Concat(NewIds(map, primaries.Length)));
+        SlotMap slots = SlotMap.Create(slot => map.Slots[slot] is var owner and not 0 ? owner : ring.OwnerOf(slot));
+        return shards with
+        {
+            Compares = [.. shards.Compares, MetadataCompare.IsAbsent(MetadataKeys.Slots)],
+            Then = [.. shards.Then, MetadataOperation.Put(MetadataKeys.Slots, Encoding.ASCII.GetBytes(slots.Format()))],
+        };
+    }
+
+    private static MetadataTransaction AddShards(ClusterMap map, NodeDescriptor[] primaries)
+    {
+        List<MetadataCompare> compares = [];
+        List<MetadataOperation> operations = [];
+        foreach ((NodeDescriptor node, uint id) in primaries.Zip(NewIds(map, primaries.Length)))
+        {
+            ShardDescriptor shard = new()
+            {
+                Id = id,
+                Generation = 1,
+                Epoch = 0,
+                State = ShardState.New,
+                PrimaryNodeId = node.Id,
+                Voters = [new ShardVoter(node.Id, node.DiskId)],
+            };
+            string key = MetadataKeys.Shard(id);
+            compares.Add(MetadataCompare.IsAbsent(key));
+            operations.Add(MetadataOperation.Put(key, MetadataJson.Write(ShardRecord.From(shard))));
+        }
+
+        return new MetadataTransaction { Compares = compares, Then = operations };
+    }
+
+    private static IEnumerable<uint> NewIds(ClusterMap map, int count) =>
+        Enumerable.Range(1, count).Select(i => map.Shards.Select(shard => shard.Id).DefaultIfEmpty().Max() + (uint)i);
+
+    private async ValueTask<ClusterMap> ReadAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                // The watcher's map may not have been read yet, which looks like a cluster without anything.
+                MetadataRange range = await store.RangeAsync("", prefix: true, cancellationToken);
+                return ClusterMapBuilder.Build(range);
+            }
+            catch (AiDbException error)
+            {
+                LogFailed(error.Kind, error.Message);
+                await Task.Delay(RetryDelay, timeProvider, cancellationToken);
+            }
+        }
+    }
+
+    private void LogRefused(ClusterMap current)
+    {
+        foreach (NodeDescriptor node in current.Nodes)
+        {
+            if (node is { Role: NodeRole.Primary, Alive: true }
+                && ShardElection.FindShard(current, node.Id, node.DiskId).Refusal is { } refusal
+                && _refused.Add(node.Id + "/" + node.DiskId))
+            {
+                LogRefusedNode(refusal);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Placement changed: {Changes} records at revision {Revision}")]
+    private partial void LogPlaced(int changes, long revision);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator cannot use the metadata store ({Kind}): {Reason}")]
+    private partial void LogFailed(AiDbErrorKind kind, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A primary is refused: {Reason}")]
+    private partial void LogRefusedNode(string reason);
+}

@@ -1,0 +1,134 @@
+using Google.Protobuf;
+
+namespace AiDb.Contracts;
+
+/// <summary>How the partition of a key - the unit of atomicity and of placement - is found.</summary>
+public enum PartitionKind
+{
+    /// <summary>The whole key.</summary>
+    WholeKey = 1,
+
+    /// <summary>The first bytes of the key, or the whole key where it is shorter.</summary>
+    PrefixLength = 2,
+
+    /// <summary>The key up to the first occurrence of a delimiter, or the whole key where there is none.</summary>
+    Delimiter = 3,
+}
+
+/// <summary>A table's rule for the partition of its keys. A partition that the caller names wins over a <c>{tag}</c> in
+/// the key, and a tag wins over the rule.</summary>
+/// <remarks>A tag is what stands between the first <c>{</c> and the next <c>}</c> after it, when that is not empty.</remarks>
+public sealed record PartitionRule
+{
+    /// <summary>The longest prefix and the longest delimiter.</summary>
+    public const int MaxLength = 1024;
+
+    /// <summary>The partition is the whole key: the default.</summary>
+    public static PartitionRule WholeKey { get; } = new();
+
+    private readonly byte[] _delimiter = [];
+
+    /// <summary>What the rule goes by.</summary>
+    public PartitionKind Kind { get; private init; } = PartitionKind.WholeKey;
+
+    /// <summary>Bytes of the prefix; 0 for the other kinds.</summary>
+    public int Length { get; private init; }
+
+    /// <summary>The delimiter; empty for the other kinds.</summary>
+    public ReadOnlyMemory<byte> Delimiter => _delimiter;
+
+    private PartitionRule(byte[]? delimiter = null) => _delimiter = delimiter ?? [];
+
+    /// <summary>The first <paramref name="length"/> bytes of the key.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: not 1 to 1024.</exception>
+    public static PartitionRule Prefix(int length)
+    {
+        if (length is < 1 or > MaxLength)
+            throw Invalid($"prefix_length must be 1 to {MaxLength} bytes, not {length}");
+        return new PartitionRule { Kind = PartitionKind.PrefixLength, Length = length };
+    }
+
+    /// <summary>The key up to the first <paramref name="delimiter"/>.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: not 1 to 1024 bytes.</exception>
+    public static PartitionRule UpTo(ReadOnlySpan<byte> delimiter)
+    {
+        if (delimiter.Length is < 1 or > MaxLength)
+            throw Invalid($"delimiter must have 1 to {MaxLength} bytes, not {delimiter.Length}");
+        return new PartitionRule(delimiter.ToArray()) { Kind = PartitionKind.Delimiter };
+    }
+
+    /// <summary>The partition of a key.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="named">The partition that the caller names; empty: none.</param>
+    /// <returns>A part of <paramref name="key"/>, or <paramref name="named"/>.</returns>
+    public ReadOnlySpan<byte> PartitionOf(ReadOnlySpan<byte> key, ReadOnlySpan<byte> named = default)
+    {
+        if (!named.IsEmpty)
+            return named;
+        if (TryGetTag(key, out ReadOnlySpan<byte> tag))
+            return tag;
+        switch (Kind)
+        {
+            case PartitionKind.PrefixLength:
+                return key[..Math.Min(Length, key.Length)];
+            case PartitionKind.Delimiter:
+                int end = key.IndexOf(_delimiter);
+                return end < 0 ? key : key[..end];
+            default:
+                return key;
+        }
+    }
+
+    /// <summary>The slot of a key; see <see cref="PartitionOf"/>.</summary>
+    public int SlotOf(ReadOnlySpan<byte> key, ReadOnlySpan<byte> named = default) =>
+        SlotHash.Of(PartitionOf(key, named));
+
+    /// <summary>Reads the rule of a request; unset is the whole key.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a rule that does not exist.</exception>
+    public static PartitionRule From(V1.Partitioning? message) => message?.Kind switch
+    {
+        null or V1.Partitioning.Types.Kind.Unspecified or V1.Partitioning.Types.Kind.WholeKey => WholeKey,
+        V1.Partitioning.Types.Kind.PrefixLength => Prefix((int)Math.Min(message.PrefixLength, int.MaxValue)),
+        V1.Partitioning.Types.Kind.Delimiter => UpTo(message.Delimiter.Span),
+        _ => throw Invalid($"partitioning.kind {(int)message.Kind} is unknown"),
+    };
+
+    /// <summary>The rule as a message.</summary>
+    public V1.Partitioning ToMessage() => new()
+    {
+        Kind = (V1.Partitioning.Types.Kind)Kind,
+        PrefixLength = (uint)Length,
+        Delimiter = ByteString.CopyFrom(_delimiter),
+    };
+
+    /// <inheritdoc/>
+    public bool Equals(PartitionRule? other) =>
+        other is not null && Kind == other.Kind && Length == other.Length && _delimiter.AsSpan().SequenceEqual(other._delimiter);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        HashCode hash = default;
+        hash.Add(Kind);
+        hash.Add(Length);
+        hash.AddBytes(_delimiter);
+        return hash.ToHashCode();
+    }
+
+    private static bool TryGetTag(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> tag)
+    {
+        tag = default;
+        int open = key.IndexOf((byte)'{');
+        if (open < 0)
+            return false;
+        ReadOnlySpan<byte> rest = key[(open + 1)..];
+        int close = rest.IndexOf((byte)'}');
+        if (close <= 0)
+            return false;
+        tag = rest[..close];
+        return true;
+    }
+
+    private static AiDbException Invalid(string message) =>
+        new(AiDbErrorKind.InvalidArgument, "Invalid partitioning: " + message + ".");
+}

@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+
+namespace AiDb.Engine.Caching;
+
+/// <summary>Hits and misses, in stripes, so that readers on different cores do not share a cache line.</summary>
+/// <remarks>Thread safety: all members may be called concurrently.</remarks>
+internal sealed class CacheCounters
+{
+    private const int Stripes = 16;
+    private readonly Stripe[] _stripes = new Stripe[Stripes];
+
+    /// <summary>Lookups that found their block.</summary>
+    public long Hits
+    {
+        get
+        {
+            long sum = 0;
+            for (int i = 0; i < Stripes; i++)
+                sum += Volatile.Read(ref _stripes[i].Hits);
+            return sum;
+        }
+    }
+
+    /// <summary>Lookups that did not.</summary>
+    public long Misses
+    {
+        get
+        {
+            long sum = 0;
+            for (int i = 0; i < Stripes; i++)
+                sum += Volatile.Read(ref _stripes[i].Misses);
+            return sum;
+        }
+    }
+
+    /// <summary>Counts a hit.</summary>
+    public void CountHit() => Interlocked.Increment(ref _stripes[Environment.CurrentManagedThreadId & (Stripes - 1)].Hits);
+
+    /// <summary>Counts a miss.</summary>
+    public void CountMiss() => Interlocked.Increment(ref _stripes[Environment.CurrentManagedThreadId & (Stripes - 1)].Misses);
+
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
+    private struct Stripe
+    {
+        public long Hits;
+        public long Misses;
+    }
+}

@@ -1,0 +1,152 @@
+using System.Buffers.Binary;
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Iteration;
+
+namespace AiDb.Engine.Catalogues;
+
+/// <summary>
+/// The names, ids and drops of tables. They are keys of keyspace 0, written through the log like every other key; this is
+/// the copy in memory, which the applier keeps up to date.
+/// </summary>
+/// <remarks>
+/// Keys: <c>n</c> + name -> id (4 bytes, little-endian); <c>d</c> + id (4 bytes, big-endian) -> empty, the table is
+/// dropped; <c>i</c> -> the next id (4 bytes, little-endian). Thread safety: the applier changes it, anyone reads.
+/// Invariant: a drop mark is never removed, so that an id is never used again.
+/// </remarks>
+internal sealed class Catalogue
+{
+    /// <summary>The keyspace of the engine's own keys.</summary>
+    public const uint SystemTableId = 0;
+
+    private const byte NameKey = (byte)'n';
+    private const byte DropKey = (byte)'d';
+    private const byte NextIdKey = (byte)'i';
+    private const int MaxNameBytes = 255;
+
+    private readonly Lock _gate = new();
+    private readonly SortedDictionary<string, (uint Id, ulong Version)> _names = new(StringComparer.Ordinal);
+    private volatile Dictionary<uint, ulong> _dropped = [];
+    private (uint Id, ulong Version) _nextId = (1, 0);
+
+    /// <summary>The key of the next id.</summary>
+    public static ReadOnlySpan<byte> NextIdKeyBytes => "i"u8;
+
+    /// <summary>Dropped tables with the version of their drop.</summary>
+    public IReadOnlyDictionary<uint, ulong> Dropped => _dropped;
+
+    /// <summary>The next free id and the version of the key that says so; version 0: there is no such key yet.</summary>
+    public (uint Id, ulong Version) NextId
+    {
+        get
+        {
+            lock (_gate)
+                return _nextId;
+        }
+    }
+
+    /// <summary>Whether a table is dropped.</summary>
+    public bool IsDropped(uint id)
+    {
+        Dictionary<uint, ulong> dropped = _dropped;
+        return dropped.Count > 0 && dropped.ContainsKey(id);
+    }
+
+    /// <summary>The id of a name and the version of the key that says so.</summary>
+    public bool TryFind(string name, out (uint Id, ulong Version) found)
+    {
+        lock (_gate)
+            return _names.TryGetValue(name, out found);
+    }
+
+    /// <summary>The names, sorted.</summary>
+    public IReadOnlyList<string> Names()
+    {
+        lock (_gate)
+            return [.. _names.Keys];
+    }
+
+    /// <summary>Takes in what was applied to a key of keyspace 0.</summary>
+    public void Apply(ReadOnlySpan<byte> key, EntryKind kind, ReadOnlySpan<byte> value, ulong version)
+    {
+        if (key.IsEmpty)
+            return;
+        switch (key[0])
+        {
+            case NameKey:
+                lock (_gate)
+                {
+                    string name = System.Text.Encoding.ASCII.GetString(key[1..]);
+                    if (kind == EntryKind.Delete)
+                        _names.Remove(name);
+                    else
+                        _names[name] = (BinaryPrimitives.ReadUInt32LittleEndian(value), version);
+                }
+
+                break;
+            case DropKey:
+                _dropped = new Dictionary<uint, ulong>(_dropped)
+                {
+                    [BinaryPrimitives.ReadUInt32BigEndian(key[1..])] = version,
+                };
+                break;
+            case NextIdKey:
+                lock (_gate)
+                    _nextId = (BinaryPrimitives.ReadUInt32LittleEndian(value), version);
+                break;
+        }
+    }
+
+    /// <summary>Takes in what tables hold of keyspace 0.</summary>
+    public void Load(IInternalIterator entries)
+    {
+        Span<byte> start = stackalloc byte[InternalKey.OverheadBytes];
+        InternalKey.Write(start, SystemTableId, default, ulong.MaxValue);
+        byte[] last = [];
+        for (entries.Seek(start); entries.Valid; entries.Next())
+        {
+            ReadOnlySpan<byte> key = entries.Key;
+            if (InternalKey.TableId(key) != SystemTableId)
+                return;
+            if (InternalKey.Prefix(key).SequenceEqual(last))
+                continue;
+            last = InternalKey.Prefix(key).ToArray();
+            EntryKind kind = InternalValue.Kind(entries.Value);
+            Apply(InternalKey.UserKey(key), kind, InternalValue.UserValue(entries.Value), InternalKey.Version(key));
+        }
+    }
+
+    /// <summary>The key of a name.</summary>
+    public static byte[] KeyOfName(string name) => [NameKey, .. System.Text.Encoding.ASCII.GetBytes(name)];
+
+    /// <summary>The key of a drop mark.</summary>
+    public static byte[] KeyOfDrop(uint id)
+    {
+        byte[] key = new byte[5];
+        key[0] = DropKey;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), id);
+        return key;
+    }
+
+    /// <summary>The value that stands for an id.</summary>
+    public static byte[] ValueOfId(uint id)
+    {
+        byte[] value = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(value, id);
+        return value;
+    }
+
+    /// <summary>Refuses a name that no table can have.</summary>
+    public static void CheckName(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        bool valid = name.Length is > 0 and <= MaxNameBytes;
+        foreach (char letter in name)
+            valid &= char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.';
+        if (!valid)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                $"A table's name has 1 to {MaxNameBytes} letters, digits, '_', '-' or '.' (ASCII); '{name}' does not.");
+        }
+    }
+}

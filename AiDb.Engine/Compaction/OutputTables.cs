@@ -1,0 +1,110 @@
+using AiDb.Engine.Manifest;
+using AiDb.Engine.Storage;
+using AiDb.Engine.Tables;
+
+namespace AiDb.Engine.Compaction;
+
+/// <summary>Writes the tables of one flush or compaction; what is not taken over is deleted with it.</summary>
+/// <remarks>Thread safety: none.</remarks>
+internal sealed class OutputTables : IDisposable
+{
+    private readonly EngineContext _context;
+    private readonly Func<ulong> _nextSequence;
+    private readonly Action<LiveTable> _onUnreferenced;
+    private readonly List<LiveTable> _finished = [];
+    private readonly List<UInt128> _begun = [];
+    private TableBuilder? _builder;
+    private IStorageFile? _file;
+    private bool _takenOver;
+
+    public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced)
+    {
+        _context = context;
+        _nextSequence = nextSequence;
+        _onUnreferenced = onUnreferenced;
+    }
+
+    /// <summary>The finished tables, in the order of their keys.</summary>
+    public IReadOnlyList<LiveTable> Finished => _finished;
+
+    /// <summary>Bytes of the table that is being written.</summary>
+    public long CurrentBytes => _builder?.EstimatedBytes ?? 0;
+
+    /// <summary>Adds an entry to the current table.</summary>
+    public void Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        if (_builder is null)
+            Begin();
+        _builder!.Add(key, value);
+    }
+
+    /// <summary>Ends the current table, durably, if there is one.</summary>
+    public void FinishTable()
+    {
+        if (_builder is null)
+            return;
+        TableProperties properties = _builder.Finish();
+        _file!.Sync();
+        CloseBuilder();
+        string path = _context.TablePath(properties.FileId);
+        TableReader reader = TableReader.Open(_context.FileSystem, path, _context.Cache);
+        TableMetadata metadata = TableMetadata.From(properties, _nextSequence());
+        var table = new LiveTable(metadata, reader, _onUnreferenced);
+        _finished.Add(table);
+        if (!metadata.Matches(reader.Properties))
+            throw new AiDbException(AiDbErrorKind.Internal, $"{path} does not read as it was written.");
+    }
+
+    /// <summary>Makes the names of the finished tables durable. From here on the files stay, whatever happens: the manifest
+    /// may list them even if writing it failed. Those that it does not list are removed at the next start.</summary>
+    public void Publish()
+    {
+        if (_begun.Count > 0)
+            _context.FileSystem.SyncDirectory(_context.Path);
+        _takenOver = true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _builder?.Abandon();
+        CloseBuilder();
+        foreach (LiveTable table in _finished)
+            table.Release();
+        if (_takenOver)
+            return;
+        foreach (UInt128 id in _begun)
+        {
+            try
+            {
+                _context.FileSystem.DeleteFile(_context.TablePath(id));
+            }
+            catch (IOException)
+            {
+                // It is removed at the next start.
+            }
+        }
+    }
+
+    private void Begin()
+    {
+        UInt128 id = _context.NewId();
+        _begun.Add(id);
+        _file = _context.FileSystem.Open(_context.TablePath(id), FileOpenMode.CreateNew);
+        _builder = new TableBuilder(_file, new TableOptions
+        {
+            FileId = id,
+            BlockBytes = _context.Options.BlockBytes,
+            FilterBitsPerKey = _context.Options.FilterBitsPerKey,
+            Compression = _context.Options.Compression,
+        });
+    }
+
+    private void CloseBuilder()
+    {
+        _builder?.Dispose();
+        _builder = null;
+        _file?.Dispose();
+        _file = null;
+    }
+}

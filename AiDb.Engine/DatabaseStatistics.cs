@@ -1,0 +1,26 @@
+namespace AiDb.Engine;
+
+/// <summary>Figures of a database at one moment.</summary>
+public sealed record DatabaseStatistics
+{
+    /// <summary>Bytes in memtables.</summary>
+    public long MemtableBytes { get; init; }
+
+    /// <summary>Bytes of the tables on disk.</summary>
+    public long TableBytes { get; init; }
+
+    /// <summary>Tables in each level, level 0 first.</summary>
+    public IReadOnlyList<int> TablesPerLevel { get; init; } = [];
+
+    /// <summary>Bytes of the log on disk.</summary>
+    public long LogBytes { get; init; }
+
+    /// <summary>Bytes in the block cache (all databases that share it).</summary>
+    public long BlockCacheBytes { get; init; }
+
+    /// <summary>Entries in memtables and tables, old versions and deletions included.</summary>
+    public long EstimatedEntries { get; init; }
+
+    /// <summary>Why writes are slowed or held up now; null when they are not.</summary>
+    public string? StallCause { get; init; }
+}

@@ -1,0 +1,87 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+
+namespace AiDb.Engine.Encoding;
+
+/// <summary>What an internal entry does to its key; the value is part of the log's and the tables' formats.</summary>
+internal enum EntryKind : byte
+{
+    /// <summary>No entry.</summary>
+    None = 0,
+
+    /// <summary>The key has this value.</summary>
+    Put = 1,
+
+    /// <summary>The key is absent.</summary>
+    Delete = 2,
+
+    /// <summary>The key has this value until a moment, and is absent from then on.</summary>
+    PutWithExpiry = 3,
+}
+
+/// <summary>
+/// The value under an internal key: kind (1 byte) | expiry (8 bytes, little-endian, Unix milliseconds, only for
+/// <see cref="EntryKind.PutWithExpiry"/>) | the caller's value.
+/// </summary>
+internal static class InternalValue
+{
+    /// <summary>Bytes of an expiry.</summary>
+    public const int ExpiryBytes = 8;
+
+    /// <summary>The longest internal value.</summary>
+    public const int MaxBytes = DatabaseOptions.MaxValueBytes + 1 + ExpiryBytes;
+
+    /// <summary>Bytes in front of the caller's value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int HeaderLength(EntryKind kind) => kind == EntryKind.PutWithExpiry ? 1 + ExpiryBytes : 1;
+
+    /// <summary>The length of an internal value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Length(EntryKind kind, int valueBytes) => HeaderLength(kind) + valueBytes;
+
+    /// <summary>Writes an internal value and returns its length.</summary>
+    /// <param name="target">At least <see cref="Length"/> bytes.</param>
+    /// <param name="kind">The kind.</param>
+    /// <param name="expiryUnixMs">Written for <see cref="EntryKind.PutWithExpiry"/> only.</param>
+    /// <param name="value">The caller's value; empty for a delete.</param>
+    public static int Write(Span<byte> target, EntryKind kind, ulong expiryUnixMs, ReadOnlySpan<byte> value)
+    {
+        int header = WriteHeader(target, kind, expiryUnixMs);
+        value.CopyTo(target[header..]);
+        return header + value.Length;
+    }
+
+    /// <summary>Writes what is in front of the caller's value and returns its length.</summary>
+    public static int WriteHeader(Span<byte> target, EntryKind kind, ulong expiryUnixMs)
+    {
+        target[0] = (byte)kind;
+        if (kind != EntryKind.PutWithExpiry)
+            return 1;
+        BinaryPrimitives.WriteUInt64LittleEndian(target[1..], expiryUnixMs);
+        return 1 + ExpiryBytes;
+    }
+
+    /// <summary>The kind; <see cref="EntryKind.None"/> for an empty span.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static EntryKind Kind(ReadOnlySpan<byte> internalValue) =>
+        internalValue.IsEmpty ? EntryKind.None : (EntryKind)internalValue[0];
+
+    /// <summary>The expiry in Unix milliseconds, 0 for an entry that has none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong ExpiryUnixMs(ReadOnlySpan<byte> internalValue) =>
+        Kind(internalValue) == EntryKind.PutWithExpiry ? BinaryPrimitives.ReadUInt64LittleEndian(internalValue[1..]) : 0;
+
+    /// <summary>The caller's value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ReadOnlySpan<byte> UserValue(ReadOnlySpan<byte> internalValue) =>
+        internalValue[HeaderLength(Kind(internalValue))..];
+
+    /// <summary>Whether the bytes are a whole internal value of a known kind.</summary>
+    public static bool IsWellFormed(ReadOnlySpan<byte> internalValue) => Kind(internalValue) switch
+    {
+        EntryKind.Put => true,
+        EntryKind.Delete => internalValue.Length == 1,
+        EntryKind.PutWithExpiry => internalValue.Length >= 1 + ExpiryBytes,
+        _ => false,
+    };
+}

@@ -1,0 +1,74 @@
+using AiDb.Engine.Caching;
+using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Log;
+using AiDb.Engine.Manifest;
+using AiDb.Engine.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace AiDb.Engine;
+
+/// <summary>What the parts of one open database share: its settings and components, and its health.</summary>
+internal sealed class EngineContext : IDisposable
+{
+    private readonly bool _ownsCache;
+    private readonly bool _ownsExecutor;
+    private readonly Random? _random;
+    private volatile bool _closing;
+
+    public EngineContext(string path, DatabaseOptions options, DatabaseComponents components)
+    {
+        Path = path;
+        Options = options;
+        FileSystem = components.FileSystem;
+        TimeProvider = components.TimeProvider;
+        _ownsCache = components.BlockCache is null;
+        Cache = components.BlockCache ?? new BlockCache(options.BlockCacheBytes);
+        _ownsExecutor = components.BackgroundExecutor is null;
+        Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
+        Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
+        _random = components.Random;
+        Clock = new HybridClock(components.TimeProvider);
+    }
+
+    public string Path { get; }
+
+    public string LogDirectory => Options.LogDirectory ?? DatabaseFiles.Combine(Path, DatabaseFiles.LogDirectory);
+
+    public DatabaseOptions Options { get; }
+
+    public IFileSystem FileSystem { get; }
+
+    public TimeProvider TimeProvider { get; }
+
+    public BlockCache Cache { get; }
+
+    public IBackgroundExecutor Executor { get; }
+
+    public ILogger Logger { get; }
+
+    public HybridClock Clock { get; }
+
+    public DatabaseHealth Health { get; } = new();
+
+    public DatabaseMetrics Metrics { get; } = new();
+
+    /// <summary>Whether the database is being closed: background work ends at the next chance.</summary>
+    public bool IsClosing => _closing;
+
+    public Random? Random => _random;
+
+    public UInt128 NewId() => ManifestLog.RandomId(_random);
+
+    public string TablePath(UInt128 id) => DatabaseFiles.Combine(Path, DatabaseFiles.Table(id));
+
+    public void BeginClosing() => _closing = true;
+
+    public void Dispose()
+    {
+        Metrics.Dispose();
+        if (_ownsExecutor)
+            Executor.Dispose();
+        if (_ownsCache)
+            Cache.Dispose();
+    }
+}

@@ -1,0 +1,51 @@
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Tables;
+
+namespace AiDb.Engine.Manifest;
+
+/// <summary>An open table of the tree. The last release closes it and, once it is obsolete, has its file deleted.</summary>
+internal sealed class LiveTable : RefCounted
+{
+    private readonly Action<LiveTable> _onUnreferenced;
+    private volatile bool _obsolete;
+
+    public LiveTable(TableMetadata metadata, TableReader reader, Action<LiveTable> onUnreferenced)
+    {
+        Metadata = metadata;
+        Reader = reader;
+        _onUnreferenced = onUnreferenced;
+    }
+
+    /// <summary>What the manifest says of it.</summary>
+    public TableMetadata Metadata { get; }
+
+    /// <summary>Its reader.</summary>
+    public TableReader Reader { get; }
+
+    /// <summary>Whether the manifest no longer lists it, durably.</summary>
+    public bool IsObsolete => _obsolete;
+
+    /// <summary>Table id and user key of the first entry.</summary>
+    public ReadOnlySpan<byte> SmallestPrefix => InternalKey.Prefix(Metadata.SmallestKey);
+
+    /// <summary>Table id and user key of the last entry.</summary>
+    public ReadOnlySpan<byte> LargestPrefix => InternalKey.Prefix(Metadata.LargestKey);
+
+    /// <summary>Marks it for deletion. Called after the manifest that does not list it any more is durable.</summary>
+    public void MarkObsolete() => _obsolete = true;
+
+    /// <summary>Whether the key may be in it.</summary>
+    public bool Covers(ReadOnlySpan<byte> prefix) =>
+        SmallestPrefix.SequenceCompareTo(prefix) <= 0 && LargestPrefix.SequenceCompareTo(prefix) >= 0;
+
+    /// <summary>Whether its range meets that of another.</summary>
+    public bool Overlaps(ReadOnlySpan<byte> smallestPrefix, ReadOnlySpan<byte> largestPrefix) =>
+        SmallestPrefix.SequenceCompareTo(largestPrefix) <= 0 && LargestPrefix.SequenceCompareTo(smallestPrefix) >= 0;
+
+    /// <inheritdoc/>
+    protected override void OnUnreferenced()
+    {
+        Reader.Dispose();
+        _onUnreferenced(this);
+    }
+}

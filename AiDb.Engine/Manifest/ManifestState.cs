@@ -1,0 +1,60 @@
+namespace AiDb.Engine.Manifest;
+
+/// <summary>What all edits of a manifest amount to.</summary>
+internal sealed class ManifestState
+{
+    private readonly Dictionary<UInt128, (int Level, TableMetadata Table)> _tables = [];
+
+    /// <summary>The identity of the database.</summary>
+    public UInt128 DatabaseId { get; private set; }
+
+    /// <summary>The next number for tables and manifests.</summary>
+    public ulong NextNumber { get; private set; } = 1;
+
+    /// <summary>The last log entry whose effects are in tables.</summary>
+    public LogPosition Flushed { get; private set; }
+
+    /// <summary>A log entry known to be durable.</summary>
+    public ulong KnownDurableLsn { get; private set; }
+
+    /// <summary>The tables by id, with their levels.</summary>
+    public IReadOnlyDictionary<UInt128, (int Level, TableMetadata Table)> Tables => _tables;
+
+    /// <summary>Takes an edit in; false when it contradicts what was before.</summary>
+    public bool TryApply(VersionEdit edit)
+    {
+        foreach ((int level, UInt128 id) in edit.Removed)
+        {
+            if (!_tables.TryGetValue(id, out (int Level, TableMetadata Table) known) || known.Level != level)
+                return false;
+            _tables.Remove(id);
+        }
+
+        foreach ((int level, TableMetadata table) in edit.Added)
+        {
+            if (!_tables.TryAdd(table.Id, (level, table)))
+                return false;
+        }
+
+        DatabaseId = edit.DatabaseId ?? DatabaseId;
+        NextNumber = Math.Max(NextNumber, edit.NextNumber ?? 0);
+        Flushed = edit.Flushed ?? Flushed;
+        KnownDurableLsn = Math.Max(KnownDurableLsn, edit.KnownDurableLsn ?? 0);
+        return true;
+    }
+
+    /// <summary>One edit that leads from nothing to this state.</summary>
+    public VersionEdit ToEdit()
+    {
+        var edit = new VersionEdit
+        {
+            DatabaseId = DatabaseId,
+            NextNumber = NextNumber,
+            Flushed = Flushed,
+            KnownDurableLsn = KnownDurableLsn,
+        };
+        foreach ((int level, TableMetadata table) in _tables.Values.OrderBy(entry => entry.Table.Sequence))
+            edit.Added.Add((level, table));
+        return edit;
+    }
+}

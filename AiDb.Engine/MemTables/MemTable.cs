@@ -1,0 +1,75 @@
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Iteration;
+
+namespace AiDb.Engine.MemTables;
+
+/// <summary>The newest applied entries, until they are flushed to a table.</summary>
+/// <remarks>Thread safety: one writer (the applier), any number of readers that hold a reference.</remarks>
+internal sealed unsafe class MemTable : RefCounted
+{
+    private readonly NativeArena _arena;
+    private readonly SkipList _list;
+    private readonly ulong _previousLsn;
+    private long _entries;
+
+    /// <summary>Makes an empty memtable.</summary>
+    /// <param name="expectedBytes">What it will hold.</param>
+    /// <param name="previous">The entry before the first that it will hold.</param>
+    /// <param name="ordinal">Its number: one more than that of the memtable before.</param>
+    public MemTable(long expectedBytes, LogPosition previous, ulong ordinal)
+    {
+        Ordinal = ordinal;
+        _previousLsn = previous.Lsn;
+        _arena = new NativeArena(expectedBytes);
+        _list = new SkipList(_arena, (previous.Timestamp * 0x9E37_79B9_7F4A_7C15) ^ 0x5DEE_CE66);
+        LastPosition = previous;
+    }
+
+    /// <summary>Its number: one more than that of the memtable before.</summary>
+    public ulong Ordinal { get; }
+
+    /// <summary>Whether no log entry went into it.</summary>
+    public bool IsUntouched => LastPosition.Lsn == _previousLsn;
+
+    /// <summary>Native bytes that it takes.</summary>
+    public long SizeBytes => _arena.AllocatedBytes;
+
+    /// <summary>Internal entries.</summary>
+    public long EntryCount => Volatile.Read(ref _entries);
+
+    /// <summary>The last log entry whose effects are in here; written by the applier, read once it is immutable.</summary>
+    public LogPosition LastPosition { get; set; }
+
+    /// <summary>Adds an entry; the same key with the same version (twice in one batch) takes the later value.</summary>
+    public void Add(
+        uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
+        ReadOnlySpan<byte> value)
+    {
+        if (_list.Insert(tableId, userKey, version, kind, expiryUnixMs, value))
+            Volatile.Write(ref _entries, _entries + 1);
+    }
+
+    /// <summary>Finds the newest entry of a key that is not newer than <paramref name="maxVersion"/>.</summary>
+    /// <returns>Whether the memtable decides the key, by a value or a deletion.</returns>
+    public bool TryFind(
+        uint tableId, ReadOnlySpan<byte> userKey, ulong maxVersion, out ulong version, out ReadOnlySpan<byte> internalValue)
+    {
+        SkipList.Node* node = _list.Find(tableId, userKey, maxVersion);
+        if (node == null)
+        {
+            version = 0;
+            internalValue = default;
+            return false;
+        }
+
+        version = node->Version;
+        internalValue = node->ValueSpan;
+        return true;
+    }
+
+    /// <summary>Walks the entries; the iterator holds no reference, its owner does.</summary>
+    public IInternalIterator CreateIterator() => new MemTableIterator(_list);
+
+    /// <inheritdoc/>
+    protected override void OnUnreferenced() => _arena.Dispose();
+}

@@ -1,0 +1,110 @@
+using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Manifest;
+using AiDb.Engine.Tables;
+
+namespace AiDb.Engine.Recovery;
+
+/// <summary>A database's folder: how it is made, which tables belong to it, what is left over in it.</summary>
+internal static class DatabaseFolder
+{
+    /// <summary>Makes the folder, durably.</summary>
+    public static void Create(EngineContext context)
+    {
+        context.FileSystem.CreateDirectory(context.Path);
+        if (Parent(context.Path) is { } parent)
+            context.FileSystem.SyncDirectory(parent);
+    }
+
+    /// <summary>Makes an empty database in a folder that holds none.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: the folder holds the remains of one.</exception>
+    public static void Initialize(EngineContext context)
+    {
+        foreach (string name in context.FileSystem.ListFiles(context.Path))
+        {
+            if (DatabaseFiles.IsTable(name, out _))
+                throw Remains(context, name);
+        }
+
+        foreach (string name in context.FileSystem.ListFiles(context.LogDirectory))
+        {
+            if (name.EndsWith(".log", StringComparison.Ordinal))
+                throw Remains(context, name);
+        }
+
+        using var manifest = new ManifestLog(context.FileSystem, context.Path, new ManifestState(), 0, context.NewId);
+        manifest.Append(new VersionEdit { DatabaseId = context.NewId(), Flushed = default(LogPosition) });
+    }
+
+    /// <summary>Opens every table that the manifest lists.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: one is missing or not the one listed.</exception>
+    public static TreeVersion OpenTables(EngineContext context, ManifestState manifest, Action<LiveTable> onUnreferenced)
+    {
+        List<LiveTable>[] levels = new List<LiveTable>[VersionEdit.Levels];
+        for (int level = 0; level < levels.Length; level++)
+            levels[level] = [];
+        try
+        {
+            foreach ((int level, TableMetadata metadata) in manifest.Tables.Values)
+                levels[level].Add(OpenTable(context, metadata, onUnreferenced));
+            return new TreeVersion([.. levels.Select(static (tables, level) => TreeVersion.Order(level, tables))]);
+        }
+        finally
+        {
+            // The version holds references of its own.
+            foreach (LiveTable table in levels.SelectMany(static tables => tables))
+                table.Release();
+        }
+    }
+
+    /// <summary>Deletes what an interrupted flush, compaction or manifest change left behind.</summary>
+    public static void RemoveOrphans(EngineContext context, ManifestState manifest, ulong manifestNumber)
+    {
+        foreach (string name in context.FileSystem.ListFiles(context.Path))
+        {
+            bool isOrphan = DatabaseFiles.IsTable(name, out UInt128 id)
+                ? !manifest.Tables.ContainsKey(id)
+                : DatabaseFiles.IsManifest(name, out ulong number)
+                    ? number != manifestNumber
+                    : name == DatabaseFiles.CurrentTemporary;
+            if (!isOrphan)
+                continue;
+            string path = DatabaseFiles.Combine(context.Path, name);
+            try
+            {
+                context.FileSystem.DeleteFile(path);
+            }
+            catch (IOException error)
+            {
+                EngineLog.NotDeleted(context.Logger, path, error);
+            }
+        }
+    }
+
+    /// <summary>The folder that a folder is in; null for a root.</summary>
+    public static string? Parent(string path)
+    {
+        string? parent = Path.GetDirectoryName(path);
+        return parent is null ? null : parent.Length == 0 ? "." : parent;
+    }
+
+    private static LiveTable OpenTable(EngineContext context, TableMetadata metadata, Action<LiveTable> onUnreferenced)
+    {
+        string path = context.TablePath(metadata.Id);
+        if (!context.FileSystem.FileExists(path))
+            throw Damaged(path, "it is missing, but the manifest lists it");
+        TableReader reader = TableReader.Open(context.FileSystem, path, context.Cache);
+        if (metadata.Matches(reader.Properties))
+            return new LiveTable(metadata, reader, onUnreferenced);
+        reader.Dispose();
+        throw Damaged(path, "it is not the table that the manifest lists");
+    }
+
+    private static AiDbException Damaged(string path, string what) => new(
+        AiDbErrorKind.DataLoss,
+        $"{path}: {what}. Nothing was changed; restore the folder from a checkpoint or a replica.");
+
+    private static AiDbException Remains(EngineContext context, string name) => new(
+        AiDbErrorKind.DataLoss,
+        $"{context.Path} has no {DatabaseFiles.Current} file, but {name} of a database. Nothing was changed: restore the " +
+        "folder from a checkpoint or a replica, or move its files away to begin with an empty database.");
+}

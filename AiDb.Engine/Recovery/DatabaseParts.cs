@@ -1,0 +1,157 @@
+using AiDb.Engine.Catalogues;
+using AiDb.Engine.Commit;
+using AiDb.Engine.Compaction;
+using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Log;
+using AiDb.Engine.MemTables;
+using AiDb.Engine.State;
+
+namespace AiDb.Engine.Recovery;
+
+/// <summary>The parts of an open database, wired together, and the order in which they end.</summary>
+internal sealed class DatabaseParts
+{
+    private readonly IDisposable _folderLock;
+
+    public DatabaseParts(
+        EngineContext context, IDisposable folderLock, WriteAheadLog log, StateHolder state, Catalogue catalogue,
+        TreeStore tree)
+    {
+        _folderLock = folderLock;
+        Context = context;
+        Log = log;
+        State = state;
+        Catalogue = catalogue;
+        Tree = tree;
+        Signal = new LogSignal(Math.Min(state.Applied.Lsn, log.DurableLsn));
+        Syncer = new LogSyncer(context, log, Signal, state);
+        var throttle = new WriteThrottle(context, state);
+        Throttle = throttle;
+        Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle);
+        Committer = new GroupCommitter(context, log, Syncer, state, new BatchApplier(state, catalogue), Background);
+        Pipeline = new CommitPipeline(context, Committer, throttle);
+    }
+
+    public EngineContext Context { get; }
+
+    public WriteAheadLog Log { get; }
+
+    public LogSignal Signal { get; }
+
+    public StateHolder State { get; }
+
+    public Catalogue Catalogue { get; }
+
+    public TreeStore Tree { get; }
+
+    public LogSyncer Syncer { get; }
+
+    public WriteThrottle Throttle { get; }
+
+    public BackgroundWork Background { get; }
+
+    public GroupCommitter Committer { get; }
+
+    public CommitPipeline Pipeline { get; }
+
+    /// <summary>Runs something on the executor. Its errors end the task.</summary>
+    public Task RunAsync(string name, Action work, CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Context.Executor.Queue(name, () =>
+        {
+            try
+            {
+                work();
+                done.SetResult();
+            }
+            catch (OperationCanceledException error)
+            {
+                done.SetCanceled(error.CancellationToken);
+            }
+            catch (IOException error)
+            {
+                done.SetException(new AiDbException(AiDbErrorKind.Unavailable, $"{name} failed: {error.Message}", error));
+            }
+            catch (Exception error)
+            {
+                done.SetException(error);
+            }
+        });
+        return done.Task.WaitAsync(cancellationToken);
+    }
+
+    public DatabaseStatistics Statistics()
+    {
+        ReadState state = State.Acquire();
+        try
+        {
+            long memtableBytes = state.Active.SizeBytes;
+            long entries = state.Active.EntryCount + state.Tree.TotalEntries;
+            foreach (MemTable memtable in state.Immutable)
+            {
+                memtableBytes += memtable.SizeBytes;
+                entries += memtable.EntryCount;
+            }
+
+            var tablesPerLevel = new int[Manifest.VersionEdit.Levels];
+            for (int level = 0; level < tablesPerLevel.Length; level++)
+                tablesPerLevel[level] = state.Tree.Level(level).Length;
+            return new DatabaseStatistics
+            {
+                MemtableBytes = memtableBytes,
+                TableBytes = state.Tree.TotalBytes,
+                TablesPerLevel = tablesPerLevel,
+                LogBytes = Log.SizeBytes,
+                BlockCacheBytes = Context.Cache.UsedBytes,
+                EstimatedEntries = entries,
+                StallCause = Throttle.Cause,
+            };
+        }
+        finally
+        {
+            state.Release();
+        }
+    }
+
+    /// <summary>Answers the queued writes, ends background work, syncs, and gives everything up. Never throws: what was
+    /// acknowledged as durable is, and the log brings the rest back as far as the disk took it.</summary>
+    public void Close()
+    {
+        Pipeline.Close();
+        Context.BeginClosing();
+        Background.Stop();
+        try
+        {
+            if (Context.Health.Failure is null)
+            {
+                Syncer.Sync();
+                Tree.NoteDurable(Log.DurableLsn);
+            }
+        }
+        catch (Exception error) when (error is AiDbException or IOException)
+        {
+            EngineLog.CloseFailed(Context.Logger, Context.Path, error);
+        }
+
+        finally
+        {
+            Signal.Close();
+            Abandon();
+        }
+
+        EngineLog.Closed(Context.Logger, Context.Path);
+    }
+
+    /// <summary>Gives everything up as it is.</summary>
+    public void Abandon()
+    {
+        Syncer.Dispose();
+        Background.Dispose();
+        State.Close();
+        Tree.Dispose();
+        Log.Dispose();
+        Context.Dispose();
+        _folderLock.Dispose();
+    }
+}

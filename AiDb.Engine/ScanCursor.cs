@@ -1,0 +1,247 @@
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Iteration;
+using AiDb.Engine.MemTables;
+using AiDb.Engine.State;
+
+namespace AiDb.Engine;
+
+/// <summary>A walk over a range of keys; see <see cref="Table.Scan"/>.</summary>
+/// <remarks>Thread safety: none; one cursor belongs to one caller, who disposes it.</remarks>
+public sealed class ScanCursor : IDisposable
+{
+    /// <summary>Hidden versions that are stepped over before a seek goes past them.</summary>
+    private const int StepsBeforeSeek = 16;
+
+    private readonly IInternalIterator? _entries;
+    private readonly uint _tableId;
+    private readonly ScanRange _range;
+    private readonly ulong _maxVersion;
+    private readonly ulong _nowMs;
+    private ReadState? _state;
+    private byte[] _key = new byte[64];
+    private byte[] _value = [];
+    private byte[] _seek = [];
+    private int _keyLength = -1;
+    private int _valueLength;
+    private bool _started;
+    private bool _ended;
+
+    private ScanCursor(
+        ReadState? state, IInternalIterator? entries, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
+    {
+        _state = state;
+        _entries = entries;
+        _tableId = tableId;
+        _range = range;
+        _maxVersion = maxVersion;
+        _nowMs = nowMs;
+        _ended = entries is null;
+    }
+
+    /// <summary>The current key; valid until the next <see cref="MoveNext"/>.</summary>
+    public ReadOnlySpan<byte> Key => _key.AsSpan(0, Math.Max(0, _keyLength));
+
+    /// <summary>The current value; valid until the next <see cref="MoveNext"/>.</summary>
+    public ReadOnlySpan<byte> Value =>
+        _range.Reverse ? _value.AsSpan(0, _valueLength) : InternalValue.UserValue(_entries!.Value);
+
+    /// <summary>The version of the current value.</summary>
+    public ulong Version { get; private set; }
+
+    /// <summary>Unix time in milliseconds at which it expires; 0: never.</summary>
+    public ulong ExpiresAtMs { get; private set; }
+
+    /// <summary>Opens a cursor, which takes over the reference to the state.</summary>
+    internal static ScanCursor Open(
+        ReadState state, bool isDropped, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
+    {
+        if (isDropped)
+        {
+            state.Release();
+            return new ScanCursor(null, null, tableId, range, maxVersion, nowMs);
+        }
+
+        try
+        {
+            return new ScanCursor(state, EntriesOf(state), tableId, range, maxVersion, nowMs);
+        }
+        catch
+        {
+            state.Release();
+            throw;
+        }
+    }
+
+    /// <summary>Goes to the next key; false at the end.</summary>
+    public bool MoveNext()
+    {
+        if (!_ended && !(_range.Reverse ? MoveBack() : MoveForward()))
+        {
+            _ended = true;
+            _keyLength = -1;
+            _valueLength = 0;
+        }
+
+        return !_ended;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _ended = true;
+        _keyLength = -1;
+        ReadState? state = _state;
+        _state = null;
+        if (state is null)
+            return;
+        _entries!.Dispose();
+        state.Release();
+    }
+
+    /// <summary>Every entry of a state, which the caller holds.</summary>
+    internal static MergingIterator EntriesOf(ReadState state)
+    {
+        List<IInternalIterator> children = [state.Active.CreateIterator()];
+        foreach (MemTable memtable in state.Immutable)
+            children.Add(memtable.CreateIterator());
+        foreach (Manifest.LiveTable table in state.Tree.Level(0))
+            children.Add(table.Reader.CreateIterator(fillCache: true));
+        for (int level = 1; level < Manifest.VersionEdit.Levels; level++)
+        {
+            if (!state.Tree.Level(level).IsEmpty)
+                children.Add(new LevelIterator(state.Tree.LevelArray(level), fillCache: true, readaheadBytes: 0));
+        }
+
+        return new MergingIterator([.. children]);
+    }
+
+    private bool MoveForward()
+    {
+        if (_started)
+            _entries!.Next();
+        else
+            Seek(_range.Start.Span, ulong.MaxValue);
+        _started = true;
+        int steps = 0;
+        while (_entries!.Valid)
+        {
+            ReadOnlySpan<byte> key = _entries.Key;
+            ReadOnlySpan<byte> userKey = InternalKey.UserKey(key);
+            if (InternalKey.TableId(key) != _tableId
+                || (!_range.End.IsEmpty && userKey.SequenceCompareTo(_range.End.Span) >= 0))
+            {
+                return false;
+            }
+
+            bool isNew = userKey.Length != _keyLength || !userKey.SequenceEqual(Key);
+            bool isTooNew = InternalKey.Version(key) > _maxVersion;
+            if (!isNew || isTooNew)
+            {
+                if (++steps < StepsBeforeSeek)
+                    _entries.Next();
+                else
+                    Seek(userKey, isNew ? _maxVersion : 0);
+                continue;
+            }
+
+            steps = 0;
+            RememberKey(userKey);
+            if (IsLive(key, _entries.Value))
+                return true;
+            _entries.Next();
+        }
+
+        return false;
+    }
+
+    private bool MoveBack()
+    {
+        if (!_started)
+            SeekToEnd();
+        _started = true;
+        while (_entries!.Valid)
+        {
+            ReadOnlySpan<byte> key = _entries.Key;
+            ReadOnlySpan<byte> userKey = InternalKey.UserKey(key);
+            if (InternalKey.TableId(key) != _tableId || userKey.SequenceCompareTo(_range.Start.Span) < 0)
+                return false;
+            RememberKey(userKey);
+
+            // Going back, the oldest version of a key comes first; the last visible one decides.
+            bool isLive = false;
+            do
+            {
+                key = _entries.Key;
+                if (InternalKey.Version(key) <= _maxVersion)
+                {
+                    isLive = IsLive(key, _entries.Value);
+                    if (isLive)
+                        RememberValue(InternalValue.UserValue(_entries.Value));
+                }
+
+                _entries.Previous();
+            }
+            while (_entries.Valid && InternalKey.TableId(_entries.Key) == _tableId
+                && InternalKey.UserKey(_entries.Key).SequenceEqual(Key));
+            if (isLive)
+                return true;
+        }
+
+        return false;
+    }
+
+    private bool IsLive(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        if (InternalValue.Kind(value) == EntryKind.Delete)
+            return false;
+        ExpiresAtMs = InternalValue.ExpiryUnixMs(value);
+        Version = InternalKey.Version(key);
+        return !PointReader.IsExpired(ExpiresAtMs, _nowMs);
+    }
+
+    private void SeekToEnd()
+    {
+        if (!_range.End.IsEmpty)
+        {
+            SeekBefore(_tableId, _range.End.Span);
+            return;
+        }
+
+        if (_tableId == uint.MaxValue)
+            _entries!.SeekToLast();
+        else
+            SeekBefore(_tableId + 1, default);
+    }
+
+    /// <summary>To the last entry before every version of a key; no entry has the greatest version.</summary>
+    private void SeekBefore(uint tableId, ReadOnlySpan<byte> userKey) =>
+        _entries!.SeekForPrevious(SeekKey(tableId, userKey, ulong.MaxValue));
+
+    private void Seek(ReadOnlySpan<byte> userKey, ulong version) =>
+        _entries!.Seek(SeekKey(_tableId, userKey, version));
+
+    private ReadOnlySpan<byte> SeekKey(uint tableId, ReadOnlySpan<byte> userKey, ulong version)
+    {
+        int length = InternalKey.Length(userKey.Length);
+        if (_seek.Length < length)
+            _seek = new byte[length + 64];
+        InternalKey.Write(_seek, tableId, userKey, version);
+        return _seek.AsSpan(0, length);
+    }
+
+    private void RememberKey(ReadOnlySpan<byte> userKey)
+    {
+        if (_key.Length < userKey.Length)
+            _key = new byte[userKey.Length * 2];
+        userKey.CopyTo(_key);
+        _keyLength = userKey.Length;
+    }
+
+    private void RememberValue(ReadOnlySpan<byte> value)
+    {
+        if (_value.Length < value.Length)
+            _value = new byte[Math.Max(256, value.Length)];
+        value.CopyTo(_value);
+        _valueLength = value.Length;
+    }
+}

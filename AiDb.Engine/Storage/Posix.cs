@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace AiDb.Engine.Storage;
+
+/// <summary>The calls of libc that .NET does not offer. Offsets are 64 bits wide (64-bit Linux,
+/// macOS).</summary>
+internal static partial class Posix
+{
+    /// <summary>EINVAL.</summary>
+    public const int InvalidArgument = 22;
+
+    /// <summary>EOPNOTSUPP on Linux.</summary>
+    public const int NotSupported = 95;
+
+    private const int CloseOnExecLinux = 0x80000;
+
+    /// <summary>O_RDONLY, and O_CLOEXEC where its value is Linux's.</summary>
+    public static int ReadOnlyCloseOnExec => OperatingSystem.IsLinux() ? CloseOnExecLinux : 0;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    public static partial int SyncData(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "posix_fallocate")]
+    public static partial int Allocate(SafeFileHandle file, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Rename(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Link(string existing, string link);
+
+    /// <summary>The error of the call just made.</summary>
+    public static IOException LastError(string what) => Error(Marshal.GetLastPInvokeError(), what);
+
+    /// <summary>An error number as an exception; its HResult is the number, as .NET's own file calls set
+    /// it.</summary>
+    public static IOException Error(int error, string what) =>
+        new($"Could not {what}: {Marshal.GetPInvokeErrorMessage(error)} (error {error}).", error);
+}
+
+/// <summary>The call of Windows that .NET does not offer.</summary>
+internal static partial class WindowsNative
+{
+    [LibraryImport(
+        "kernel32", EntryPoint = "CreateHardLinkW", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    public static partial bool CreateHardLink(string link, string existing, nint security);
+
+    /// <summary>The error of the call just made.</summary>
+    public static IOException LastError(string what)
+    {
+        int error = Marshal.GetLastPInvokeError();
+        return new IOException(
+            $"Could not {what}: {Marshal.GetPInvokeErrorMessage(error)} (error {error}).",
+            unchecked((int)0x80070000) | error);
+    }
+}

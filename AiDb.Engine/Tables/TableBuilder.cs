@@ -1,0 +1,203 @@
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Storage;
+
+namespace AiDb.Engine.Tables;
+
+/// <summary>Writes one table file from entries in internal key order; the layout is in docs/formats/table.md.</summary>
+/// <remarks>
+/// Use: <see cref="Add"/> any number of times, then <see cref="Finish"/> once (with at least one entry) or
+/// <see cref="Abandon"/>; the caller syncs, closes and, when abandoned, deletes the file. Thread safety: none.
+/// </remarks>
+internal sealed class TableBuilder : IDisposable
+{
+    private readonly TableOptions _options;
+    private readonly TableOutput _output;
+    private readonly DataBlockBuilder _block = new();
+    private readonly IndexBlockBuilder _index = new();
+    private readonly GrowingBuffer _lastKey = new(256);
+    private readonly List<ulong> _filterHashes = [];
+    private readonly List<uint> _tableIds = [];
+    private byte[]? _smallestKey;
+    private BlockHandle _pendingBlock;
+    private ulong _lastHash;
+    private long _deletions;
+    private long _expirable;
+    private long _keyBytes;
+    private long _valueBytes;
+    private long _dataBlocks;
+    private ulong _minVersion = ulong.MaxValue;
+    private ulong _maxVersion;
+    private ulong _minExpiry = ulong.MaxValue;
+    private bool _ended;
+
+    /// <summary>Begins a table.</summary>
+    /// <param name="file">Empty, and open for writing; it stays the caller's.</param>
+    /// <param name="options">How to write it.</param>
+    public TableBuilder(IStorageFile file, TableOptions options)
+    {
+        if (options.KeyId != 0)
+            throw new AiDbException(AiDbErrorKind.Unimplemented, "Table files cannot be encrypted: KeyId must be 0.");
+        _options = options;
+        _output = new TableOutput(file, options.FileId);
+        Span<byte> header = stackalloc byte[TableFormat.HeaderBytes];
+        TableFormat.WriteHeader(header, options.FileId);
+        _output.Append(header);
+    }
+
+    /// <summary>Entries so far.</summary>
+    public long Entries { get; private set; }
+
+    /// <summary>Bytes of the file if it were finished now, about.</summary>
+    public long EstimatedBytes => _output.Position + _block.EstimatedBytes + _index.EstimatedBytes
+        + _filterHashes.Count * (long)_options.FilterBitsPerKey / 8 + TableFormat.FooterBytes;
+
+    /// <summary>Adds an entry.</summary>
+    /// <param name="internalKey">Strictly after the last one added.</param>
+    /// <param name="internalValue">A well-formed internal value.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Internal"/>: the order is broken or an entry is
+    /// malformed; <see cref="AiDbErrorKind.Unavailable"/>: the disk refused.</exception>
+    public void Add(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
+    {
+        ObjectDisposedException.ThrowIf(_ended, this);
+        CheckEntry(internalKey, internalValue);
+        bool first = Entries == 0;
+        bool newTable = first || InternalKey.TableId(_lastKey.Span) != InternalKey.TableId(internalKey);
+        if (!first && _block.Count > 0 && (newTable || BlockIsFull()))
+            CloseBlock();
+        FlushPendingIndexEntry(internalKey);
+
+        bool newKey = first || !InternalKey.SamePrefix(_lastKey.Span, internalKey);
+        if (newKey)
+            _lastHash = InternalKey.HashPrefix(InternalKey.Prefix(internalKey));
+        if (newKey && _options.FilterBitsPerKey > 0)
+            _filterHashes.Add(_lastHash);
+        if (newTable)
+            _tableIds.Add(InternalKey.TableId(internalKey));
+        _smallestKey ??= internalKey.ToArray();
+
+        _block.Add(internalKey, internalValue, newKey || _block.Count == 0, _lastHash);
+        _lastKey.Set(internalKey);
+        Count(internalKey, internalValue);
+    }
+
+    /// <summary>Writes the rest of the file and hands it to the operating system, without a sync.</summary>
+    public TableProperties Finish()
+    {
+        ObjectDisposedException.ThrowIf(_ended, this);
+        if (_smallestKey is null)
+            throw new AiDbException(AiDbErrorKind.Internal, "A table needs at least one entry.");
+        CloseBlock();
+        FlushPendingIndexEntry(default);
+        BlockHandle filter = WriteFilter();
+        using var buffer = new GrowingBuffer(64 << 10);
+        _index.Finish(buffer);
+        BlockHandle index = _output.AppendBlock(buffer.Span, BlockType.Index, BlockCompression.None);
+
+        TableProperties properties = Describe();
+        buffer.Clear();
+        TablePropertiesCodec.Write(buffer, properties);
+        BlockHandle about = _output.AppendBlock(buffer.Span, BlockType.Properties, BlockCompression.None);
+
+        long length = _output.Position + TableFormat.FooterBytes;
+        Span<byte> footer = stackalloc byte[TableFormat.FooterBytes];
+        TableFormat.WriteFooter(footer, index, filter, about, _options.FileId, length);
+        _output.Append(footer);
+        _output.Flush();
+        properties = properties with { FileBytes = length, FileChecksum = _output.Checksum };
+        Abandon();
+        return properties;
+    }
+
+    /// <summary>Ends without a table and gives the buffers back.</summary>
+    public void Abandon()
+    {
+        if (_ended)
+            return;
+        _ended = true;
+        _output.Dispose();
+        _block.Dispose();
+        _index.Dispose();
+        _lastKey.Dispose();
+    }
+
+    /// <summary>As <see cref="Abandon"/>, unless it was finished.</summary>
+    public void Dispose() => Abandon();
+
+    private void CheckEntry(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
+    {
+        if (internalKey.Length is < InternalKey.OverheadBytes or > InternalKey.MaxBytes
+            || internalValue.Length > InternalValue.MaxBytes || !InternalValue.IsWellFormed(internalValue))
+            throw new AiDbException(AiDbErrorKind.Internal, "A malformed entry was given to a table builder.");
+        if (Entries > 0 && InternalKey.Compare(_lastKey.Span, internalKey) >= 0)
+            throw new AiDbException(AiDbErrorKind.Internal, "Entries were given to a table builder out of order.");
+    }
+
+    private bool BlockIsFull() =>
+        _block.EstimatedBytes >= _options.BlockBytes || _block.Count >= TableFormat.MaxBlockEntries;
+
+    private void CloseBlock()
+    {
+        ReadOnlySpan<byte> content = _block.Finish(InternalKey.TableId(_lastKey.Span));
+        _pendingBlock = _output.AppendBlock(content, BlockType.Data, _options.Compression);
+        _block.Clear();
+        _dataBlocks++;
+    }
+
+    /// <summary>A block enters the index when the next key is known, so that its separator can be short.</summary>
+    private void FlushPendingIndexEntry(ReadOnlySpan<byte> nextKey)
+    {
+        if (_pendingBlock.Length == 0)
+            return;
+        _index.Add(_lastKey.Span, nextKey, _pendingBlock);
+        _pendingBlock = default;
+    }
+
+    private void Count(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
+    {
+        Entries++;
+        _keyBytes += internalKey.Length;
+        _valueBytes += internalValue.Length;
+        ulong version = InternalKey.Version(internalKey);
+        _minVersion = Math.Min(_minVersion, version);
+        _maxVersion = Math.Max(_maxVersion, version);
+        switch (InternalValue.Kind(internalValue))
+        {
+            case EntryKind.Delete:
+                _deletions++;
+                break;
+            case EntryKind.PutWithExpiry:
+                _expirable++;
+                _minExpiry = Math.Min(_minExpiry, InternalValue.ExpiryUnixMs(internalValue));
+                break;
+        }
+    }
+
+    private BlockHandle WriteFilter()
+    {
+        if (_options.FilterBitsPerKey == 0)
+            return default;
+        byte[] filter = new byte[BloomFilter.LineCount(_filterHashes.Count, _options.FilterBitsPerKey) * BloomFilter.LineBytes];
+        foreach (ulong hash in _filterHashes)
+            BloomFilter.Add(filter, hash);
+        return _output.AppendBlock(filter, BlockType.Filter, BlockCompression.None);
+    }
+
+    private TableProperties Describe() => new()
+    {
+        FileId = _options.FileId,
+        SmallestKey = _smallestKey!,
+        LargestKey = _lastKey.Span.ToArray(),
+        Entries = Entries,
+        Deletions = _deletions,
+        ExpirableEntries = _expirable,
+        MinVersion = _minVersion,
+        MaxVersion = _maxVersion,
+        MinExpiryUnixMs = _expirable == 0 ? 0 : _minExpiry,
+        RawKeyBytes = _keyBytes,
+        RawValueBytes = _valueBytes,
+        DataBlocks = _dataBlocks,
+        FileBytes = 0,
+        FileChecksum = 0,
+        TableIds = [.. _tableIds],
+    };
+}

@@ -1,0 +1,161 @@
+using System.Buffers.Binary;
+using AiDb.Engine.Caching;
+using AiDb.Engine.Compression;
+using AiDb.Engine.Storage;
+
+namespace AiDb.Engine.Tables;
+
+/// <summary>Reads the checked parts of a table file: header, footer, framed blocks.</summary>
+/// <remarks>Invariant: no byte of a block is interpreted before its checksum held. Thread safety: all members may be
+/// called concurrently.</remarks>
+internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : IDisposable
+{
+    /// <summary>The path, for messages.</summary>
+    public string Path => file.Path;
+
+    /// <summary>Bytes of the file.</summary>
+    public long Length { get; } = file.Length;
+
+    /// <summary>The identity that its blocks' checksums cover.</summary>
+    public UInt128 FileId { get; private set; }
+
+    /// <summary>Checks header and footer, and returns the handles in the footer.</summary>
+    public (BlockHandle Index, BlockHandle Filter, BlockHandle Properties) ReadFixedParts()
+    {
+        if (Length < TableFormat.HeaderBytes + TableFormat.FooterBytes)
+            throw Damaged(0, $"it has {Length} bytes, fewer than header and footer take");
+        Span<byte> header = stackalloc byte[TableFormat.HeaderBytes];
+        ReadExactly(0, header);
+        if (!header[..8].SequenceEqual(TableFormat.HeaderMagic))
+            throw Damaged(0, "the header's magic is wrong");
+        if (Crc32C.Compute(header[..TableFormat.HeaderCrcAt]) != ReadUInt32(header, TableFormat.HeaderCrcAt))
+            throw Damaged(0, "the header's checksum is wrong");
+        if (ReadUInt32(header, 8) != TableFormat.Version)
+            throw TableErrors.Unsupported(Path, $"table format {ReadUInt32(header, 8)}");
+        if (ReadUInt32(header, 12) != 0)
+            throw TableErrors.Unsupported(Path, $"encryption {ReadUInt32(header, 12)}");
+        FileId = BinaryPrimitives.ReadUInt128LittleEndian(header[16..]);
+
+        Span<byte> footer = stackalloc byte[TableFormat.FooterBytes];
+        ulong footerAt = (ulong)(Length - TableFormat.FooterBytes);
+        ReadExactly(footerAt, footer);
+        if (!footer[88..].SequenceEqual(TableFormat.FooterMagic))
+            throw Damaged(footerAt, "there is no footer; the file is cut short or was never finished");
+        if (Crc32C.Compute(footer[..TableFormat.FooterCrcAt]) != ReadUInt32(footer, TableFormat.FooterCrcAt))
+            throw Damaged(footerAt, "the footer's checksum is wrong");
+        if (BinaryPrimitives.ReadUInt128LittleEndian(footer[48..]) != FileId)
+            throw Damaged(footerAt, "header and footer are of different files");
+        if (BinaryPrimitives.ReadInt64LittleEndian(footer[64..]) != Length)
+            throw Damaged(footerAt, "the file has another length than it was written with");
+        if (footer[12] != 1 || footer[13] > 1)
+            throw TableErrors.Unsupported(Path, $"index levels {footer[12]} and filter kind {footer[13]}");
+        return (CheckHandle(footer), footer[13] == 0 ? default : CheckHandle(footer[16..]), CheckHandle(footer[32..]));
+    }
+
+    /// <summary>Reads, checks and expands a block into native memory, which is the caller's.</summary>
+    /// <param name="handle">Where it is.</param>
+    /// <param name="type">What it must be.</param>
+    /// <param name="readahead">Serves reads in file order from larger ones; null reads only the block.</param>
+    public BlockHeader* ReadBlock(BlockHandle handle, BlockType type, ReadaheadBuffer? readahead = null)
+    {
+        BlockHeader* block = cache.AllocateBlock(checked((int)handle.Length));
+        try
+        {
+            Span<byte> bytes = new((byte*)block + BlockHeader.Bytes, (int)handle.Length);
+            if (readahead is null)
+                ReadExactly(handle.Offset, bytes);
+            else
+                readahead.Read(this, handle.Offset, bytes);
+            BlockCompression codec = CheckFrame(bytes, handle.Offset, type, out int contentLength);
+            block->Length = bytes.Length - TableFormat.TrailerBytes;
+            if (codec == BlockCompression.Lz4)
+                block = Expand(block, handle.Offset, contentLength);
+            if (type == BlockType.Data && !DataBlock.IsValid((byte*)block + BlockHeader.Bytes, block->Length))
+                throw Damaged(handle.Offset, "a data block is malformed although its checksum holds");
+            return block;
+        }
+        catch
+        {
+            cache.Discard(block);
+            throw;
+        }
+    }
+
+    /// <summary>Fills the buffer from the file.</summary>
+    public void ReadExactly(ulong offset, Span<byte> buffer)
+    {
+        int done = 0;
+        try
+        {
+            while (done < buffer.Length)
+            {
+                int read = file.Read((long)offset + done, buffer[done..]);
+                if (read <= 0)
+                    break;
+                done += read;
+            }
+        }
+        catch (IOException e)
+        {
+            throw TableErrors.Disk(Path, "read", e);
+        }
+
+        if (done < buffer.Length)
+            throw Damaged(offset, "the file ends too early");
+    }
+
+    /// <summary>An error about damaged bytes.</summary>
+    public AiDbException Damaged(ulong offset, string what) => TableErrors.Damaged(Path, offset, what);
+
+    /// <inheritdoc/>
+    public void Dispose() => file.Dispose();
+
+    private static uint ReadUInt32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
+
+    private BlockHandle CheckHandle(ReadOnlySpan<byte> source)
+    {
+        BlockHandle handle = TableFormat.ReadHandle(source);
+        ulong end = (ulong)(Length - TableFormat.FooterBytes);
+        if (handle.Offset < TableFormat.HeaderBytes || handle.Offset > end || handle.Length > end - handle.Offset
+            || handle.Length < TableFormat.TrailerBytes || handle.Length > int.MaxValue - BlockHeader.Bytes)
+            throw Damaged(end, "the footer leads outside the file");
+        return handle;
+    }
+
+    private BlockCompression CheckFrame(ReadOnlySpan<byte> bytes, ulong offset, BlockType type, out int contentLength)
+    {
+        ReadOnlySpan<byte> stored = bytes[..^TableFormat.TrailerBytes];
+        ReadOnlySpan<byte> trailer = bytes[stored.Length..];
+        uint checksum = TableFormat.BlockChecksum(Crc32C.Compute(stored), trailer[..8], FileId, offset);
+        if (checksum != ReadUInt32(trailer, 8))
+            throw Damaged(offset, $"the checksum of a block of type {type} is wrong");
+        if (trailer[0] != (byte)type)
+            throw Damaged(offset, $"a block of type {type} was expected and {trailer[0]} found");
+        if (trailer[2] != 0)
+            throw TableErrors.Unsupported(Path, $"encryption key {trailer[2]}");
+        var codec = (BlockCompression)trailer[1];
+        uint length = ReadUInt32(trailer, 4);
+        if (codec is not (BlockCompression.None or BlockCompression.Lz4))
+            throw TableErrors.Unsupported(Path, $"codec {trailer[1]}");
+        if (length > int.MaxValue - BlockHeader.Bytes || (codec == BlockCompression.None && length != (uint)stored.Length))
+            throw Damaged(offset, "a block states an impossible length");
+        contentLength = (int)length;
+        return codec;
+    }
+
+    /// <summary>Expands into new memory. On success the old is freed; on failure it stays the caller's.</summary>
+    private BlockHeader* Expand(BlockHeader* stored, ulong offset, int contentLength)
+    {
+        BlockHeader* expanded = cache.AllocateBlock(contentLength);
+        bool done = BlockCodec.TryExpand(
+            (byte*)stored + BlockHeader.Bytes, stored->Length, (byte*)expanded + BlockHeader.Bytes, contentLength);
+        if (!done)
+        {
+            cache.Discard(expanded);
+            throw Damaged(offset, "a block does not expand to its length");
+        }
+
+        cache.Discard(stored);
+        return expanded;
+    }
+}

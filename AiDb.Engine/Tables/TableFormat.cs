@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+using AiDb.Engine.Storage;
+
+namespace AiDb.Engine.Tables;
+
+/// <summary>What a block holds; part of the format.</summary>
+internal enum BlockType : byte
+{
+    Data = 1,
+    Index = 2,
+    Filter = 3,
+    Properties = 4,
+}
+
+/// <summary>Where a block is: the offset of its stored bytes and their length with the trailer.</summary>
+internal readonly record struct BlockHandle(ulong Offset, uint Length);
+
+/// <summary>The constants of the table format and its fixed parts; see docs/formats/table.md.</summary>
+internal static class TableFormat
+{
+    public const uint Version = 1;
+    public const int HeaderBytes = 64;
+    public const int FooterBytes = 96;
+    public const int TrailerBytes = 12;
+    public const int FooterCrcAt = 84;
+    public const int HeaderCrcAt = 60;
+
+    /// <summary>Entries that share bytes with one head, as a power of two.</summary>
+    public const int GroupShift = 4;
+
+    /// <summary>Entries of a block at most; the hash index numbers them with 16 bits.</summary>
+    public const int MaxBlockEntries = 1 << 15;
+
+    public static ReadOnlySpan<byte> HeaderMagic => "AIDBTABL"u8;
+
+    public static ReadOnlySpan<byte> FooterMagic => "AIDBTBLF"u8;
+
+    /// <summary>Writes the header.</summary>
+    public static void WriteHeader(Span<byte> target, UInt128 fileId)
+    {
+        target[..HeaderBytes].Clear();
+        HeaderMagic.CopyTo(target);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[8..], Version);
+        BinaryPrimitives.WriteUInt128LittleEndian(target[16..], fileId);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[HeaderCrcAt..], Crc32C.Compute(target[..HeaderCrcAt]));
+    }
+
+    /// <summary>Writes a trailer behind stored bytes.</summary>
+    public static void WriteTrailer(
+        Span<byte> trailer, ReadOnlySpan<byte> stored, BlockType type, BlockCompression codec, int rawLength, UInt128 fileId, ulong offset)
+    {
+        trailer[0] = (byte)type;
+        trailer[1] = (byte)codec;
+        trailer[2] = 0;
+        trailer[3] = 0;
+        BinaryPrimitives.WriteUInt32LittleEndian(trailer[4..], (uint)rawLength);
+        uint checksum = BlockChecksum(Crc32C.Compute(stored), trailer[..8], fileId, offset);
+        BinaryPrimitives.WriteUInt32LittleEndian(trailer[8..], checksum);
+    }
+
+    /// <summary>The checksum of a block, going on from that of its stored bytes.</summary>
+    public static uint BlockChecksum(uint storedChecksum, ReadOnlySpan<byte> trailerStart, UInt128 fileId, ulong offset)
+    {
+        Span<byte> location = stackalloc byte[24];
+        BinaryPrimitives.WriteUInt128LittleEndian(location, fileId);
+        BinaryPrimitives.WriteUInt64LittleEndian(location[16..], offset);
+        return Crc32C.Append(Crc32C.Append(storedChecksum, trailerStart), location);
+    }
+
+    /// <summary>Writes the footer.</summary>
+    public static void WriteFooter(
+        Span<byte> target, BlockHandle index, BlockHandle filter, BlockHandle properties, UInt128 fileId, long fileLength)
+    {
+        target[..FooterBytes].Clear();
+        WriteHandle(target, index);
+        target[12] = 1;
+        target[13] = (byte)(filter.Length == 0 ? 0 : 1);
+        WriteHandle(target[16..], filter);
+        WriteHandle(target[32..], properties);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[44..], Version);
+        BinaryPrimitives.WriteUInt128LittleEndian(target[48..], fileId);
+        BinaryPrimitives.WriteInt64LittleEndian(target[64..], fileLength);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[FooterCrcAt..], Crc32C.Compute(target[..FooterCrcAt]));
+        FooterMagic.CopyTo(target[88..]);
+    }
+
+    /// <summary>Reads a handle.</summary>
+    public static BlockHandle ReadHandle(ReadOnlySpan<byte> source) => new(
+        BinaryPrimitives.ReadUInt64LittleEndian(source), BinaryPrimitives.ReadUInt32LittleEndian(source[8..]));
+
+    private static void WriteHandle(Span<byte> target, BlockHandle handle)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(target, handle.Offset);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[8..], handle.Length);
+    }
+}

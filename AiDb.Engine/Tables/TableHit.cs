@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+using AiDb.Engine.Caching;
+using AiDb.Engine.Encoding;
+
+namespace AiDb.Engine.Tables;
+
+/// <summary>What <see cref="TableReader.TryGet"/> found: an entry, held in place in its block until disposed.</summary>
+/// <remarks>Dispose exactly once; copies share the one hold. The lease does not need the table to stay open.</remarks>
+internal unsafe struct TableHit : IDisposable
+{
+    private BlockLease _lease;
+    private readonly byte* _value;
+    private readonly int _valueLength;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal TableHit(in BlockLease lease, ulong version, EntryKind kind, ulong expiryUnixMs, byte* value, int valueLength)
+    {
+        _lease = lease;
+        _value = value;
+        _valueLength = valueLength;
+        Version = version;
+        Kind = kind;
+        ExpiryUnixMs = expiryUnixMs;
+    }
+
+    /// <summary>The entry's version.</summary>
+    public ulong Version { get; }
+
+    /// <summary>What the entry does to its key.</summary>
+    public EntryKind Kind { get; }
+
+    /// <summary>When it expires; 0: never.</summary>
+    public ulong ExpiryUnixMs { get; }
+
+    /// <summary>The caller's value (without the internal header), valid until <see cref="Dispose"/>.</summary>
+    public readonly ReadOnlySpan<byte> Value => new(_value, _valueLength);
+
+    /// <inheritdoc/>
+    public void Dispose() => _lease.Dispose();
+}

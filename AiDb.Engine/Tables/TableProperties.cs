@@ -1,0 +1,51 @@
+namespace AiDb.Engine.Tables;
+
+/// <summary>What is known of a table without reading its entries.</summary>
+internal sealed record TableProperties
+{
+    /// <summary>Random identity of the file.</summary>
+    public required UInt128 FileId { get; init; }
+
+    /// <summary>The first internal key.</summary>
+    public required byte[] SmallestKey { get; init; }
+
+    /// <summary>The last internal key.</summary>
+    public required byte[] LargestKey { get; init; }
+
+    /// <summary>Entries of every kind.</summary>
+    public required long Entries { get; init; }
+
+    /// <summary>Deletes among them.</summary>
+    public required long Deletions { get; init; }
+
+    /// <summary>Entries with an expiry among them.</summary>
+    public required long ExpirableEntries { get; init; }
+
+    /// <summary>The oldest version.</summary>
+    public required ulong MinVersion { get; init; }
+
+    /// <summary>The newest version.</summary>
+    public required ulong MaxVersion { get; init; }
+
+    /// <summary>The earliest expiry (Unix milliseconds); 0 when no entry expires.</summary>
+    public required ulong MinExpiryUnixMs { get; init; }
+
+    /// <summary>Bytes of all internal keys.</summary>
+    public required long RawKeyBytes { get; init; }
+
+    /// <summary>Bytes of all internal values.</summary>
+    public required long RawValueBytes { get; init; }
+
+    /// <summary>Data blocks.</summary>
+    public required long DataBlocks { get; init; }
+
+    /// <summary>Bytes of the file.</summary>
+    public required long FileBytes { get; init; }
+
+    /// <summary>XxHash3 (64 bits) of the whole file. The file itself cannot hold it: 0 where the properties come from
+    /// <see cref="TableReader"/>.</summary>
+    public required ulong FileChecksum { get; init; }
+
+    /// <summary>The ids of the tables that it has entries of, ascending.</summary>
+    public required uint[] TableIds { get; init; }
+}

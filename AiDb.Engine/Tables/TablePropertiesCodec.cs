@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using AiDb.Engine.Encoding;
+
+namespace AiDb.Engine.Tables;
+
+/// <summary>Writes and reads the content of the properties block; the layout is in docs/formats/table.md.</summary>
+internal static class TablePropertiesCodec
+{
+    private const ushort SmallestTag = 1;
+    private const ushort LargestTag = 2;
+    private const ushort NumbersTag = 3;
+    private const ushort TableIdsTag = 4;
+    private const int NumberCount = 9;
+
+    /// <summary>Writes the content.</summary>
+    public static void Write(GrowingBuffer target, TableProperties properties)
+    {
+        AppendItem(target, SmallestTag, properties.SmallestKey);
+        AppendItem(target, LargestTag, properties.LargestKey);
+        target.AppendUInt16(NumbersTag);
+        target.AppendUInt32(NumberCount * 8);
+        target.AppendUInt64((ulong)properties.Entries);
+        target.AppendUInt64((ulong)properties.Deletions);
+        target.AppendUInt64((ulong)properties.ExpirableEntries);
+        target.AppendUInt64(properties.MinVersion);
+        target.AppendUInt64(properties.MaxVersion);
+        target.AppendUInt64(properties.MinExpiryUnixMs);
+        target.AppendUInt64((ulong)properties.RawKeyBytes);
+        target.AppendUInt64((ulong)properties.RawValueBytes);
+        target.AppendUInt64((ulong)properties.DataBlocks);
+        target.AppendUInt16(TableIdsTag);
+        target.AppendUInt32((uint)properties.TableIds.Length * 4);
+        foreach (uint id in properties.TableIds)
+            target.AppendUInt32(id);
+    }
+
+    /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
+    public static bool TryRead(
+        ReadOnlySpan<byte> content, UInt128 fileId, long fileBytes, [NotNullWhen(true)] out TableProperties? properties)
+    {
+        properties = null;
+        ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
+        while (content.Length >= 6)
+        {
+            ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(content[2..]);
+            content = content[6..];
+            if (length > (uint)content.Length)
+                return false;
+            ReadOnlySpan<byte> item = content[..(int)length];
+            content = content[(int)length..];
+            switch (tag)
+            {
+                case SmallestTag: smallest = item; break;
+                case LargestTag: largest = item; break;
+                case NumbersTag: numbers = item; break;
+                case TableIdsTag: ids = item; break;
+            }
+        }
+
+        if (!content.IsEmpty || smallest.Length < InternalKey.OverheadBytes || largest.Length < InternalKey.OverheadBytes
+            || numbers.Length < NumberCount * 8 || ids.Length == 0 || ids.Length % 4 != 0)
+            return false;
+        properties = new TableProperties
+        {
+            FileId = fileId,
+            SmallestKey = smallest.ToArray(),
+            LargestKey = largest.ToArray(),
+            Entries = (long)Number(numbers, 0),
+            Deletions = (long)Number(numbers, 1),
+            ExpirableEntries = (long)Number(numbers, 2),
+            MinVersion = Number(numbers, 3),
+            MaxVersion = Number(numbers, 4),
+            MinExpiryUnixMs = Number(numbers, 5),
+            RawKeyBytes = (long)Number(numbers, 6),
+            RawValueBytes = (long)Number(numbers, 7),
+            DataBlocks = (long)Number(numbers, 8),
+            FileBytes = fileBytes,
+            FileChecksum = 0,
+            TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
+        };
+        return true;
+    }
+
+    private static ulong Number(ReadOnlySpan<byte> numbers, int index) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(numbers[(index * 8)..]);
+
+    private static void AppendItem(GrowingBuffer target, ushort tag, ReadOnlySpan<byte> bytes)
+    {
+        target.AppendUInt16(tag);
+        target.AppendUInt32((uint)bytes.Length);
+        target.Append(bytes);
+    }
+}

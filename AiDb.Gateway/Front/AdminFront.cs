@@ -1,0 +1,90 @@
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+using AiDb.Contracts.V1;
+using AiDb.Gateway.Hosting;
+using AiDb.Gateway.Routing;
+
+namespace AiDb.Gateway.Front;
+
+/// <summary>Tables, and who is in the cluster, for REST and gRPC alike.</summary>
+/// <remarks>Thread safety: all members may be called concurrently.</remarks>
+internal sealed class AdminFront(TableCatalogue catalogue, IShardRouter router, GatewayOptions options)
+{
+    /// <summary>Creates a table.</summary>
+    public async ValueTask<(TableInfo Table, bool IsNew)> CreateTableAsync(
+        string name, TableOptions? wanted, bool ifNotExists, CancellationToken cancellationToken)
+    {
+        RequestLimits.CheckTable(name);
+        ulong defaultTtlMs = wanted?.DefaultTtlMs ?? 0;
+        RequestLimits.CheckTimeToLive(defaultTtlMs, "options.default_ttl_ms");
+        TableSettings settings = new()
+        {
+            Partitioning = PartitionRule.From(wanted?.Partitioning),
+            DefaultTtlMs = defaultTtlMs,
+        };
+        (TableDescriptor table, bool isNew) =
+            await catalogue.CreateAsync(name, settings, ifNotExists, cancellationToken);
+        return (ToInfo(table), isNew);
+    }
+
+    /// <summary>A table by name.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>.</exception>
+    public TableInfo GetTable(string name)
+    {
+        RequestLimits.CheckTable(name);
+        return ToInfo(catalogue.Find(name)
+            ?? throw new AiDbException(AiDbErrorKind.NotFound, $"There is no table '{name}'."));
+    }
+
+    /// <summary>All tables, by name.</summary>
+    public IEnumerable<TableInfo> ListTables() => catalogue.List().Select(ToInfo);
+
+    /// <summary>Drops a table and its keys.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>.</exception>
+    public ValueTask DropTableAsync(string name, CancellationToken cancellationToken)
+    {
+        RequestLimits.CheckTable(name);
+        return catalogue.DropAsync(name, cancellationToken);
+    }
+
+    /// <summary>Who is in the cluster.</summary>
+    public ClusterInfo GetCluster()
+    {
+        ClusterMap map = router.Map;
+        ClusterInfo info = new()
+        {
+            ClusterId = map.ClusterId,
+            Mode = options.Mode.ToString().ToLowerInvariant(),
+            MapVersion = (ulong)map.Version,
+        };
+        info.Nodes.AddRange(map.Nodes.Select(node => new NodeInfo
+        {
+            Id = node.Id,
+            Role = node.Role.ToString().ToLowerInvariant(),
+            Address = node.Address,
+            Alive = node.Alive,
+            Version = node.BuildVersion,
+        }));
+        info.Shards.AddRange(map.Shards.Select(shard => new ShardInfo
+        {
+            Id = shard.Id,
+            Primary = shard.PrimaryNodeId,
+            Epoch = shard.Epoch,
+            Slots = (uint)map.Slots.Count(shard.Id),
+            State = shard.State.ToString().ToLowerInvariant(),
+        }));
+        return info;
+    }
+
+    private static TableInfo ToInfo(TableDescriptor table) => new()
+    {
+        Name = table.Name,
+        Id = table.Id,
+        Options = new TableOptions
+        {
+            Partitioning = table.Settings.Partitioning.ToMessage(),
+            DefaultTtlMs = table.Settings.DefaultTtlMs,
+        },
+        CreatedAtMs = (ulong)table.CreatedAtMs,
+    };
+}

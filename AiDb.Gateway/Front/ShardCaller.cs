@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+using AiDb.Contracts.Internal.V1;
+using AiDb.Gateway.Routing;
+
+namespace AiDb.Gateway.Front;
+
+/// <summary>Sends an operation to the primary of a slot or shard: retries where nothing was done, follows the slots when
+/// they moved, and turns the error of an answer into an exception.</summary>
+/// <remarks>Thread safety: all members may be called concurrently.</remarks>
+internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeSpan retryTime)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Where the shards are.</summary>
+    public IShardRouter Router => router;
+
+    /// <summary>The clock of deadlines.</summary>
+    public TimeProvider Clock => clock;
+
+    /// <summary>The shard of a slot as of now; 0 while the slot has none.</summary>
+    public uint ShardOf(int slot) => router.Map.Slots[slot];
+
+    /// <summary>Sends to the primary of a slot's shard.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="fill">Sets the operation of a request; called anew for each attempt, with the shard.</param>
+    /// <param name="state">Handed to <paramref name="fill"/>.</param>
+    /// <param name="isRead">A read whose answer was lost may be sent again.</param>
+    /// <param name="deadline">When to give up.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The shard that answered, and its answer, which is no error.</returns>
+    public ValueTask<(uint Shard, Response Response)> SendToSlotAsync<TState>(
+        int slot, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
+        CancellationToken cancellationToken) =>
+        SendAsync(slot, 0, fill, state, isRead, deadline, cancellationToken);
+
+    /// <summary>Sends to the primary of a shard; as <see cref="SendToSlotAsync"/>, except that a shard that no longer owns
+    /// what is asked of it ends the call with <see cref="AiDbErrorKind.Aborted"/>.</summary>
+    public async ValueTask<Response> SendToShardAsync<TState>(
+        uint shard, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
+        CancellationToken cancellationToken)
+    {
+        (_, Response response) =
+            await SendAsync(-1, shard, fill, state, isRead, deadline, cancellationToken);
+        return response;
+    }
+
+    /// <summary>A request with the header that every attempt needs.</summary>
+    public static Request CreateRequest(ClusterMap map, uint shard, uint timeoutMs)
+    {
+        Request request = new() { Shard = shard, MapVersion = (ulong)map.Version, TimeoutMs = timeoutMs };
+        if (Activity.Current is { Recorded: true, Id: { } id, IdFormat: ActivityIdFormat.W3C })
+            request.Traceparent = id;
+        return request;
+    }
+
+    private async ValueTask<(uint Shard, Response Response)> SendAsync<TState>(
+        int slot, uint fixedShard, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
+        CancellationToken cancellationToken)
+    {
+        Deadline retryUntil = Deadline.In(clock, retryTime);
+        TimeSpan pause = FirstPause;
+        while (true)
+        {
+            ClusterMap map = router.Map;
+            uint shard = slot >= 0 ? map.Slots[slot] : fixedShard;
+            AiDbException failure;
+            long wantedVersion = map.Version + 1;
+            try
+            {
+                IShardClient client = FindPrimary(map, shard, slot);
+                Request request = CreateRequest(map, shard, deadline.RemainingMs);
+                fill(request, shard, state);
+                Response response = await client.SendAsync(request, cancellationToken);
+                if (response.Error is null)
+                    return (shard, response);
+                failure = FailedCondition.ToException(response.Error);
+                if (failure.Kind == AiDbErrorKind.Aborted && response.MapVersion != 0 && slot >= 0)
+                {
+                    failure = new AiDbException(
+                        AiDbErrorKind.Unavailable,
+                        $"Slot {slot} is moving: shard {shard} does not own it at map version {map.Version}.", failure);
+                    wantedVersion = Math.Max(wantedVersion, (long)response.MapVersion);
+                }
+            }
+            catch (AiDbException exception)
+            {
+                failure = exception;
+            }
+
+            bool mayRetry = failure.Kind == AiDbErrorKind.Unavailable
+                || (isRead && failure.Kind == AiDbErrorKind.OutcomeUnknown);
+            if (!mayRetry || retryUntil.HasPassed || deadline.HasPassed)
+                throw failure;
+            cancellationToken.ThrowIfCancellationRequested();
+            await PauseAsync(pause, wantedVersion, deadline, cancellationToken);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    private IShardClient FindPrimary(ClusterMap map, uint shard, int slot)
+    {
+        if (shard == 0)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.Unavailable,
+                slot >= 0 && map.Shards.Count == 0
+                    ? "The cluster has no shards yet: it waits for its primaries (AiDb:Cluster:Shards)."
+                    : $"Slot {slot} has no shard yet.");
+        }
+
+        return (map.FindShard(shard) is { } found ? router.FindNode(found.PrimaryNodeId) : null)
+            ?? throw new AiDbException(
+                AiDbErrorKind.Unavailable, $"Shard {shard} has no primary yet.");
+    }
+
+    // A newer map ends the pause early: most often it is what the retry waits for.
+    private async ValueTask PauseAsync(
+        TimeSpan pause, long wantedVersion, Deadline deadline, CancellationToken cancellationToken)
+    {
+        TimeSpan remaining = deadline.Remaining;
+        using CancellationTokenSource source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        source.CancelAfter(pause < remaining ? pause : remaining);
+        try
+        {
+            await router.WaitForNewerMapAsync(wantedVersion - 1, source.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The pause is over.
+        }
+    }
+}

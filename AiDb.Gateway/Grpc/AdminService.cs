@@ -1,0 +1,47 @@
+using AiDb.Contracts;
+using AiDb.Contracts.V1;
+using AiDb.Gateway.Front;
+using Grpc.Core;
+
+namespace AiDb.Gateway.Grpc;
+
+/// <summary><c>aidb.v1.Admin</c>: tables, and who is in the cluster.</summary>
+internal sealed class AdminService(AdminFront front) : Admin.AdminBase
+{
+    public override Task<TableInfo> CreateTable(CreateTableRequest request, ServerCallContext context) =>
+        AnswerAsync(async () => (await front.CreateTableAsync(
+            request.Name, request.Options, request.IfNotExists, context.CancellationToken)).Table);
+
+    public override Task<TableInfo> GetTable(GetTableRequest request, ServerCallContext context) =>
+        AnswerAsync(() => ValueTask.FromResult(front.GetTable(request.Name)));
+
+    public override Task<ListTablesResponse> ListTables(ListTablesRequest request, ServerCallContext context) =>
+        AnswerAsync(() =>
+        {
+            ListTablesResponse response = new();
+            response.Tables.AddRange(front.ListTables());
+            return ValueTask.FromResult(response);
+        });
+
+    public override Task<DropTableResponse> DropTable(DropTableRequest request, ServerCallContext context) =>
+        AnswerAsync(async () =>
+        {
+            await front.DropTableAsync(request.Name, context.CancellationToken);
+            return new DropTableResponse();
+        });
+
+    public override Task<ClusterInfo> GetCluster(GetClusterRequest request, ServerCallContext context) =>
+        AnswerAsync(() => ValueTask.FromResult(front.GetCluster()));
+
+    private static async Task<T> AnswerAsync<T>(Func<ValueTask<T>> answer)
+    {
+        try
+        {
+            return await answer();
+        }
+        catch (Exception exception) when (exception is AiDbException or OperationCanceledException)
+        {
+            throw ErrorMapping.ToRpc(exception);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+using AiDb.Cluster.Nodes;
+using AiDb.Cluster.Placement;
+using AiDb.Engine;
+using AiDb.Gateway.Routing;
+using AiDb.Primary.Hosting;
+using AiDb.ServiceDefaults;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace AiDb.Gateway.Hosting;
+
+/// <summary>What stands behind a gateway: the metadata store with its coordinator, and - stand-alone - the one node that
+/// holds the data, in this process.</summary>
+/// <remarks>Both ways of running differ in nothing but where the nodes are.</remarks>
+internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
+{
+    private const string StandaloneNode = "standalone";
+    private const string InProcess = "in-process";
+
+    private readonly GatewayOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILoggerFactory _loggers;
+    private readonly CancellationTokenSource _ending = new();
+    private readonly List<Task> _running = [];
+    private readonly EmbeddedMetadataStore _store;
+    private readonly PrimaryNode? _node;
+    private readonly INodeDirectory _nodes;
+    private int _disposed;
+
+    /// <summary>Opens the metadata store.</summary>
+    /// <exception cref="AiDbException">The data folder is in use, or damaged.</exception>
+    public ClusterHost(GatewayOptions options, TimeProvider clock, ILoggerFactory loggers)
+    {
+        _options = options;
+        _clock = clock;
+        _loggers = loggers;
+        _store = EmbeddedMetadataStore.Open(
+            Path.Combine(options.DataDirectory, "metadata"),
+            new DatabaseComponents { TimeProvider = clock, LoggerFactory = loggers });
+        Map = new ClusterMapWatcher(_store, clock, loggers.CreateLogger<ClusterMapWatcher>());
+        if (options.Mode == GatewayMode.Standalone)
+        {
+            _node = new PrimaryNode(
+                new PrimaryOptions
+                {
+                    Node = new NodeOptions
+                    {
+                        NodeId = StandaloneNode,
+                        MetadataAddress = InProcess,
+                        ClusterSecret = options.ClusterSecret,
+                    },
+                    DataDirectory = options.DataDirectory,
+                },
+                _store, Map, clock, loggers);
+            _nodes = new InProcessNode(StandaloneNode, _node);
+        }
+        else
+        {
+            _nodes = new RemoteNodes(options.ClusterSecret);
+        }
+
+        Router = new ShardRouter(Map, _nodes, clock);
+    }
+
+    /// <summary>The metadata store.</summary>
+    public IMetadataStore Store => _store;
+
+    /// <summary>The cluster as the store shows it.</summary>
+    public ClusterMapWatcher Map { get; }
+
+    /// <summary>The ways to the shards.</summary>
+    public ShardRouter Router { get; }
+
+    /// <summary>Follows the map and places shards; stand-alone, it serves when this returns.</summary>
+    /// <exception cref="AiDbException">The data cannot be opened.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        Coordinator coordinator = new(
+            _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
+            _loggers.CreateLogger<Coordinator>());
+        _running.Add(Map.RunAsync(_ending.Token));
+        _running.Add(coordinator.RunAsync(_ending.Token));
+        _running.Add(Router.RunAsync(_ending.Token));
+        if (_node is null)
+            return;
+        Task serving = _node.RunAsync(InProcess, _ending.Token);
+        _running.Add(serving);
+        using PeriodicTimer look = new(TimeSpan.FromMilliseconds(5), _clock);
+        while (_node.NotReady is not null && !serving.IsCompleted)
+            await look.WaitForNextTickAsync(cancellationToken);
+        if (serving.IsCompleted)
+            await serving;
+    }
+
+    /// <summary>Shows the gateway itself in the cluster's map.</summary>
+    /// <param name="address">Where others reach its gRPC port.</param>
+    public void Register(string address)
+    {
+        if (_options.Mode != GatewayMode.Cluster)
+            return;
+        NodeRegistration registration = new(
+            _store,
+            new NodeDescriptor
+            {
+                Id = _options.NodeId,
+                Role = NodeRole.Gateway,
+                Address = address,
+                Incarnation = Guid.NewGuid().ToString("N"),
+                BuildVersion = GatewayServer.Version,
+            },
+            NodeRegistration.DefaultTimeToLive,
+            _clock,
+            _loggers.CreateLogger<NodeRegistration>());
+        _running.Add(registration.RunAsync(_ending.Token));
+    }
+
+    /// <summary>Completes when something that must run has ended; it carries the reason.</summary>
+    public async Task WatchAsync() => await await Task.WhenAny(_running);
+
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        if (_node?.NotReady is { } reason)
+            return Task.FromResult(HealthCheckResult.Unhealthy(reason));
+        ClusterMap map = Map.Current;
+        if (!map.Slots.IsComplete)
+            return Task.FromResult(HealthCheckResult.Unhealthy("The slots are not dealt out: primaries are missing."));
+        List<uint> without =
+            [.. map.Shards.Where(shard => map.FindNode(shard.PrimaryNodeId)?.Alive != true).Select(shard => shard.Id)];
+        return Task.FromResult(without.Count == 0
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Degraded($"Shards without a primary that is alive: {string.Join(", ", without)}."));
+    }
+
+    /// <summary>Ends what runs, syncs and closes the data.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _ending.CancelAsync();
+        foreach (Task task in _running)
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _nodes.DisposeAsync();
+        if (_node is not null)
+            await _node.DisposeAsync();
+        await _store.DisposeAsync();
+        _ending.Dispose();
+    }
+}

@@ -1,0 +1,105 @@
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+using AiDb.Gateway.Errors;
+using AiDb.Gateway.Front;
+using AiDb.Gateway.Grpc;
+using AiDb.Gateway.OpenApi;
+using AiDb.Gateway.Rest;
+using AiDb.Gateway.Routing;
+using AiDb.Gateway.Security;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+
+namespace AiDb.Gateway.Hosting;
+
+/// <summary>Puts the process of a gateway together.</summary>
+internal static class GatewayServer
+{
+    /// <summary>The version that the gateway says it is.</summary>
+    public static string Version { get; } = typeof(GatewayServer).Assembly.GetName().Version?.ToString(3) ?? "0";
+
+    /// <summary>Builds it from its command line, its environment and its settings files.</summary>
+    /// <param name="args">The command line: <c>--AiDb:DataDirectory=…</c>, <c>--urls …</c>.</param>
+    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
+    public static WebApplication Build(string[] args)
+    {
+        // Settings files lie beside the program; the data folder is where one stands.
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        GatewayOptions options = GatewayOptions.Read(builder.Configuration);
+        builder.Services.AddSingleton(GatewayListeners.Configure(builder, options.ApiKey is not null));
+        builder.AddServiceDefaults();
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+        AddServices(builder.Services, options);
+
+        WebApplication app = builder.Build();
+        app.UseMiddleware<ProblemMiddleware>();
+        app.Use(static next => context => KeyValueTarget.RewriteAsync(context, next));
+        app.UseRouting();
+        app.UseMiddleware<AccessMiddleware>();
+        app.UseSwaggerUI(ui =>
+        {
+            ui.RoutePrefix = "docs";
+            ui.DocumentTitle = "AiDb";
+            ui.SwaggerEndpoint("/openapi/v1.json", "AiDb v1");
+        });
+        MapEndpoints(app, options);
+        return app;
+    }
+
+    private static void AddServices(IServiceCollection services, GatewayOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new Admission(options.MaxRequestsInFlight, options.MaxBodyBytesInFlight));
+        services.AddSingleton<ClusterHost>();
+        services.AddSingleton<IMetadataStore>(provider => provider.GetRequiredService<ClusterHost>().Store);
+        services.AddSingleton(provider => provider.GetRequiredService<ClusterHost>().Map);
+        services.AddSingleton<IShardRouter>(provider => provider.GetRequiredService<ClusterHost>().Router);
+        services.AddSingleton<Catalogue>();
+        services.AddSingleton<TableCatalogue>();
+        services.AddSingleton(provider => new KeyValueFront(
+            provider.GetRequiredService<IShardRouter>(),
+            provider.GetRequiredService<TableCatalogue>(),
+            provider.GetRequiredService<Admission>(),
+            options.Front,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AdminFront>();
+        services.AddHostedService<GatewayWorker>();
+        services.AddHealthChecks().AddCheck<ClusterHost>("shards");
+        services.AddGrpcHealthChecks();
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = WireLimits.MaxMessageBytes;
+            grpc.MaxSendMessageSize = WireLimits.MaxMessageBytes;
+        });
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, RestJson.Default));
+        services.AddOpenApi(OpenApiSetup.DocumentName, OpenApiSetup.Configure);
+    }
+
+    private static void MapEndpoints(WebApplication app, GatewayOptions options)
+    {
+        app.MapGet("/", static (HttpContext context) => context.Response.WriteAsJsonAsync(
+                new TitleAnswer("AiDb", Version), RestJson.Default.TitleAnswer, contentType: null, context.RequestAborted))
+            .WithTags("Cluster").WithName("GetTitle").AllowAnonymous();
+        KeyApi.Map(app);
+        ListApi.Map(app);
+        BatchApi.Map(app);
+        AdminApi.Map(app);
+        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        app.MapDefaultEndpoints();
+        app.MapHealthChecks("/healthz").AllowAnonymous();
+        app.MapHealthChecks("/readyz").AllowAnonymous();
+        app.MapHealthChecks(
+            "/livez", new HealthCheckOptions { Predicate = static check => check.Tags.Contains("live") }).AllowAnonymous();
+        app.MapGrpcService<KeyValueService>();
+        app.MapGrpcService<AdminService>();
+        app.MapGrpcHealthChecksService().AllowAnonymous();
+        if (options.Mode == GatewayMode.Cluster)
+            app.MapGrpcService<MetadataService>();
+    }
+}

@@ -1,0 +1,164 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace AiDb.Gateway.OpenApi;
+
+/// <summary>The OpenAPI document at <c>/openapi/v1.json</c>.</summary>
+internal static class OpenApiSetup
+{
+    public const string DocumentName = "v1";
+
+    private const string KeyScheme = "apiKey";
+    private const string BearerScheme = "bearer";
+
+    private static readonly Dictionary<int, string> ProblemTexts = new()
+    {
+        [400] = "The request cannot succeed as it stands; detail names the field and the limit.",
+        [401] = "The API key is missing or wrong.",
+        [404] = "There is no such table or key.",
+        [409] = "It exists with other settings, or (Aborted) the scan must be started anew.",
+        [412] = "A condition does not hold; currentVersion is the version that the key has.",
+        [413] = "The body is larger than the limit.",
+        [414] = "The key is longer than addresses may hold.",
+        [415] = "The body must be application/json.",
+        [429] = "A limit is reached; Retry-After says when to try again.",
+        [501] = "This build does not offer it.",
+        [503] = "Nothing was done; try again.",
+        [504] = "The time ran out (DeadlineExceeded), or it is not known whether the write took effect (OutcomeUnknown).",
+    };
+
+    public static void Configure(OpenApiOptions options)
+    {
+        options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+        options.AddDocumentTransformer((document, _, _) =>
+        {
+            DescribeDocument(document);
+            return Task.CompletedTask;
+        });
+        options.AddOperationTransformer((operation, context, _) =>
+        {
+            DescribeOperation(operation, context);
+            return Task.CompletedTask;
+        });
+    }
+
+    private static void DescribeDocument(OpenApiDocument document)
+    {
+        document.Info = new OpenApiInfo
+        {
+            Title = "AiDb",
+            Version = "v1",
+            Description = "Keys and values over HTTP. Errors are problem details (RFC 9457) with a stable `type`, and the members "
+                + "`kind`, `retryable` and `traceId`.",
+            License = new OpenApiLicense { Name = "Apache-2.0", Identifier = "Apache-2.0" },
+        };
+        document.Servers = [];
+        document.Tags = new HashSet<OpenApiTag>
+        {
+            new() { Name = "Keys", Description = "Reading and writing." },
+            new() { Name = "Tables", Description = "What may be chosen for a table." },
+            new() { Name = "Cluster", Description = "Who is there." },
+        };
+        document.Components ??= new OpenApiComponents();
+        document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
+        {
+            [KeyScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = Security.AccessMiddleware.ApiKeyHeader,
+                Description = "Only where the server was given a key (AiDb:ApiKey).",
+            },
+            [BearerScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                Description = "The same key as a bearer token.",
+            },
+        };
+    }
+
+    private static void DescribeOperation(OpenApiOperation operation, OpenApiOperationTransformerContext context)
+    {
+        IList<object> metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        if (metadata.OfType<EndpointDoc>().FirstOrDefault() is not { } doc)
+            return;
+        operation.Parameters = [.. doc.Parameters.Select(ToParameter)];
+        if (doc.RawBody is not null)
+        {
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Description = doc.RawBody,
+                Required = true,
+                Content = Binary("application/octet-stream"),
+            };
+        }
+
+        foreach (ResponseDoc response in doc.Responses)
+            DescribeResponse(operation, response);
+        foreach (int status in doc.Problems)
+        {
+            string code = status.ToString(CultureInfo.InvariantCulture);
+            if (operation.Responses?.TryGetValue(code, out IOpenApiResponse? problem) == true)
+                problem.Description = ProblemTexts[status];
+        }
+
+        if (metadata.OfType<IAllowAnonymous>().Any())
+            return;
+        operation.Security =
+        [
+            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(KeyScheme, context.Document)] = [] },
+            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] },
+        ];
+    }
+
+    private static void DescribeResponse(OpenApiOperation operation, ResponseDoc doc)
+    {
+        string code = doc.Status.ToString(CultureInfo.InvariantCulture);
+        operation.Responses ??= [];
+        if (!operation.Responses.TryGetValue(code, out IOpenApiResponse? known) || known is not OpenApiResponse response)
+            operation.Responses[code] = response = new OpenApiResponse();
+        response.Description = doc.Description;
+        if (doc.OtherContentType is not null)
+        {
+            response.Content ??= new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal);
+            foreach ((string type, OpenApiMediaType media) in Binary(doc.OtherContentType))
+                response.Content[type] = media;
+        }
+
+        if (doc.Headers.Length > 0)
+        {
+            response.Headers = doc.Headers.ToDictionary(
+                header => header.Name,
+                header => (IOpenApiHeader)new OpenApiHeader
+                {
+                    Description = header.Description,
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                },
+                StringComparer.Ordinal);
+        }
+    }
+
+    private static Dictionary<string, OpenApiMediaType> Binary(string contentType) => new(StringComparer.Ordinal)
+    {
+        [contentType] = new OpenApiMediaType
+        {
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+        },
+    };
+
+    private static IOpenApiParameter ToParameter(ParameterDoc doc) => new OpenApiParameter
+    {
+        Name = doc.Name,
+        In = doc.In,
+        Required = doc.In == ParameterLocation.Path,
+        Description = doc.Description,
+        Schema = new OpenApiSchema
+        {
+            Type = doc.Type,
+            Enum = doc.Choices is null ? null : [.. doc.Choices.Select(choice => System.Text.Json.Nodes.JsonValue.Create(choice)!)],
+        },
+    };
+}

@@ -1,0 +1,14 @@
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+
+namespace AiDb.Gateway.Routing;
+
+/// <summary>Ways to the nodes: in this process, or over the network.</summary>
+internal interface INodeDirectory : IAsyncDisposable
+{
+    /// <summary>The way to a node of a map; null when the map does not know it.</summary>
+    IShardClient? Find(ClusterMap map, string nodeId);
+
+    /// <summary>Closes ways to nodes that a newer map does not know any more.</summary>
+    ValueTask RetainAsync(ClusterMap map);
+}

@@ -1,0 +1,34 @@
+using AiDb.Engine;
+using AiDb.Primary.Shards;
+using AiDb.ServiceDefaults;
+
+namespace AiDb.Primary.Hosting;
+
+/// <summary>The settings of a primary.</summary>
+public sealed record PrimaryOptions
+{
+    /// <summary>How it joins its cluster.</summary>
+    public required NodeOptions Node { get; init; }
+
+    /// <summary><c>AiDb:DataDirectory</c>: the folder of its data; each shard has one of its own in it. Default:
+    /// <c>data</c>.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Settings of each shard's engine.</summary>
+    public DatabaseOptions Database { get; init; } = new();
+
+    /// <summary>Bounds of each shard.</summary>
+    public ShardHostOptions Shards { get; init; } = new();
+
+    /// <summary>Reads the settings and reports every fault at once.</summary>
+    public static PrimaryOptions Read(IConfiguration configuration)
+    {
+        List<string> errors = [];
+        NodeOptions node = NodeOptions.Read(configuration, errors);
+        string directory = configuration["AiDb:DataDirectory"] ?? "data";
+        if (string.IsNullOrWhiteSpace(directory))
+            errors.Add("AiDb:DataDirectory is empty; name a folder, or leave it out for ./data");
+        NodeOptions.ThrowIfAny(errors);
+        return new PrimaryOptions { Node = node, DataDirectory = Path.GetFullPath(directory) };
+    }
+}

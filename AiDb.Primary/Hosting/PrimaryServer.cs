@@ -1,0 +1,70 @@
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+using AiDb.ServiceDefaults;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Grpc.Net.Client;
+
+namespace AiDb.Primary.Hosting;
+
+/// <summary>Puts the process of a primary together.</summary>
+public static class PrimaryServer
+{
+    /// <summary>Builds it from its command line, its environment and its settings files.</summary>
+    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
+    public static WebApplication Build(string[] args)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+        PrimaryOptions options = PrimaryOptions.Read(builder.Configuration);
+        builder.AddServiceDefaults();
+        // One line of its own says where the node listens.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+        builder.Services.AddSingleton(NodeListeners.Configure(builder, WireLimits.MaxMessageBytes));
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(_ => OpenChannel(options.Node.MetadataAddress));
+        builder.Services.AddSingleton<IMetadataStore>(services => new RemoteMetadataStore(
+            WithSecret(services.GetRequiredService<GrpcChannel>(), options.Node.ClusterSecret), TimeProvider.System));
+        builder.Services.AddSingleton<ClusterMapWatcher>();
+        builder.Services.AddSingleton<PrimaryNode>();
+        builder.Services.AddSingleton<PrimaryWorker>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<PrimaryWorker>());
+        builder.Services.AddHealthChecks().AddCheck<PrimaryWorker>("shards");
+        builder.Services.AddGrpcHealthChecks();
+        builder.Services.AddSingleton(new ClusterSecretInterceptor(new ClusterSecret(options.Node.ClusterSecret)));
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = WireLimits.MaxMessageBytes;
+            grpc.MaxSendMessageSize = WireLimits.MaxMessageBytes;
+        }).AddServiceOptions<ShardService>(service => service.Interceptors.Add<ClusterSecretInterceptor>());
+
+        WebApplication app = builder.Build();
+        app.MapGrpcService<ShardService>();
+        app.MapGrpcHealthChecksService();
+        app.MapDefaultEndpoints();
+        return app;
+    }
+
+    private static GrpcChannel OpenChannel(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    {
+        HttpHandler = new SocketsHttpHandler
+        {
+            EnableMultipleHttp2Connections = true,
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            KeepAlivePingDelay = TimeSpan.FromSeconds(5),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+            // The watch of an idle cluster is silent for hours.
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+        },
+        DisposeHttpClient = true,
+    });
+
+    private static CallInvoker WithSecret(GrpcChannel channel, string secret) =>
+        channel.Intercept(headers =>
+        {
+            headers.Add(ClusterSecret.HeaderName, secret);
+            return headers;
+        });
+}

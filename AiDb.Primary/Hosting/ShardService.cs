@@ -1,0 +1,45 @@
+using AiDb.Contracts;
+using AiDb.Contracts.Internal.V1;
+using AiDb.Contracts.Multiplexing;
+using AiDb.Primary.Shards;
+using Grpc.Core;
+
+namespace AiDb.Primary.Hosting;
+
+/// <summary>The shards of a primary on the wire.</summary>
+internal sealed class ShardService(PrimaryNode node, TimeProvider time, IHostApplicationLifetime lifetime)
+    : Shard.ShardBase
+{
+    /// <inheritdoc/>
+    public override Task Exchange(
+        IAsyncStreamReader<RequestFrame> requestStream,
+        IServerStreamWriter<ResponseFrame> responseStream,
+        ServerCallContext context) =>
+        FrameServer<Request, Response, RequestFrame, ResponseFrame>.ServeAsync(
+            ExchangeProtocol.Instance, requestStream, responseStream, context, node.SendAsync,
+            stopping: lifetime.ApplicationStopping);
+
+    /// <inheritdoc/>
+    public override async Task Subscribe(
+        SubscribeRequest request, IServerStreamWriter<SubscribeFrame> responseStream, ServerCallContext context)
+    {
+        ShardHost host = node.FindShard(request.Shard)
+            ?? throw ErrorMapping.ToRpc(new AiDbException(
+                AiDbErrorKind.Unavailable,
+                $"This node does not serve shard {request.Shard}{(node.NotReady is { } why ? ": " + why : "")}."));
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, lifetime.ApplicationStopping);
+        try
+        {
+            await new SubscriptionFeed(host, time).RunAsync(request, responseStream, ended.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            // The subscriber left, or the node stops: the feed ends cleanly.
+        }
+        catch (AiDbException exception)
+        {
+            throw ErrorMapping.ToRpc(exception);
+        }
+    }
+}

@@ -1,0 +1,364 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using AiDb.Contracts;
+using AiDb.Contracts.Internal.V1;
+using AiDb.Engine;
+using Google.Protobuf;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AiDb.Primary.Shards;
+
+/// <summary>One shard: its database, and the requests of the wire against it. In a cluster a primary hosts it; the
+/// stand-alone gateway calls it in its own process.</summary>
+/// <remarks>
+/// Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. Gets are answered without
+/// waiting; writes wait for the engine; scans and large multi-gets run on the pool, since they may read much from the disk.
+/// What is wrong with a request comes back in <see cref="Response.Error"/>; nothing is thrown.
+/// </remarks>
+public sealed partial class ShardHost : IShardClient
+{
+    private const int InlineKeys = 128;
+    private const int MaxMultiGetBytes = WireLimits.MaxBatchBytes;
+
+    private readonly ConcurrentDictionary<uint, Table> _tables = new();
+    private readonly ShardScans _scans;
+    private readonly ShardWrites _writes;
+    private readonly ILogger _logger;
+    private SlotOwnership _ownership;
+    private Position _position = new();
+    private int _disposed;
+
+    /// <summary>Hosts an open database, which belongs to this object from here on.</summary>
+    /// <param name="shard">The shard's number, from 1.</param>
+    /// <param name="database">Its data; its epoch has begun.</param>
+    /// <param name="ownership">The slots that it owns at first.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="timeProvider">The clock of idle snapshots.</param>
+    /// <param name="logger">Where faults go.</param>
+    public ShardHost(
+        uint shard,
+        Database database,
+        SlotOwnership ownership,
+        ShardHostOptions? options = null,
+        TimeProvider? timeProvider = null,
+        ILogger? logger = null)
+    {
+        options ??= new ShardHostOptions();
+        options.Validate();
+        Shard = shard;
+        Database = database;
+        _ownership = ownership;
+        _logger = logger ?? NullLogger.Instance;
+        _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System);
+        _writes = new ShardWrites(database, TableOf);
+    }
+
+    /// <summary>A table was dropped: caches must forget its keys.</summary>
+    public event Action<uint>? TableDropped;
+
+    /// <summary>The shard's number.</summary>
+    public uint Shard { get; }
+
+    /// <summary>Its data.</summary>
+    public Database Database { get; }
+
+    /// <summary>Snapshots that scans hold between their pages.</summary>
+    public int PinnedSnapshots => _scans.PinnedSnapshots;
+
+    /// <summary>The slots that it owns; replaced when the map changes.</summary>
+    public SlotOwnership Ownership
+    {
+        get => Volatile.Read(ref _ownership);
+        set => Volatile.Write(ref _ownership, value);
+    }
+
+    /// <summary>Opens a shard's folder and begins a new epoch, as every start of a primary does.</summary>
+    /// <param name="shard">The shard's number, from 1.</param>
+    /// <param name="path">The folder.</param>
+    /// <param name="ownership">The slots that it owns at first; null: all.</param>
+    /// <param name="databaseOptions">Settings of the engine.</param>
+    /// <param name="components">Parts of the engine.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="epoch">The elected epoch; null: the next one.</param>
+    public static ShardHost Open(
+        uint shard,
+        string path,
+        SlotOwnership? ownership = null,
+        DatabaseOptions? databaseOptions = null,
+        DatabaseComponents? components = null,
+        ShardHostOptions? options = null,
+        ulong? epoch = null)
+    {
+        components ??= new DatabaseComponents();
+        Database database = Database.Open(path, databaseOptions, components);
+        try
+        {
+            database.BeginEpoch(epoch ?? database.Epoch + 1);
+            ILogger logger = components.LoggerFactory.CreateLogger<ShardHost>();
+            return new ShardHost(
+                shard, database, ownership ?? SlotOwnership.All, options, components.TimeProvider, logger);
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Executes a request.</summary>
+    public ValueTask<Response> ExecuteAsync(Request request, CancellationToken cancellationToken = default)
+    {
+        if (ShardTelemetry.Start(request) is { } activity)
+            return TracedAsync(request, activity, cancellationToken);
+        return GuardedAsync(request, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<Response> SendAsync(Request request, CancellationToken cancellationToken = default) =>
+        request.Shard == Shard
+            ? ExecuteAsync(request, cancellationToken)
+            : ValueTask.FromResult(WrongOwner($"This is shard {Shard}, not {request.Shard}."));
+
+    /// <summary>Releases the snapshots of scans, syncs the log and closes the database.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _scans.Dispose();
+        await Database.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask<Response> TracedAsync(Request request, Activity activity, CancellationToken cancellationToken)
+    {
+        Response? response = null;
+        try
+        {
+            response = await GuardedAsync(request, cancellationToken).ConfigureAwait(false);
+            return response;
+        }
+        finally
+        {
+            ShardTelemetry.Stop(activity, response);
+        }
+    }
+
+    private ValueTask<Response> GuardedAsync(Request request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return request.OperationCase switch
+            {
+                Request.OperationOneofCase.Get => ValueTask.FromResult(Get(request.Get)),
+                Request.OperationOneofCase.MultiGet when request.MultiGet.Keys.Count <= InlineKeys =>
+                    ValueTask.FromResult(MultiGet(request.MultiGet)),
+                Request.OperationOneofCase.Write => WriteAsync(request.Write, cancellationToken),
+                Request.OperationOneofCase.ReadPosition => ValueTask.FromResult(At(Database.AppliedPosition)),
+                Request.OperationOneofCase.None => throw RequestLimits.Invalid("operation is missing or not known."),
+                _ => OnPoolAsync(request, cancellationToken),
+            };
+        }
+        catch (Exception exception)
+        {
+            return ValueTask.FromResult(Failed(exception));
+        }
+    }
+
+    private async ValueTask<Response> OnPoolAsync(Request request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Task.Run(
+                () => request.OperationCase switch
+                {
+                    Request.OperationOneofCase.MultiGet => MultiGet(request.MultiGet),
+                    Request.OperationOneofCase.Scan => Scan(request.Scan, cancellationToken),
+                    _ => DropTable(request.DropTable),
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            return Failed(exception);
+        }
+    }
+
+    private async ValueTask<Response> WriteAsync(Write request, CancellationToken cancellationToken)
+    {
+        RequestLimits.CheckWrite(request);
+        SlotOwnership ownership = Ownership;
+        foreach (WriteOperation operation in request.Operations)
+        {
+            if (!ownership.Owns(operation.Slot))
+                return WrongSlot(operation.Slot, ownership);
+        }
+
+        try
+        {
+            return await _writes.WriteAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            return Failed(exception);
+        }
+    }
+
+    private Response Get(Get request)
+    {
+        RequestLimits.CheckTable(request.TableId);
+        RequestLimits.CheckSlot(request.Slot);
+        RequestLimits.CheckKey(request.Key.Length);
+        SlotOwnership ownership = Ownership;
+        if (!ownership.Owns(request.Slot))
+            return WrongSlot(request.Slot, ownership);
+
+        // Taken before the read: the value is at least as new.
+        LogPosition position = Database.AppliedPosition;
+        CheckSeen(request.Level, position);
+        Response response = At(position);
+        var value = new Value();
+        if (TableOf(request.TableId).TryGet(request.Key.Span, out ValueLease lease))
+        {
+            using (lease)
+                Fill(value, in lease, request.Head);
+        }
+
+        response.Get = value;
+        return response;
+    }
+
+    private Response MultiGet(MultiGet request)
+    {
+        RequestLimits.CheckTable(request.TableId);
+        RequestLimits.CheckMultiGet(request);
+        SlotOwnership ownership = Ownership;
+        foreach (uint slot in request.Slots)
+        {
+            RequestLimits.CheckSlot(slot);
+            if (!ownership.Owns(slot))
+                return WrongSlot(slot, ownership);
+        }
+
+        var keys = new ReadOnlyMemory<byte>[request.Keys.Count];
+        for (int index = 0; index < keys.Length; index++)
+        {
+            RequestLimits.CheckKey(request.Keys[index].Length);
+            keys[index] = request.Keys[index].Memory;
+        }
+
+        LogPosition position = Database.AppliedPosition;
+        CheckSeen(request.Level, position);
+        Response response = At(position);
+        var values = new Values();
+        var leases = new ValueLease[keys.Length];
+        TableOf(request.TableId).MultiGet(keys, leases);
+        try
+        {
+            long bytes = 0;
+            foreach (ref readonly ValueLease lease in leases.AsSpan())
+            {
+                var value = new Value();
+                if (lease.Found)
+                    Fill(value, in lease, head: false);
+                bytes += value.Value_.Length;
+                if (bytes > MaxMultiGetBytes)
+                    throw RequestLimits.Invalid($"The values of keys exceed {MaxMultiGetBytes} bytes; ask for fewer keys.");
+                values.Values_.Add(value);
+            }
+        }
+        finally
+        {
+            foreach (ref ValueLease lease in leases.AsSpan())
+                lease.Dispose();
+        }
+
+        response.MultiGet = values;
+        return response;
+    }
+
+    private Response Scan(Scan request, CancellationToken cancellationToken)
+    {
+        RequestLimits.CheckTable(request.TableId);
+        CheckSeen(request.Level, Database.AppliedPosition);
+        (ScanPage page, LogPosition position) = _scans.Read(request, TableOf(request.TableId), cancellationToken);
+        Response response = At(position);
+        response.Scan = page;
+        return response;
+    }
+
+    private Response DropTable(DropTable request)
+    {
+        RequestLimits.CheckTable(request.TableId);
+        DropTable(request.TableId);
+        return At(Database.AppliedPosition);
+    }
+
+    /// <summary>Drops a table's keys and tells the caches.</summary>
+    public void DropTable(uint tableId)
+    {
+        _tables.TryRemove(tableId, out _);
+        Database.DropTableById(tableId);
+        TableDropped?.Invoke(tableId);
+    }
+
+    private static void Fill(Value value, in ValueLease lease, bool head)
+    {
+        ReadOnlySpan<byte> bytes = lease.Span;
+        value.Found = true;
+        value.Version = lease.Version;
+        value.ExpiresAtMs = lease.ExpiresAtMs;
+        value.ValueBytes = (ulong)bytes.Length;
+        if (!head)
+            value.Value_ = ByteString.CopyFrom(bytes);
+    }
+
+    private Table TableOf(uint id) =>
+        _tables.TryGetValue(id, out Table? table) ? table : _tables.GetOrAdd(id, Database.GetTableById(id));
+
+    /// <summary>A primary has seen every acknowledged write of its own epoch and all that survived of earlier ones. A
+    /// position beyond that is of a later primary: this one has been replaced and does not know yet.</summary>
+    private static void CheckSeen(ReadLevel? level, LogPosition position)
+    {
+        if (level?.AtLeast is not { } least)
+            return;
+        if (least.Epoch > position.Epoch || (least.Epoch == position.Epoch && least.Lsn > position.Lsn))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.Unavailable,
+                $"The session has seen position {least.Epoch}/{least.Lsn}; this node stands at "
+                + $"{position.Epoch}/{position.Lsn}.");
+        }
+    }
+
+    /// <summary>An answer at a position. The message is shared between answers until the position moves on; nobody
+    /// changes it.</summary>
+    private Response At(LogPosition position)
+    {
+        Position shared = Volatile.Read(ref _position);
+        if (shared.Lsn != position.Lsn || shared.Epoch != position.Epoch)
+        {
+            shared = new Position { Epoch = position.Epoch, Lsn = position.Lsn };
+            Volatile.Write(ref _position, shared);
+        }
+
+        return new Response { Position = shared };
+    }
+
+    private Response WrongSlot(uint slot, SlotOwnership ownership) =>
+        WrongOwner($"Shard {Shard} does not own slot {slot} by map version {ownership.MapVersion}.");
+
+    private Response WrongOwner(string message) => new()
+    {
+        Error = ErrorMapping.ToError(AiDbErrorKind.Aborted, message),
+        MapVersion = Ownership.MapVersion,
+    };
+
+    private Response Failed(Exception exception)
+    {
+        if (exception is not (AiDbException or OperationCanceledException))
+            LogFault(_logger, exception, Shard);
+        return new Response { Error = ErrorMapping.ToError(exception) };
+    }
+
+    [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "A request of shard {Shard} failed")]
+    private static partial void LogFault(ILogger logger, Exception exception, uint shard);
+}

@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using AiDb.Contracts.Internal.V1;
+using AiDb.Contracts.V1;
+using AiDb.Engine;
+
+namespace AiDb.Primary.Shards;
+
+/// <summary>Turns write requests into batches of the engine.</summary>
+internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf)
+{
+    private const int MaxPooled = 256;
+    private const int MaxPooledBytes = 256 << 10;
+
+    private readonly ConcurrentQueue<WriteBatch> _batches = new();
+
+    /// <summary>Writes a batch whose limits and owner have been checked.</summary>
+    public ValueTask<Response> WriteAsync(Write request, CancellationToken cancellationToken)
+    {
+        WriteDurability durability = DurabilityOf(request.Durability);
+        WriteBatch batch = _batches.TryDequeue(out WriteBatch? pooled) ? pooled : new WriteBatch();
+        try
+        {
+            foreach (WriteOperation operation in request.Operations)
+                Add(batch, operation);
+        }
+        catch
+        {
+            Return(batch);
+            throw;
+        }
+
+        return FinishAsync(
+            batch, database.TryWriteAsync(batch, durability, cancellationToken), Reached(request.Durability));
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Response> FinishAsync(WriteBatch batch, ValueTask<WriteResult> write, Durability reached)
+    {
+        // After an exception the engine may still hold the batch; it is left to the garbage collector.
+        WriteResult result = await write.ConfigureAwait(false);
+        Return(batch);
+        var response = new Response { Position = new Position { Epoch = database.Epoch, Lsn = result.Lsn } };
+        if (result.Applied)
+        {
+            response.Write = new Written { Version = result.Version, Durability = reached };
+            return response;
+        }
+
+        string found = result.CurrentVersion == 0 ? "the key is absent" : $"the key has version {result.CurrentVersion}";
+        response.Error = new Error
+        {
+            Kind = (int)AiDbErrorKind.PreconditionFailed,
+            Message = $"The condition of operation {result.FailedOperation} does not hold: {found}.",
+            FailedOperation = result.FailedOperation,
+            CurrentVersion = result.CurrentVersion,
+        };
+        return response;
+    }
+
+    private void Add(WriteBatch batch, WriteOperation operation)
+    {
+        Table table = tableOf(operation.TableId);
+        WriteCondition condition = ConditionOf(operation.Condition);
+        switch (operation.Kind)
+        {
+            case WriteOperation.Types.Kind.Put:
+                TimeSpan? timeToLive = operation.TtlMs == 0 ? null : TimeSpan.FromMilliseconds(operation.TtlMs);
+                batch.Put(table, operation.Key.Span, operation.Value.Span, timeToLive, condition);
+                break;
+            case WriteOperation.Types.Kind.Delete:
+                batch.Delete(table, operation.Key.Span, condition);
+                break;
+            default:
+                batch.Require(table, operation.Key.Span, condition);
+                break;
+        }
+    }
+
+    private void Return(WriteBatch batch)
+    {
+        if (_batches.Count >= MaxPooled || batch.SizeBytes > MaxPooledBytes)
+            return;
+        batch.Clear();
+        _batches.Enqueue(batch);
+    }
+
+    private static WriteCondition ConditionOf(Condition? condition) => condition?.Kind switch
+    {
+        null or Condition.Types.Kind.None => default,
+        Condition.Types.Kind.Absent => WriteCondition.MustBeAbsent,
+        Condition.Types.Kind.Exists => WriteCondition.MustExist,
+        Condition.Types.Kind.VersionEquals => WriteCondition.VersionIs(condition.Version),
+        Condition.Types.Kind.VersionDiffers => WriteCondition.VersionIsNot(condition.Version),
+        _ => throw RequestLimits.Invalid($"condition.kind is {(int)condition.Kind}, which is not known."),
+    };
+
+    // The write quorum of a group of one is the one disk: what is synced has reached it.
+    private static WriteDurability DurabilityOf(Durability durability) => durability switch
+    {
+        Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
+        Durability.Memory => WriteDurability.Memory,
+        Durability.Archived => throw new AiDbException(
+            AiDbErrorKind.Unimplemented,
+            "durability=archived needs an archive, and this cluster has none; ask for local or quorum."),
+        _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
+    };
+
+    private static Durability Reached(Durability asked) =>
+        asked == Durability.Unspecified ? Durability.Local : asked;
+}

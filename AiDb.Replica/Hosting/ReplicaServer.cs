@@ -1,0 +1,48 @@
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+using AiDb.ServiceDefaults;
+using Grpc.Net.Client;
+
+namespace AiDb.Replica.Hosting;
+
+/// <summary>Puts the process of a cache replica together.</summary>
+public static class ReplicaServer
+{
+    /// <summary>Builds it from its command line, its environment and its settings files.</summary>
+    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
+    public static WebApplication Build(string[] args)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+        ReplicaOptions options = ReplicaOptions.Read(builder.Configuration);
+        builder.AddServiceDefaults();
+        // One line of its own says where the node listens.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+        builder.Services.AddSingleton(NodeListeners.Configure(builder, WireLimits.MaxMessageBytes));
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(_ => NodeChannels.Open(options.Node.MetadataAddress));
+        builder.Services.AddSingleton<IMetadataStore>(services => new RemoteMetadataStore(
+            services.GetRequiredService<GrpcChannel>().WithSecret(options.Node.ClusterSecret), TimeProvider.System));
+        builder.Services.AddSingleton<ClusterMapWatcher>();
+        builder.Services.AddSingleton<ReplicaNode>();
+        builder.Services.AddActivatedSingleton<ReplicaMetrics>();
+        builder.Services.AddSingleton<ReplicaWorker>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ReplicaWorker>());
+        builder.Services.AddHealthChecks().AddCheck<ReplicaWorker>("caches");
+        builder.Services.AddGrpcHealthChecks();
+        builder.Services.AddSingleton(new ClusterSecretInterceptor(new ClusterSecret(options.Node.ClusterSecret)));
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = WireLimits.MaxMessageBytes;
+            grpc.MaxSendMessageSize = WireLimits.MaxMessageBytes;
+        }).AddServiceOptions<ReplicaService>(service => service.Interceptors.Add<ClusterSecretInterceptor>());
+
+        WebApplication app = builder.Build();
+        app.MapGrpcService<ReplicaService>();
+        app.MapGrpcHealthChecksService();
+        app.MapDefaultEndpoints();
+        return app;
+    }
+}

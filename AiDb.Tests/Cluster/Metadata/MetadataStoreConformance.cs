@@ -1,0 +1,301 @@
+using System.Text;
+using AiDb.Cluster.Metadata;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AiDb.Tests.Cluster.Metadata;
+
+/// <summary>What every metadata store must do, whatever stands behind it.</summary>
+public abstract class MetadataStoreConformance : IAsyncLifetime
+{
+    private IMetadataStore? _store;
+
+    protected FakeTimeProvider Time { get; } = new();
+
+    protected IMetadataStore Store => _store!;
+
+    protected abstract Task<IMetadataStore> OpenAsync();
+
+    protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask InitializeAsync() => _store = await OpenAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync();
+        await CleanUpAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task An_empty_store_has_revision_0_and_no_keys()
+    {
+        MetadataRange range = await Store.RangeAsync("", prefix: true);
+        Assert.Equal(0, range.Revision);
+        Assert.Empty(range.Items);
+        Assert.Null((await Store.RangeAsync("a")).Single);
+    }
+
+    [Fact]
+    public async Task A_key_remembers_its_revisions_and_begins_anew_after_a_deletion()
+    {
+        Assert.Equal(1, await Store.PutAsync("a", "one"));
+        Assert.Equal(2, await Store.PutAsync("b", "other"));
+        Assert.Equal(3, await Store.PutAsync("a", "two"));
+        MetadataKeyValue item = (await Store.RangeAsync("a")).Single!;
+        Assert.Equal(("two", 1L, 3L, 2L, 0L), Describe(item));
+
+        await CommitAsync([], [MetadataOperation.Delete("a")]);
+        Assert.Null((await Store.RangeAsync("a")).Single);
+        await Store.PutAsync("a", "three");
+        Assert.Equal(("three", 5L, 5L, 1L, 0L), Describe((await Store.RangeAsync("a")).Single!));
+    }
+
+    [Fact]
+    public async Task A_prefix_is_read_in_order_and_nothing_beside_it()
+    {
+        foreach (string key in (string[])["n/b", "n", "n/a", "n0", "m/z", "n/a/1"])
+            await Store.PutAsync(key, key);
+        MetadataRange range = await Store.RangeAsync("n/", prefix: true);
+        Assert.Equal(["n/a", "n/a/1", "n/b"], range.Items.Select(item => item.Key));
+        Assert.Equal(6, range.Revision);
+        Assert.Equal(6, (await Store.RangeAsync("", prefix: true)).Items.Count);
+        Assert.Single((await Store.RangeAsync("n")).Items);
+    }
+
+    [Fact]
+    public async Task Of_two_creations_the_second_finds_the_first()
+    {
+        MetadataTransaction create = new()
+        {
+            Compares = [MetadataCompare.IsAbsent("lock")],
+            Then = [MetadataOperation.Put("lock", "mine"u8.ToArray())],
+            Otherwise = [MetadataOperation.Range("lock")],
+        };
+        Assert.True((await Store.CommitAsync(create)).Succeeded);
+        MetadataTransactionResult second = await Store.CommitAsync(create);
+        Assert.False(second.Succeeded);
+        Assert.Equal(1, second.Revision);
+        Assert.Equal("mine", Text(second.Ranges[0].Single!));
+    }
+
+    [Fact]
+    public async Task All_compares_must_hold_and_all_operations_share_one_revision()
+    {
+        long a = await Store.PutAsync("a", "1");
+        long b = await Store.PutAsync("b", "1");
+        MetadataOperation[] changes =
+            [MetadataOperation.Put("a", "2"u8.ToArray()), MetadataOperation.Delete("b"), MetadataOperation.Put("c", default)];
+        Assert.False((await CommitAsync(
+            [MetadataCompare.UnchangedSince("a", a), MetadataCompare.UnchangedSince("b", a)], changes)).Succeeded);
+        Assert.Equal(2, (await Store.RangeAsync("a")).Revision);
+
+        MetadataTransactionResult done = await CommitAsync(
+            [
+                MetadataCompare.UnchangedSince("a", a), MetadataCompare.CreatedAt("b", b),
+                MetadataCompare.UnchangedSince("c", 0), MetadataCompare.HasValue("a", "1"u8.ToArray()),
+            ],
+            [.. changes, MetadataOperation.Range("", prefix: true)]);
+        Assert.True(done.Succeeded);
+        Assert.Equal(3, done.Revision);
+        Assert.Equal(["a", "c"], done.Ranges[0].Items.Select(item => item.Key));
+        Assert.All(done.Ranges[0].Items, item => Assert.Equal(3, item.ModRevision));
+    }
+
+    [Fact]
+    public async Task A_value_compare_fails_on_another_value_and_on_an_absent_key()
+    {
+        await Store.PutAsync("a", "1");
+        Assert.False((await CommitAsync([MetadataCompare.HasValue("a", "2"u8.ToArray())], [])).Succeeded);
+        Assert.False((await CommitAsync([MetadataCompare.HasValue("b", default)], [])).Succeeded);
+    }
+
+    [Fact]
+    public async Task A_transaction_that_changes_nothing_makes_no_revision()
+    {
+        await Store.PutAsync("a", "1");
+        Assert.Equal(1, (await CommitAsync([], [MetadataOperation.Delete("none"), MetadataOperation.Range("a")])).Revision);
+        Assert.Equal(2, (await CommitAsync([], [MetadataOperation.DeletePrefix("")])).Revision);
+    }
+
+    [Fact]
+    public async Task Concurrent_increments_by_compare_and_swap_lose_nothing()
+    {
+        async Task IncrementAsync()
+        {
+            for (int done = 0; done < 20;)
+            {
+                MetadataKeyValue? item = (await Store.RangeAsync("n")).Single;
+                int next = item is null ? 1 : int.Parse(Text(item)) + 1;
+                MetadataTransactionResult result = await CommitAsync(
+                    [MetadataCompare.UnchangedSince("n", item?.ModRevision ?? 0)],
+                    [MetadataOperation.Put("n", Encoding.ASCII.GetBytes($"{next}"))]);
+                done += result.Succeeded ? 1 : 0;
+            }
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(IncrementAsync))).WaitAsync(TestSupport.Patience);
+        Assert.Equal("80", Text((await Store.RangeAsync("n")).Single!));
+    }
+
+    [Fact]
+    public async Task A_watch_sees_old_and_new_changes_of_its_prefix_in_order()
+    {
+        await Store.PutAsync("n/a", "1");
+        await Store.PutAsync("other", "1");
+        await Store.PutAsync("n/b", "1");
+        await using Watching watching = new(Store, "n/", 1);
+        Assert.Equal((1L, "n/a=1"), await watching.NextAsync());
+        Assert.Equal((3L, "n/b=1"), await watching.NextAsync());
+        await CommitAsync(
+            [], [MetadataOperation.Put("n/c", "2"u8.ToArray()), MetadataOperation.Delete("n/a"), MetadataOperation.Put("x", default)]);
+        Assert.Equal((4L, "n/c=2 n/a-"), await watching.NextAsync());
+    }
+
+    [Fact]
+    public async Task Watches_from_the_middle_and_from_the_end_begin_there()
+    {
+        for (int i = 1; i <= 5; i++)
+            await Store.PutAsync("k", $"{i}");
+        await using Watching middle = new(Store, "", 4);
+        await using Watching end = new(Store, "", 6);
+        Assert.Equal((4L, "k=4"), await middle.NextAsync());
+        await Store.PutAsync("k", "6");
+        Assert.Equal((6L, "k=6"), await end.NextAsync());
+    }
+
+    [Fact]
+    public async Task A_watch_from_a_compacted_revision_is_told_so()
+    {
+        for (int i = 0; i < (EmbeddedMetadataStore.HistoryCapacity * 2) + 1; i++)
+            await Store.PutAsync("k", "v");
+        await using Watching watching = new(Store, "", 1);
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => watching.NextAsync());
+        Assert.Equal(AiDbErrorKind.Aborted, error.Kind);
+    }
+
+    [Fact]
+    public async Task The_keys_of_a_lease_go_in_one_revision_when_it_is_not_kept_alive()
+    {
+        long lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(5));
+        await Store.PutAsync("alive/a", "x", lease);
+        await Store.PutAsync("alive/b", "x", lease);
+        await Store.PutAsync("stays", "x");
+        await using Watching watching = new(Store, "", 4);
+        Time.Advance(TimeSpan.FromSeconds(3));
+        Assert.True(await Store.KeepLeaseAliveAsync(lease));
+        Time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal(3, (await Store.RangeAsync("", prefix: true)).Items.Count);
+        Time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal((4L, "alive/a- alive/b-"), await watching.NextAsync());
+        Assert.False(await Store.KeepLeaseAliveAsync(lease));
+        Assert.Equal(["stays"], (await Store.RangeAsync("", prefix: true)).Items.Select(item => item.Key));
+    }
+
+    [Fact]
+    public async Task A_revoked_lease_takes_its_keys_at_once()
+    {
+        long lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(5));
+        await Store.PutAsync("a", "x", lease);
+        await Store.RevokeLeaseAsync(lease);
+        Assert.Null((await Store.RangeAsync("a")).Single);
+        Assert.False(await Store.KeepLeaseAliveAsync(lease));
+        await Store.RevokeLeaseAsync(lease);
+    }
+
+    [Fact]
+    public async Task A_key_put_without_the_lease_outlives_it()
+    {
+        long lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(5));
+        await Store.PutAsync("a", "x", lease);
+        await Store.PutAsync("a", "y");
+        await Store.RevokeLeaseAsync(lease);
+        Assert.Equal("y", Text((await Store.RangeAsync("a")).Single!));
+    }
+
+    [Fact]
+    public async Task Nothing_is_put_with_a_lease_that_is_lost()
+    {
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => Store.PutAsync("a", "x", 4711));
+        Assert.Equal(AiDbErrorKind.NotFound, error.Kind);
+        Assert.Null((await Store.RangeAsync("a")).Single);
+        Assert.False(await Store.KeepLeaseAliveAsync(4711));
+    }
+
+    [Fact]
+    public async Task What_can_never_succeed_is_refused()
+    {
+        await AssertInvalidAsync(() => Store.PutAsync("", "x"));
+        await AssertInvalidAsync(() => Store.PutAsync("a b", "x"));
+        await AssertInvalidAsync(() => Store.PutAsync("ä", "x"));
+        await AssertInvalidAsync(() => Store.PutAsync(new string('k', MetadataLimits.MaxKeyLength + 1), "x"));
+        await AssertInvalidAsync(() => Store.PutAsync("k", new string('v', MetadataLimits.MaxValueBytes + 1)));
+        await AssertInvalidAsync(() => CommitAsync([], [MetadataOperation.Put("k", default), MetadataOperation.Delete("k")]));
+        await AssertInvalidAsync(() => CommitAsync(
+            [], [MetadataOperation.Put("k/1", default), MetadataOperation.DeletePrefix("k/")]));
+        await AssertInvalidAsync(() => CommitAsync(
+            [], [.. Enumerable.Range(0, MetadataLimits.MaxTransactionSteps + 1).Select(i => MetadataOperation.Delete($"k{i}"))]));
+        await AssertInvalidAsync(async () => await Store.GrantLeaseAsync(TimeSpan.Zero));
+        Assert.Equal(0, (await Store.RangeAsync("", prefix: true)).Revision);
+    }
+
+    [Fact]
+    public async Task An_export_moves_everything_but_leased_keys_and_raises_generations_and_epochs()
+    {
+        long lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(5));
+        await Store.PutAsync("alive/a", "x", lease);
+        for (int i = 0; i < 250; i++)
+            await Store.PutAsync($"dropped/{i:D10}", $"t{i}");
+        await Store.PutAsync(
+            "shards/00001",
+            """{"id":1,"generation":7,"epoch":3,"state":"Active","primary":"p","incarnation":"i","voters":[],"writeQuorum":1}""");
+        using MemoryStream file = new();
+        await MetadataTransfer.ExportAsync(Store, file);
+
+        await using EmbeddedMetadataStore target = EmbeddedMetadataStore.InMemory(Time);
+        file.Position = 0;
+        await MetadataTransfer.ImportAsync(target, file);
+        AiDb.Cluster.Model.ClusterMap map = await target.ReadMapAsync();
+        Assert.Equal(250, map.DroppedTables.Count);
+        Assert.Equal((8UL, 4UL), (map.FindShard(1)!.Generation, map.FindShard(1)!.Epoch));
+        Assert.Equal(251, (await target.RangeAsync("", prefix: true)).Items.Count);
+
+        file.Position = 0;
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => MetadataTransfer.ImportAsync(target, file));
+        Assert.Equal(AiDbErrorKind.PreconditionFailed, error.Kind);
+    }
+
+    protected static string Text(MetadataKeyValue item) => Encoding.UTF8.GetString(item.Value.Span);
+
+    private static (string Value, long Create, long Mod, long Version, long Lease) Describe(MetadataKeyValue item) =>
+        (Text(item), item.CreateRevision, item.ModRevision, item.Version, item.LeaseId);
+
+    private static async Task AssertInvalidAsync(Func<Task> action) =>
+        Assert.Equal(AiDbErrorKind.InvalidArgument, (await Assert.ThrowsAsync<AiDbException>(action)).Kind);
+
+    private async Task<MetadataTransactionResult> CommitAsync(MetadataCompare[] compares, MetadataOperation[] then) =>
+        await Store.CommitAsync(new MetadataTransaction { Compares = compares, Then = then });
+}
+
+/// <summary>A watch, read one change at a time as text.</summary>
+internal sealed class Watching : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _end = new(TestSupport.Patience);
+    private readonly IAsyncEnumerator<MetadataChange> _changes;
+
+    public Watching(IMetadataStore store, string prefix, long fromRevision) =>
+        _changes = store.WatchAsync(prefix, fromRevision, _end.Token).GetAsyncEnumerator(_end.Token);
+
+    public async Task<(long Revision, string Events)> NextAsync()
+    {
+        Assert.True(await _changes.MoveNextAsync());
+        return (_changes.Current.Revision, string.Join(' ', _changes.Current.Events.Select(change =>
+            change.Current is { } item ? $"{change.Key}={Encoding.UTF8.GetString(item.Value.Span)}" : change.Key + "-")));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await _changes.DisposeAsync();
+        _end.Dispose();
+    }
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+
+namespace AiDb.Tests.Cluster;
+
+internal static class TestSupport
+{
+    /// <summary>Longer than any test may take; reached only where something hangs.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    public static int Seed { get; } = int.TryParse(
+        Environment.GetEnvironmentVariable("AIDB_TEST_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int seed)
+        ? seed
+        : 20260101;
+
+    public static NodeDescriptor Primary(string id, string disk = "", string incarnation = "run-1") => new()
+    {
+        Id = id,
+        Role = NodeRole.Primary,
+        Address = $"http://{id}:6334",
+        DiskId = disk.Length == 0 ? "disk-" + id : disk,
+        Incarnation = incarnation,
+    };
+
+    /// <summary>The map of a store as it is now.</summary>
+    public static async Task<ClusterMap> ReadMapAsync(this IMetadataStore store) =>
+        ClusterMapBuilder.Build(await store.RangeAsync("", prefix: true));
+
+    /// <summary>Puts keys without a condition; the revision that it made.</summary>
+    public static async Task<long> PutAsync(this IMetadataStore store, string key, string value, long lease = 0)
+    {
+        MetadataTransactionResult result = await store.CommitAsync(new MetadataTransaction
+        {
+            Then = [MetadataOperation.Put(key, System.Text.Encoding.UTF8.GetBytes(value), lease)],
+        });
+        return result.Revision;
+    }
+}

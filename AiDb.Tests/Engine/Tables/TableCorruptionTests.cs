@@ -1,0 +1,139 @@
+using AiDb.Engine;
+using AiDb.Engine.Caching;
+using AiDb.Engine.Compression;
+using AiDb.Engine.Encoding;
+using AiDb.Engine.Tables;
+
+namespace AiDb.Tests.Engine.Tables;
+
+public sealed class TableCorruptionTests
+{
+    [Theory]
+    [InlineData(BlockCompression.None)]
+    [InlineData(BlockCompression.Lz4)]
+    public void A_flipped_bit_anywhere_is_reported_and_never_answers_wrongly(BlockCompression compression)
+    {
+        TableModel model = TableModel.Random(new Random(TableModel.Seed), 40, 2);
+        byte[] bytes = model.Build(TableRoundTripTests.Options(512, compression, 10), out _);
+        using var cache = new BlockCache(1 << 20);
+        int reported = 0;
+        for (int at = 0; at < bytes.Length; at++)
+        {
+            byte[] damaged = (byte[])bytes.Clone();
+            damaged[at] ^= (byte)(1 << (at % 8));
+            if (Verify(damaged, model, cache))
+                reported++;
+        }
+
+        Assert.Equal(bytes.Length, reported);
+        cache.Dispose();
+        Assert.Equal(0, cache.Memory.AllocatedBytes);
+    }
+
+    [Fact]
+    public void A_file_cut_anywhere_does_not_open()
+    {
+        TableModel model = TableModel.Random(new Random(TableModel.Seed), 40, 2);
+        byte[] bytes = model.Build(TableRoundTripTests.Options(512, BlockCompression.Lz4, 10), out _);
+        using var cache = new BlockCache(0);
+        for (int length = 0; length < bytes.Length; length++)
+        {
+            var file = new MemoryFile(bytes[..length]);
+            AiDbException error = Assert.Throws<AiDbException>(() => TableReader.Open(file, cache));
+            Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
+            Assert.Contains(file.Path, error.Message, StringComparison.Ordinal);
+            Assert.True(file.IsDisposed);
+        }
+
+        Assert.Equal(0, cache.Memory.AllocatedBytes);
+    }
+
+    [Fact]
+    public unsafe void Arbitrary_bytes_never_lead_a_block_reader_outside_the_block()
+    {
+        var random = new Random(TableModel.Seed);
+        TableModel model = TableModel.Random(random, 60, 2);
+        using var builder = new DataBlockBuilder();
+        foreach ((byte[] key, byte[] value) in model.Entries.Where(e => InternalKey.TableId(e.Key) == 100))
+            builder.Add(key, value, true, InternalKey.HashPrefix(InternalKey.Prefix(key)));
+        byte[] good = builder.Finish(100).ToArray();
+        int accepted = 0;
+        for (int round = 0; round < 20_000; round++)
+        {
+            byte[] bytes = (byte[])good.Clone();
+            int changes = random.Next(0, 4);
+            for (int i = 0; i < changes; i++)
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            fixed (byte* data = bytes)
+            {
+                if (!DataBlock.IsValid(data, bytes.Length))
+                    continue;
+                accepted++;
+                ReadEverything(new DataBlock(data, bytes.Length), data, bytes.Length, random);
+            }
+        }
+
+        Assert.True(accepted > 1000);
+    }
+
+    [Fact]
+    public unsafe void Expanding_arbitrary_bytes_writes_only_the_target()
+    {
+        var random = new Random(TableModel.Seed);
+        byte[] source = new byte[300];
+        byte[] target = new byte[1024 + 64];
+        for (int round = 0; round < 20_000; round++)
+        {
+            random.NextBytes(source);
+            target.AsSpan().Fill(0xa5);
+            fixed (byte* from = source, to = target)
+                BlockCodec.TryExpand(from, random.Next(1, source.Length), to, 1024);
+            Assert.Equal(-1, target.AsSpan(1024).IndexOfAnyExcept((byte)0xa5));
+        }
+    }
+
+    /// <summary>Whether opening or verifying reported the damage; reads may only fail or answer rightly.</summary>
+    private static bool Verify(byte[] bytes, TableModel model, BlockCache cache)
+    {
+        try
+        {
+            using TableReader table = TableReader.Open(new MemoryFile(bytes), cache);
+            foreach ((byte[] key, byte[] value) in model.Entries)
+            {
+                try
+                {
+                    Assert.True(TableRoundTripTests.TryGet(table, key, out TableHit hit));
+                    Assert.True(hit.Value.SequenceEqual(InternalValue.UserValue(value)));
+                    hit.Dispose();
+                }
+                catch (AiDbException e) when (e.Kind == AiDbErrorKind.DataLoss)
+                {
+                    continue;
+                }
+            }
+
+            table.VerifyChecksums(CancellationToken.None);
+            return false;
+        }
+        catch (AiDbException e)
+        {
+            Assert.Equal(AiDbErrorKind.DataLoss, e.Kind);
+            return true;
+        }
+    }
+
+    private static unsafe void ReadEverything(DataBlock block, byte* data, int length, Random random)
+    {
+        using var key = new GrowingBuffer(64);
+        for (int i = 0; i < block.Count; i++)
+        {
+            block.Read(i, out DataBlockEntry entry);
+            Assert.True(entry.Suffix >= data && entry.Value + entry.ValueLength <= data + length);
+            TableIterator.WriteKey(in block, i, key);
+            ReadOnlySpan<byte> userKey = InternalKey.UserKey(key.Span);
+            int found = block.Find(userKey, (ulong)random.NextInt64(), 0, out _);
+            Assert.InRange(found, -1, block.Count - 1);
+            Assert.InRange(block.LowerBound(userKey, 0), 0, block.Count);
+        }
+    }
+}
