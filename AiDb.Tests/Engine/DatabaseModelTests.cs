@@ -1,7 +1,6 @@
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 
 namespace AiDb.Tests.Engine;
 
