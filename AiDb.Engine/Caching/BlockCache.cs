@@ -5,22 +5,22 @@ namespace AiDb.Engine.Caching;
 
 /// <summary>Uncompressed table blocks in native memory, shared by the databases that are given it.</summary>
 /// <remarks>
-/// A fixed table of slots in buckets of <see cref="Ways"/>; a key hashes to one bucket. A slot's state is one 64-bit
-/// word (holds, recency, phase), so that lookup, insertion and eviction need no lock: a lookup adds a hold, then checks
-/// that the slot is visible and has its key, and takes the hold back otherwise. Eviction is CLOCK with a recency of up
-/// to 3: a block that scans bring in starts at 0 and leaves first unless it is read again; one that a point read brings
-/// in starts at 1.
+/// A fixed table of slots in buckets of <see cref="Ways"/>; a key hashes to one bucket. A slot's state is one
+/// 64-bit word (holds, recency, phase), so that lookup, insertion and eviction need no lock: a lookup adds a
+/// hold, then checks that the slot is visible and has its key, and takes the hold back otherwise. Eviction is
+/// CLOCK with a recency of up to 3: a block that scans bring in starts at 0 and leaves first unless it is
+/// read again; one that a point read brings in starts at 1.
 /// Invariants: only who moved a slot to Changing writes its key and block; a slot leaves Visible only with no
-/// hold, or through Detached, after which the last hold to go frees the block. The slots are on the managed heap, so a lookup
-/// that races with <see cref="Dispose"/> never touches freed memory.
+/// hold, or through Detached, after which the last hold to go frees the block. The slots are on the managed
+/// heap, so a lookup that races with <see cref="Dispose"/> never touches freed memory.
 /// Thread safety: all members may be called concurrently; leases outlive the cache.
 /// </remarks>
 public sealed unsafe class BlockCache : IDisposable
 {
     private const int Ways = 8;
 
-    /// <summary>One slot per so many bytes: smaller blocks fill the slots before the bytes. At 16 KiB blocks seven of eight
-    /// slots are empty, so that buckets hardly ever overflow.</summary>
+    /// <summary>One slot per so many bytes: smaller blocks fill the slots before the bytes. At 16 KiB blocks
+    /// seven of eight slots are empty, so that buckets hardly ever overflow.</summary>
     private const long SlotEstimateBytes = 2048;
 
     private const long HoldMask = 0xffff_ffff;
@@ -42,7 +42,8 @@ public sealed unsafe class BlockCache : IDisposable
     private int _disposed;
 
     /// <summary>Makes a cache.</summary>
-    /// <param name="capacityBytes">What it holds at most, its own bookkeeping included. 0 caches nothing.</param>
+    /// <param name="capacityBytes">What it holds at most, its own bookkeeping included. 0 caches
+    /// nothing.</param>
     public BlockCache(long capacityBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacityBytes);
@@ -87,7 +88,8 @@ public sealed unsafe class BlockCache : IDisposable
         for (int way = 0; way < Ways; way++)
         {
             ref Slot slot = ref Unsafe.Add(ref start, first + way);
-            if (slot.Offset != offset || slot.File != file || (Volatile.Read(ref slot.State) & PhaseMask) != Visible)
+            if (slot.Offset != offset || slot.File != file
+                || (Volatile.Read(ref slot.State) & PhaseMask) != Visible)
                 continue;
             long state = Interlocked.Increment(ref slot.State);
             if ((state & PhaseMask) == Visible && slot.Offset == offset && slot.File == file)
@@ -150,6 +152,14 @@ public sealed unsafe class BlockCache : IDisposable
         if (Volatile.Read(ref _disposed) != 0)
             Interlocked.Or(ref slot.State, Detached);
         return new BlockLease(this, block, index);
+    }
+
+    /// <summary>As <see cref="Insert"/>, with a copy of the content.</summary>
+    internal BlockLease InsertCopy(ulong file, ulong offset, ReadOnlySpan<byte> content, bool fromScan)
+    {
+        BlockHeader* block = AllocateBlock(content.Length);
+        content.CopyTo(BlockHeader.Content(block));
+        return Insert(file, offset, block, fromScan);
     }
 
     /// <summary>Gives a hold back.</summary>
@@ -236,14 +246,15 @@ public sealed unsafe class BlockCache : IDisposable
                 return false;
             }
 
-            TryEvict(ref _slots[(uint)Interlocked.Increment(ref _hand) & (uint)(_slots.Length - 1)], age: true);
+            uint next = (uint)Interlocked.Increment(ref _hand) & (uint)(_slots.Length - 1);
+            TryEvict(ref _slots[next], age: true);
         }
 
         return true;
     }
 
-    /// <summary>Evicts a block that nobody holds and that has no recency left; with <paramref name="age"/>, one that has
-    /// some loses a step of it instead.</summary>
+    /// <summary>Evicts a block that nobody holds and that has no recency left; with <paramref name="age"/>,
+    /// one that has some loses a step of it instead.</summary>
     private bool TryEvict(ref Slot slot, bool age)
     {
         long state = Volatile.Read(ref slot.State);
@@ -262,7 +273,8 @@ public sealed unsafe class BlockCache : IDisposable
         return true;
     }
 
-    /// <summary>An empty slot of the bucket, moved to Changing; evicts one when all are taken; -1 when all are held.</summary>
+    /// <summary>An empty slot of the bucket, moved to Changing; evicts one when all are taken; -1 when all
+    /// are held.</summary>
     private int ClaimSlot(int first)
     {
         for (int round = 0; round < 5; round++)

@@ -15,9 +15,13 @@ internal struct BlockHeader
 
     /// <summary>Bytes that were allocated, this header included.</summary>
     public long AllocatedBytes;
+
+    /// <summary>The bytes behind a header.</summary>
+    public static unsafe Span<byte> Content(BlockHeader* block) => new((byte*)block + Bytes, block->Length);
 }
 
-/// <summary>A hold on a block: its memory stays until the hold is given back, whether it is cached or not.</summary>
+/// <summary>A hold on a block: its memory stays until the hold is given back, whether it is cached or
+/// not.</summary>
 /// <remarks>One owner; dispose exactly once (a second call on the same variable does nothing).</remarks>
 internal unsafe struct BlockLease : IDisposable
 {
@@ -47,6 +51,9 @@ internal unsafe struct BlockLease : IDisposable
 
     /// <summary>How many there are.</summary>
     public readonly int Length => _block->Length;
+
+    /// <summary>The block's bytes; they live as long as the hold.</summary>
+    public readonly ReadOnlySpan<byte> Span => BlockHeader.Content(_block);
 
     /// <inheritdoc/>
     public void Dispose()

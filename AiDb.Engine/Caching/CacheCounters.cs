@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace AiDb.Engine.Caching;
 
-/// <summary>Hits and misses, in stripes, so that readers on different cores do not share a cache line.</summary>
+/// <summary>Hits and misses, in stripes, so that readers on different cores do not share a cache
+/// line.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class CacheCounters
 {
@@ -34,10 +35,12 @@ internal sealed class CacheCounters
     }
 
     /// <summary>Counts a hit.</summary>
-    public void CountHit() => Interlocked.Increment(ref _stripes[Environment.CurrentManagedThreadId & (Stripes - 1)].Hits);
+    public void CountHit() => Interlocked.Increment(ref Mine.Hits);
 
     /// <summary>Counts a miss.</summary>
-    public void CountMiss() => Interlocked.Increment(ref _stripes[Environment.CurrentManagedThreadId & (Stripes - 1)].Misses);
+    public void CountMiss() => Interlocked.Increment(ref Mine.Misses);
+
+    private ref Stripe Mine => ref _stripes[Environment.CurrentManagedThreadId & (Stripes - 1)];
 
     [StructLayout(LayoutKind.Sequential, Size = 64)]
     private struct Stripe

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace AiDb.Engine.Caching;
 
-/// <summary>Allocates native memory and knows how much of it is out, so that memory is bounded and leaks show.</summary>
+/// <summary>Allocates native memory and knows how much of it is out, so that memory is bounded and leaks
+/// show.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed unsafe class NativeMemoryAccount
 {

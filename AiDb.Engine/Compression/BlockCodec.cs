@@ -3,7 +3,7 @@ using K4os.Compression.LZ4;
 namespace AiDb.Engine.Compression;
 
 /// <summary>Compresses and expands the content of a table block.</summary>
-internal static unsafe class BlockCodec
+internal static class BlockCodec
 {
     /// <summary>Compresses, and returns 0 where that saves less than an eighth.</summary>
     /// <param name="source">The content.</param>
@@ -15,8 +15,8 @@ internal static unsafe class BlockCodec
         return length > 0 ? length : 0;
     }
 
-    /// <summary>Expands to exactly <paramref name="targetLength"/> bytes; never writes beyond them.</summary>
+    /// <summary>Fills the target exactly; never writes beyond it.</summary>
     /// <returns>False when the bytes are not the LZ4 form of content of that length.</returns>
-    public static bool TryExpand(byte* source, int sourceLength, byte* target, int targetLength) =>
-        LZ4Codec.Decode(source, sourceLength, target, targetLength) == targetLength;
+    public static bool TryExpand(ReadOnlySpan<byte> source, Span<byte> target) =>
+        LZ4Codec.Decode(source, target) == target.Length;
 }

@@ -5,12 +5,12 @@ using System.Runtime.CompilerServices;
 namespace AiDb.Engine.Encoding;
 
 /// <summary>
-/// The key under which memtables and tables hold an entry: table id (4 bytes, big-endian) | user key | inverted version
-/// (8 bytes, big-endian). The order is that of the prefix (table id and user key, by bytes, a shorter one first), then
-/// of the last 8 bytes, so that the newest version of a key comes first.
+/// The key under which memtables and tables hold an entry: table id (4 bytes, big-endian) | user key |
+/// inverted version (8 bytes, big-endian). The order is that of the prefix (table id and user key, by bytes,
+/// a shorter one first), then of the last 8 bytes, so that the newest version of a key comes first.
 /// </summary>
-/// <remarks>The whole key must not be compared by bytes at once: user keys vary in length, and a version's bytes would be
-/// compared with key bytes.</remarks>
+/// <remarks>The whole key must not be compared by bytes at once: user keys vary in length, and a version's
+/// bytes would be compared with key bytes.</remarks>
 internal static class InternalKey
 {
     /// <summary>Bytes of the table id in front.</summary>
@@ -41,7 +41,8 @@ internal static class InternalKey
         return prefixLength + VersionBytes;
     }
 
-    /// <summary>Writes table id and user key, which filters and point reads work with, and returns the length.</summary>
+    /// <summary>Writes table id and user key, which filters and point reads work with, and returns the
+    /// length.</summary>
     public static int WritePrefix(Span<byte> target, uint tableId, ReadOnlySpan<byte> userKey)
     {
         BinaryPrimitives.WriteUInt32BigEndian(target, tableId);
@@ -59,11 +60,13 @@ internal static class InternalKey
 
     /// <summary>The user key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ReadOnlySpan<byte> UserKey(ReadOnlySpan<byte> internalKey) => internalKey[TableIdBytes..^VersionBytes];
+    public static ReadOnlySpan<byte> UserKey(ReadOnlySpan<byte> internalKey) =>
+        internalKey[TableIdBytes..^VersionBytes];
 
     /// <summary>The table id.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint TableId(ReadOnlySpan<byte> internalKey) => BinaryPrimitives.ReadUInt32BigEndian(internalKey);
+    public static uint TableId(ReadOnlySpan<byte> internalKey) =>
+        BinaryPrimitives.ReadUInt32BigEndian(internalKey);
 
     /// <summary>The version.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -87,7 +90,8 @@ internal static class InternalKey
     public static bool SamePrefix(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) =>
         Prefix(left).SequenceEqual(Prefix(right));
 
-    /// <summary>The hash by which filters and the blocks' hash indexes know a key; part of the table format.</summary>
+    /// <summary>The hash by which filters and the blocks' hash indexes know a key; part of the table
+    /// format.</summary>
     /// <param name="prefix">Table id and user key.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong HashPrefix(ReadOnlySpan<byte> prefix) => XxHash3.HashToUInt64(prefix);

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace AiDb.Engine.Encoding;
 
-/// <summary>What an internal entry does to its key; the value is part of the log's and the tables' formats.</summary>
+/// <summary>What an internal entry does to its key; the value is part of the log's and the tables'
+/// formats.</summary>
 internal enum EntryKind : byte
 {
     /// <summary>No entry.</summary>
@@ -20,7 +21,8 @@ internal enum EntryKind : byte
 }
 
 /// <summary>
-/// The value under an internal key: kind (1 byte) | expiry (8 bytes, little-endian, Unix milliseconds, only for
+/// The value under an internal key: kind (1 byte) | expiry (8 bytes, little-endian, Unix milliseconds, only
+/// for
 /// <see cref="EntryKind.PutWithExpiry"/>) | the caller's value.
 /// </summary>
 internal static class InternalValue
@@ -69,7 +71,9 @@ internal static class InternalValue
     /// <summary>The expiry in Unix milliseconds, 0 for an entry that has none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong ExpiryUnixMs(ReadOnlySpan<byte> internalValue) =>
-        Kind(internalValue) == EntryKind.PutWithExpiry ? BinaryPrimitives.ReadUInt64LittleEndian(internalValue[1..]) : 0;
+        Kind(internalValue) == EntryKind.PutWithExpiry
+            ? BinaryPrimitives.ReadUInt64LittleEndian(internalValue[1..])
+            : 0;
 
     /// <summary>The caller's value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

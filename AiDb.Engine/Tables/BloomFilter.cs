@@ -5,8 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace AiDb.Engine.Tables;
 
 /// <summary>
-/// A Bloom filter whose keys touch one cache line each: a line is 8 lanes of 64 bits, and a key sets one bit in each.
-/// (F. Putze, P. Sanders, J. Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007, section 3.)
+/// A Bloom filter whose keys touch one cache line each: a line is 8 lanes of 64 bits, and a key sets one bit
+/// in each. (F. Putze, P. Sanders, J. Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007, section
+/// 3.)
 /// </summary>
 /// <remarks>Thread safety: probing may run concurrently; adding may not.</remarks>
 internal static unsafe class BloomFilter
@@ -17,11 +18,12 @@ internal static unsafe class BloomFilter
     private const int Lanes = 8;
 
     private static readonly Vector256<uint> Salts = Vector256.Create(
-        0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du, 0x705495c7u, 0x2df1424bu, 0x9efc4947u, 0x5c6bfb31u);
+        0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du,
+        0x705495c7u, 0x2df1424bu, 0x9efc4947u, 0x5c6bfb31u);
 
-    /// <summary>Lines for that many keys.</summary>
+    /// <summary>Lines for that many keys; a filter has 1 GiB at most.</summary>
     public static int LineCount(long keys, int bitsPerKey) =>
-        (int)Math.Clamp((keys * bitsPerKey + 511) / 512, 1, int.MaxValue / LineBytes);
+        (int)Math.Clamp((keys * bitsPerKey + 511) / 512, 1, (1 << 30) / LineBytes);
 
     /// <summary>Adds a key.</summary>
     public static void Add(Span<byte> filter, ulong hash)
@@ -45,9 +47,19 @@ internal static unsafe class BloomFilter
         return Avx2.IsSupported ? ProbeAvx2(line, hash) : ProbeScalar(line, hash);
     }
 
+    /// <summary>Whether the key may be among those added; false is certain.</summary>
+    public static bool MayContain(ReadOnlySpan<byte> filter, ulong hash)
+    {
+        fixed (byte* lines = filter)
+            return MayContain(lines, filter.Length / LineBytes, hash);
+    }
+
     /// <summary>The probe without vectors, which the other must equal.</summary>
-    public static bool MayContainScalar(byte* lines, int lineCount, ulong hash) =>
-        ProbeScalar(Line(lines, lineCount, hash), hash);
+    public static bool MayContainScalar(ReadOnlySpan<byte> filter, ulong hash)
+    {
+        fixed (byte* lines = filter)
+            return ProbeScalar(Line(lines, filter.Length / LineBytes, hash), hash);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* Line(byte* lines, int lineCount, ulong hash) =>

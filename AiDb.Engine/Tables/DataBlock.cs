@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
@@ -22,6 +23,12 @@ internal unsafe ref struct DataBlockEntry
     /// <summary>Its length.</summary>
     public int ValueLength;
 
+    /// <summary>The further bytes of the key, the version included.</summary>
+    public readonly ReadOnlySpan<byte> SuffixBytes => new(Suffix, SuffixLength + InternalKey.VersionBytes);
+
+    /// <summary>The internal value.</summary>
+    public readonly ReadOnlySpan<byte> ValueBytes => new(Value, ValueLength);
+
     /// <summary>The inverted version.</summary>
     public readonly ulong InvertedVersion
     {
@@ -35,8 +42,8 @@ internal unsafe ref struct DataBlockEntry
 }
 
 /// <summary>Reads the content of a data block in place; the layout is in docs/formats/table.md.</summary>
-/// <remarks>Only for content that passed <see cref="IsValid"/>: the other members do not check bounds. The memory belongs
-/// to the caller.</remarks>
+/// <remarks>Only for content that passed <see cref="IsValid"/>: the other members do not check bounds. The
+/// memory belongs to the caller.</remarks>
 internal readonly unsafe struct DataBlock
 {
     public const int FooterBytes = 16;
@@ -49,7 +56,12 @@ internal readonly unsafe struct DataBlock
     private readonly int _slotCount;
     private readonly bool _wide;
 
-    public DataBlock(byte* data, int length)
+    public DataBlock(in BlockLease lease)
+        : this(lease.Data, lease.Length)
+    {
+    }
+
+    private DataBlock(byte* data, int length)
     {
         byte* footer = data + length - FooterBytes;
         _data = data;
@@ -69,22 +81,30 @@ internal readonly unsafe struct DataBlock
 
     /// <summary>The slot at which the search for a key begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int FirstSlot(ulong keyHash, int slotCount) => (int)(((keyHash & 0xffff_ffff) * (uint)slotCount) >> 32);
+    public static int FirstSlot(ulong keyHash, int slotCount) =>
+        (int)(((keyHash & 0xffff_ffff) * (uint)slotCount) >> 32);
 
     /// <summary>The high half of a key's slot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Tag(ulong keyHash) => (uint)(keyHash >> 48) << 16;
 
-    /// <summary>Whether every part of the content is within its bounds, so that reading it cannot leave them.</summary>
-    public static bool IsValid(byte* data, int length)
+    /// <summary>Whether every part of the content is within its bounds, so that reading it cannot leave
+    /// them.</summary>
+    public static bool IsValid(ReadOnlySpan<byte> content)
     {
-        if (length < FooterBytes)
-            return false;
+        fixed (byte* data = content)
+            return content.Length >= FooterBytes && FooterIsValid(data, content.Length);
+    }
+
+    private static bool FooterIsValid(byte* data, int length)
+    {
         byte* footer = data + length - FooterBytes;
         uint count = Unsafe.ReadUnaligned<uint>(footer + 4);
         uint slotCount = Unsafe.ReadUnaligned<uint>(footer + 8);
-        if (footer[12] != TableFormat.GroupShift || footer[13] > WideFlag || footer[14] != 0 || footer[15] != 0
-            || count is 0 or > TableFormat.MaxBlockEntries || slotCount is 0 or > TableFormat.MaxBlockEntries * 2)
+        if (footer[12] != TableFormat.GroupShift || footer[13] > WideFlag
+            || footer[14] != 0 || footer[15] != 0
+            || count is 0 or > TableFormat.MaxBlockEntries
+            || slotCount is 0 or > TableFormat.MaxBlockEntries * 2)
             return false;
         long directoryBytes = (long)count * (footer[13] == WideFlag ? 4 : 2);
         long entryBytes = length - FooterBytes - 4L * slotCount - directoryBytes;
@@ -110,8 +130,10 @@ internal readonly unsafe struct DataBlock
         return new ReadOnlySpan<byte>(head.Suffix, head.SuffixLength);
     }
 
-    /// <summary>The number of the newest entry of a key that is not newer than the version; -1 when there is none.</summary>
-    public int Find(ReadOnlySpan<byte> userKey, ulong keyHash, ulong invertedVersion, out DataBlockEntry entry)
+    /// <summary>The number of the newest entry of a key that is not newer than the version; -1 when there is
+    /// none.</summary>
+    public int Find(
+        ReadOnlySpan<byte> userKey, ulong keyHash, ulong invertedVersion, out DataBlockEntry entry)
     {
         int slot = FirstSlot(keyHash, _slotCount);
         uint tag = Tag(keyHash);
@@ -139,10 +161,12 @@ internal readonly unsafe struct DataBlock
         return -1;
     }
 
-    /// <summary>The number of the first entry at or after the key and version; <see cref="Count"/> when there is none.</summary>
+    /// <summary>The number of the first entry at or after the key and version; <see cref="Count"/> when there
+    /// is none.</summary>
     public int LowerBound(ReadOnlySpan<byte> userKey, ulong invertedVersion)
     {
-        // First the heads: the last group whose head is before the target holds the answer, or the next head is it.
+        // First the heads: the last group whose head is before the target holds the answer, or the next head
+        // is it.
         int low = 0;
         int high = (Count + GroupMask) >> TableFormat.GroupShift;
         while (low < high)
@@ -192,8 +216,9 @@ internal readonly unsafe struct DataBlock
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool KeyEquals(int index, in DataBlockEntry entry, ReadOnlySpan<byte> userKey)
     {
+        var suffix = new ReadOnlySpan<byte>(entry.Suffix, entry.SuffixLength);
         if (userKey.Length != entry.Shared + entry.SuffixLength
-            || !userKey[entry.Shared..].SequenceEqual(new ReadOnlySpan<byte>(entry.Suffix, entry.SuffixLength)))
+            || !userKey[entry.Shared..].SequenceEqual(suffix))
             return false;
         return entry.Shared == 0 || userKey[..entry.Shared].SequenceEqual(HeadKey(index)[..entry.Shared]);
     }

@@ -2,7 +2,8 @@ using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>Builds the content of a data block; the layout is in docs/formats/table.md. Thread safety: none.</summary>
+/// <summary>Builds the content of a data block; the layout is in docs/formats/table.md. Thread safety:
+/// none.</summary>
 internal sealed class DataBlockBuilder : IDisposable
 {
     private readonly GrowingBuffer _bytes = new(32 << 10);
@@ -16,14 +17,16 @@ internal sealed class DataBlockBuilder : IDisposable
     public int Count => _offsets.Count;
 
     /// <summary>Bytes of the content if it were finished now, about.</summary>
-    public int EstimatedBytes => _bytes.Length + _offsets.Count * 2 + _hashes.Count * 5 + DataBlock.FooterBytes;
+    public int EstimatedBytes =>
+        _bytes.Length + _offsets.Count * 2 + _hashes.Count * 5 + DataBlock.FooterBytes;
 
     /// <summary>Adds an entry.</summary>
     /// <param name="internalKey">After the last one, of the same table id.</param>
     /// <param name="internalValue">The value.</param>
     /// <param name="firstOfKey">Whether it is the block's first entry of its key.</param>
     /// <param name="keyHash">The hash of the key's prefix.</param>
-    public void Add(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue, bool firstOfKey, ulong keyHash)
+    public void Add(
+        ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue, bool firstOfKey, ulong keyHash)
     {
         int index = _offsets.Count;
         ReadOnlySpan<byte> key = InternalKey.UserKey(internalKey);

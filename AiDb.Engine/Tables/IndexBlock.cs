@@ -4,7 +4,8 @@ using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>Searches the content of an index block in place; the layout is in docs/formats/table.md.</summary>
+/// <summary>Searches the content of an index block in place; the layout is in
+/// docs/formats/table.md.</summary>
 /// <remarks>Only for content that passed <see cref="IsValid"/>. The memory belongs to the caller.</remarks>
 internal readonly unsafe struct IndexBlock
 {
@@ -61,9 +62,10 @@ internal readonly unsafe struct IndexBlock
         {
             uint end = index._ends[i];
             long key = (long)common + end - start;
-            if (end < start || end > keyBytes || end - start < InternalKey.VersionBytes || key < InternalKey.OverheadBytes
+            if (end < start || end > keyBytes || end - start < InternalKey.VersionBytes
+                || key < InternalKey.OverheadBytes
                 || index._offsets[i] > blocksEnd || index._lengths[i] > blocksEnd - index._offsets[i]
-                || index._lengths[i] <= TableFormat.TrailerBytes)
+                || index._lengths[i] is <= TableFormat.TrailerBytes or > TableFormat.MaxStoredBytes)
                 return false;
             start = end;
         }
@@ -75,8 +77,9 @@ internal readonly unsafe struct IndexBlock
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public BlockHandle Handle(int index) => new(_offsets[index], _lengths[index]);
 
-    /// <summary>The first block whose separator is at or after the key and version: the only one that can hold the key's
-    /// newest entry not newer than the version. <see cref="Count"/> when there is none.</summary>
+    /// <summary>The first block whose separator is at or after the key and version: the only one that can
+    /// hold the key's newest entry not newer than the version. <see cref="Count"/> when there is
+    /// none.</summary>
     public int Find(ReadOnlySpan<byte> prefix, ulong invertedVersion)
     {
         int common = _commonLength;

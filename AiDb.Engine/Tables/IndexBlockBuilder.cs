@@ -3,7 +3,8 @@ using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>Builds the content of an index block; the layout is in docs/formats/table.md. Thread safety: none.</summary>
+/// <summary>Builds the content of an index block; the layout is in docs/formats/table.md. Thread safety:
+/// none.</summary>
 internal sealed class IndexBlockBuilder : IDisposable
 {
     private readonly GrowingBuffer _keys = new(4096);
@@ -68,8 +69,8 @@ internal sealed class IndexBlockBuilder : IDisposable
         return InternalKey.Prefix(Key(0)).CommonPrefixLength(InternalKey.Prefix(Key(_ends.Count - 1)));
     }
 
-    /// <summary>A short key at or after <paramref name="last"/> and before <paramref name="next"/>: the shortest start of the
-    /// next block's key that is already after the last one.</summary>
+    /// <summary>A short key at or after <paramref name="last"/> and before <paramref name="next"/>: the
+    /// shortest start of the next block's key that is already after the last one.</summary>
     private ReadOnlySpan<byte> Separate(ReadOnlySpan<byte> last, ReadOnlySpan<byte> next)
     {
         if (next.IsEmpty)

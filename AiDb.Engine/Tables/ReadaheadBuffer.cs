@@ -14,7 +14,8 @@ internal sealed class ReadaheadBuffer(int bytes) : IDisposable
     {
         if (offset < _start || offset + (ulong)target.Length > _start + (ulong)_length)
         {
-            // Going back, or a block larger than the buffer: reading ahead would read bytes that are not wanted.
+            // Going back, or a block larger than the buffer: reading ahead would read bytes that are not
+            // wanted.
             if (target.Length > _buffer.Length || (_length > 0 && offset < _start))
             {
                 file.ReadExactly(offset, target);

@@ -3,10 +3,12 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>Writes one table file from entries in internal key order; the layout is in docs/formats/table.md.</summary>
+/// <summary>Writes one table file from entries in internal key order; the layout is in
+/// docs/formats/table.md.</summary>
 /// <remarks>
 /// Use: <see cref="Add"/> any number of times, then <see cref="Finish"/> once (with at least one entry) or
-/// <see cref="Abandon"/>; the caller syncs, closes and, when abandoned, deletes the file. Thread safety: none.
+/// <see cref="Abandon"/>; the caller syncs, closes and, when abandoned, deletes the file. Thread safety:
+/// none.
 /// </remarks>
 internal sealed class TableBuilder : IDisposable
 {
@@ -36,7 +38,8 @@ internal sealed class TableBuilder : IDisposable
     public TableBuilder(IStorageFile file, TableOptions options)
     {
         if (options.KeyId != 0)
-            throw new AiDbException(AiDbErrorKind.Unimplemented, "Table files cannot be encrypted: KeyId must be 0.");
+            throw new AiDbException(
+                AiDbErrorKind.Unimplemented, "Table files cannot be encrypted: KeyId must be 0.");
         _options = options;
         _output = new TableOutput(file, options.FileId);
         Span<byte> header = stackalloc byte[TableFormat.HeaderBytes];
@@ -54,8 +57,10 @@ internal sealed class TableBuilder : IDisposable
     /// <summary>Adds an entry.</summary>
     /// <param name="internalKey">Strictly after the last one added.</param>
     /// <param name="internalValue">A well-formed internal value.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Internal"/>: the order is broken or an entry is
-    /// malformed; <see cref="AiDbErrorKind.Unavailable"/>: the disk refused.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Internal"/>: the order is broken or an entry
+    /// is malformed; <see cref="AiDbErrorKind.Unavailable"/>: the disk refused;
+    /// <see cref="AiDbErrorKind.ResourceExhausted"/>: it is full. After either the table cannot be
+    /// finished.</exception>
     public void Add(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
     {
         ObjectDisposedException.ThrowIf(_ended, this);
@@ -127,9 +132,11 @@ internal sealed class TableBuilder : IDisposable
     {
         if (internalKey.Length is < InternalKey.OverheadBytes or > InternalKey.MaxBytes
             || internalValue.Length > InternalValue.MaxBytes || !InternalValue.IsWellFormed(internalValue))
-            throw new AiDbException(AiDbErrorKind.Internal, "A malformed entry was given to a table builder.");
+            throw new AiDbException(
+                AiDbErrorKind.Internal, "A malformed entry was given to a table builder.");
         if (Entries > 0 && InternalKey.Compare(_lastKey.Span, internalKey) >= 0)
-            throw new AiDbException(AiDbErrorKind.Internal, "Entries were given to a table builder out of order.");
+            throw new AiDbException(
+                AiDbErrorKind.Internal, "Entries were given to a table builder out of order.");
     }
 
     private bool BlockIsFull() =>
@@ -143,7 +150,8 @@ internal sealed class TableBuilder : IDisposable
         _dataBlocks++;
     }
 
-    /// <summary>A block enters the index when the next key is known, so that its separator can be short.</summary>
+    /// <summary>A block enters the index when the next key is known, so that its separator can be
+    /// short.</summary>
     private void FlushPendingIndexEntry(ReadOnlySpan<byte> nextKey)
     {
         if (_pendingBlock.Length == 0)
@@ -176,7 +184,8 @@ internal sealed class TableBuilder : IDisposable
     {
         if (_options.FilterBitsPerKey == 0)
             return default;
-        byte[] filter = new byte[BloomFilter.LineCount(_filterHashes.Count, _options.FilterBitsPerKey) * BloomFilter.LineBytes];
+        int lines = BloomFilter.LineCount(_filterHashes.Count, _options.FilterBitsPerKey);
+        byte[] filter = new byte[lines * BloomFilter.LineBytes];
         foreach (ulong hash in _filterHashes)
             BloomFilter.Add(filter, hash);
         return _output.AppendBlock(filter, BlockType.Filter, BlockCompression.None);

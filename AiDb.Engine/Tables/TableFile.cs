@@ -6,8 +6,8 @@ using AiDb.Engine.Storage;
 namespace AiDb.Engine.Tables;
 
 /// <summary>Reads the checked parts of a table file: header, footer, framed blocks.</summary>
-/// <remarks>Invariant: no byte of a block is interpreted before its checksum held. Thread safety: all members may be
-/// called concurrently.</remarks>
+/// <remarks>Invariant: no byte of a block is interpreted before its checksum held. Thread safety: all members
+/// may be called concurrently.</remarks>
 internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : IDisposable
 {
     /// <summary>The path, for messages.</summary>
@@ -49,19 +49,21 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
             throw Damaged(footerAt, "the file has another length than it was written with");
         if (footer[12] != 1 || footer[13] > 1)
             throw TableErrors.Unsupported(Path, $"index levels {footer[12]} and filter kind {footer[13]}");
-        return (CheckHandle(footer), footer[13] == 0 ? default : CheckHandle(footer[16..]), CheckHandle(footer[32..]));
+        BlockHandle filter = footer[13] == 0 ? default : CheckHandle(footer[16..]);
+        return (CheckHandle(footer), filter, CheckHandle(footer[32..]));
     }
 
     /// <summary>Reads, checks and expands a block into native memory, which is the caller's.</summary>
     /// <param name="handle">Where it is.</param>
     /// <param name="type">What it must be.</param>
-    /// <param name="readahead">Serves reads in file order from larger ones; null reads only the block.</param>
+    /// <param name="readahead">Serves reads in file order from larger ones; null reads only the
+    /// block.</param>
     public BlockHeader* ReadBlock(BlockHandle handle, BlockType type, ReadaheadBuffer? readahead = null)
     {
         BlockHeader* block = cache.AllocateBlock(checked((int)handle.Length));
         try
         {
-            Span<byte> bytes = new((byte*)block + BlockHeader.Bytes, (int)handle.Length);
+            Span<byte> bytes = BlockHeader.Content(block);
             if (readahead is null)
                 ReadExactly(handle.Offset, bytes);
             else
@@ -70,7 +72,7 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
             block->Length = bytes.Length - TableFormat.TrailerBytes;
             if (codec == BlockCompression.Lz4)
                 block = Expand(block, handle.Offset, contentLength);
-            if (type == BlockType.Data && !DataBlock.IsValid((byte*)block + BlockHeader.Bytes, block->Length))
+            if (type == BlockType.Data && !DataBlock.IsValid(BlockHeader.Content(block)))
                 throw Damaged(handle.Offset, "a data block is malformed although its checksum holds");
             return block;
         }
@@ -110,19 +112,22 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <inheritdoc/>
     public void Dispose() => file.Dispose();
 
-    private static uint ReadUInt32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
+    private static uint ReadUInt32(ReadOnlySpan<byte> bytes, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
 
     private BlockHandle CheckHandle(ReadOnlySpan<byte> source)
     {
         BlockHandle handle = TableFormat.ReadHandle(source);
         ulong end = (ulong)(Length - TableFormat.FooterBytes);
-        if (handle.Offset < TableFormat.HeaderBytes || handle.Offset > end || handle.Length > end - handle.Offset
-            || handle.Length < TableFormat.TrailerBytes || handle.Length > int.MaxValue - BlockHeader.Bytes)
+        if (handle.Offset < TableFormat.HeaderBytes || handle.Offset > end
+            || handle.Length > end - handle.Offset
+            || handle.Length is < TableFormat.TrailerBytes or > TableFormat.MaxStoredBytes)
             throw Damaged(end, "the footer leads outside the file");
         return handle;
     }
 
-    private BlockCompression CheckFrame(ReadOnlySpan<byte> bytes, ulong offset, BlockType type, out int contentLength)
+    private BlockCompression CheckFrame(
+        ReadOnlySpan<byte> bytes, ulong offset, BlockType type, out int contentLength)
     {
         ReadOnlySpan<byte> stored = bytes[..^TableFormat.TrailerBytes];
         ReadOnlySpan<byte> trailer = bytes[stored.Length..];
@@ -137,19 +142,21 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
         uint length = ReadUInt32(trailer, 4);
         if (codec is not (BlockCompression.None or BlockCompression.Lz4))
             throw TableErrors.Unsupported(Path, $"codec {trailer[1]}");
-        if (length > int.MaxValue - BlockHeader.Bytes || (codec == BlockCompression.None && length != (uint)stored.Length))
+        // LZ4 makes no byte more than 255: a larger claim is not worth the memory to refute it.
+        long atMost = codec == BlockCompression.None ? stored.Length : stored.Length * 255L;
+        if (length > Math.Min(atMost, TableFormat.MaxStoredBytes)
+            || (codec == BlockCompression.None && length != (uint)stored.Length))
             throw Damaged(offset, "a block states an impossible length");
         contentLength = (int)length;
         return codec;
     }
 
-    /// <summary>Expands into new memory. On success the old is freed; on failure it stays the caller's.</summary>
+    /// <summary>Expands into new memory. On success the old is freed; on failure it stays the
+    /// caller's.</summary>
     private BlockHeader* Expand(BlockHeader* stored, ulong offset, int contentLength)
     {
         BlockHeader* expanded = cache.AllocateBlock(contentLength);
-        bool done = BlockCodec.TryExpand(
-            (byte*)stored + BlockHeader.Bytes, stored->Length, (byte*)expanded + BlockHeader.Bytes, contentLength);
-        if (!done)
+        if (!BlockCodec.TryExpand(BlockHeader.Content(stored), BlockHeader.Content(expanded)))
         {
             cache.Discard(expanded);
             throw Damaged(offset, "a block does not expand to its length");

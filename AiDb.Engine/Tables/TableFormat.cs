@@ -28,6 +28,10 @@ internal static class TableFormat
     /// <summary>Entries that share bytes with one head, as a power of two.</summary>
     public const int GroupShift = 4;
 
+    /// <summary>Bytes of a block at most, with its trailer or expanded: what 31 bits count, less room for a
+    /// header in memory.</summary>
+    public const int MaxStoredBytes = int.MaxValue - 64;
+
     /// <summary>Entries of a block at most; the hash index numbers them with 16 bits.</summary>
     public const int MaxBlockEntries = 1 << 15;
 
@@ -42,12 +46,19 @@ internal static class TableFormat
         HeaderMagic.CopyTo(target);
         BinaryPrimitives.WriteUInt32LittleEndian(target[8..], Version);
         BinaryPrimitives.WriteUInt128LittleEndian(target[16..], fileId);
-        BinaryPrimitives.WriteUInt32LittleEndian(target[HeaderCrcAt..], Crc32C.Compute(target[..HeaderCrcAt]));
+        uint checksum = Crc32C.Compute(target[..HeaderCrcAt]);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[HeaderCrcAt..], checksum);
     }
 
     /// <summary>Writes a trailer behind stored bytes.</summary>
     public static void WriteTrailer(
-        Span<byte> trailer, ReadOnlySpan<byte> stored, BlockType type, BlockCompression codec, int rawLength, UInt128 fileId, ulong offset)
+        Span<byte> trailer,
+        ReadOnlySpan<byte> stored,
+        BlockType type,
+        BlockCompression codec,
+        int rawLength,
+        UInt128 fileId,
+        ulong offset)
     {
         trailer[0] = (byte)type;
         trailer[1] = (byte)codec;
@@ -59,7 +70,8 @@ internal static class TableFormat
     }
 
     /// <summary>The checksum of a block, going on from that of its stored bytes.</summary>
-    public static uint BlockChecksum(uint storedChecksum, ReadOnlySpan<byte> trailerStart, UInt128 fileId, ulong offset)
+    public static uint BlockChecksum(
+        uint storedChecksum, ReadOnlySpan<byte> trailerStart, UInt128 fileId, ulong offset)
     {
         Span<byte> location = stackalloc byte[24];
         BinaryPrimitives.WriteUInt128LittleEndian(location, fileId);
@@ -69,7 +81,12 @@ internal static class TableFormat
 
     /// <summary>Writes the footer.</summary>
     public static void WriteFooter(
-        Span<byte> target, BlockHandle index, BlockHandle filter, BlockHandle properties, UInt128 fileId, long fileLength)
+        Span<byte> target,
+        BlockHandle index,
+        BlockHandle filter,
+        BlockHandle properties,
+        UInt128 fileId,
+        long fileLength)
     {
         target[..FooterBytes].Clear();
         WriteHandle(target, index);
@@ -80,13 +97,15 @@ internal static class TableFormat
         BinaryPrimitives.WriteUInt32LittleEndian(target[44..], Version);
         BinaryPrimitives.WriteUInt128LittleEndian(target[48..], fileId);
         BinaryPrimitives.WriteInt64LittleEndian(target[64..], fileLength);
-        BinaryPrimitives.WriteUInt32LittleEndian(target[FooterCrcAt..], Crc32C.Compute(target[..FooterCrcAt]));
+        uint checksum = Crc32C.Compute(target[..FooterCrcAt]);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[FooterCrcAt..], checksum);
         FooterMagic.CopyTo(target[88..]);
     }
 
     /// <summary>Reads a handle.</summary>
     public static BlockHandle ReadHandle(ReadOnlySpan<byte> source) => new(
-        BinaryPrimitives.ReadUInt64LittleEndian(source), BinaryPrimitives.ReadUInt32LittleEndian(source[8..]));
+        BinaryPrimitives.ReadUInt64LittleEndian(source),
+        BinaryPrimitives.ReadUInt32LittleEndian(source[8..]));
 
     private static void WriteHandle(Span<byte> target, BlockHandle handle)
     {

@@ -4,8 +4,10 @@ using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>What <see cref="TableReader.TryGet"/> found: an entry, held in place in its block until disposed.</summary>
-/// <remarks>Dispose exactly once; copies share the one hold. The lease does not need the table to stay open.</remarks>
+/// <summary>What <see cref="TableReader.TryGet"/> found: an entry, held in place in its block until
+/// disposed.</summary>
+/// <remarks>Dispose exactly once; copies share the one hold. The lease does not need the table to stay
+/// open.</remarks>
 internal unsafe struct TableHit : IDisposable
 {
     private BlockLease _lease;
@@ -13,7 +15,8 @@ internal unsafe struct TableHit : IDisposable
     private readonly int _valueLength;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal TableHit(in BlockLease lease, ulong version, EntryKind kind, ulong expiryUnixMs, byte* value, int valueLength)
+    internal TableHit(
+        in BlockLease lease, ulong version, EntryKind kind, ulong expiryUnixMs, byte* value, int valueLength)
     {
         _lease = lease;
         _value = value;
@@ -32,7 +35,8 @@ internal unsafe struct TableHit : IDisposable
     /// <summary>When it expires; 0: never.</summary>
     public ulong ExpiryUnixMs { get; }
 
-    /// <summary>The caller's value (without the internal header), valid until <see cref="Dispose"/>.</summary>
+    /// <summary>The caller's value (without the internal header), valid until
+    /// <see cref="Dispose"/>.</summary>
     public readonly ReadOnlySpan<byte> Value => new(_value, _valueLength);
 
     /// <inheritdoc/>

@@ -44,7 +44,7 @@ internal sealed unsafe class TableIterator : IInternalIterator
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(key, block.TableId);
         if (entry.Shared > 0)
             block.HeadKey(index)[..entry.Shared].CopyTo(key[InternalKey.TableIdBytes..]);
-        new ReadOnlySpan<byte>(entry.Suffix, rest).CopyTo(key[(InternalKey.TableIdBytes + entry.Shared)..]);
+        entry.SuffixBytes.CopyTo(key[(InternalKey.TableIdBytes + entry.Shared)..]);
     }
 
     public void SeekToFirst()
@@ -61,6 +61,8 @@ internal sealed unsafe class TableIterator : IInternalIterator
 
     public void Seek(ReadOnlySpan<byte> internalKey)
     {
+        // The index may be freed memory once the table's reference is given back.
+        ObjectDisposedException.ThrowIf(_disposed, this);
         int number = _index.Find(InternalKey.Prefix(internalKey), InternalKey.InvertedVersion(internalKey));
         if (number == _index.Count)
         {
@@ -87,6 +89,8 @@ internal sealed unsafe class TableIterator : IInternalIterator
 
     public void Next()
     {
+        if (!Valid)
+            return;
         if (_entry + 1 < _block.Count)
             MoveTo(_entry + 1);
         else
@@ -95,6 +99,8 @@ internal sealed unsafe class TableIterator : IInternalIterator
 
     public void Previous()
     {
+        if (!Valid)
+            return;
         if (_entry > 0)
             MoveTo(_entry - 1);
         else
@@ -150,14 +156,19 @@ internal sealed unsafe class TableIterator : IInternalIterator
             return;
         Invalidate();
         ReleaseBlock();
-        _lease = _fillCache ? _table.GetBlock(number, touch: false) : _table.GetBlockUncached(number, _readahead);
-        _block = new DataBlock(_lease.Data, _lease.Length);
+        _lease = _fillCache
+            ? _table.GetBlock(number, touch: false)
+            : _table.GetBlockUncached(number, _readahead);
+        _block = new DataBlock(in _lease);
         _blockNumber = number;
     }
 
     private void ReleaseBlock()
     {
+        // The memory may be gone after this: nothing may lead to it, also when loading the next block fails.
         _blockNumber = -1;
+        _entry = -1;
+        _block = default;
         _lease.Dispose();
         _lease = default;
     }

@@ -5,7 +5,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>Writes framed blocks to a file, in large writes, and hashes what it wrote. Thread safety: none.</summary>
+/// <summary>Writes framed blocks to a file, in large writes, and hashes what it wrote. Thread safety:
+/// none.</summary>
 internal sealed class TableOutput(IStorageFile file, UInt128 fileId) : IDisposable
 {
     private const int WriteBytes = 256 << 10;
@@ -14,6 +15,7 @@ internal sealed class TableOutput(IStorageFile file, UInt128 fileId) : IDisposab
     private byte[] _compressed = [];
     private int _buffered;
     private long _written;
+    private AiDbException? _failure;
 
     /// <summary>Bytes so far.</summary>
     public long Position => _written + _buffered;
@@ -62,7 +64,7 @@ internal sealed class TableOutput(IStorageFile file, UInt128 fileId) : IDisposab
     /// <summary>Hands everything to the file.</summary>
     public void Flush()
     {
-        if (_buffered == 0)
+        if (_buffered == 0 && _failure is null)
             return;
         int length = _buffered;
         _buffered = 0;
@@ -97,13 +99,17 @@ internal sealed class TableOutput(IStorageFile file, UInt128 fileId) : IDisposab
 
     private void WriteOut(ReadOnlySpan<byte> bytes)
     {
+        // What was buffered is lost: writing on would make a table with a hole in it.
+        if (_failure is not null)
+            throw _failure;
         try
         {
             file.Write(_written, bytes);
         }
         catch (IOException e)
         {
-            throw TableErrors.Disk(file.Path, "write", e);
+            _failure = TableErrors.Disk(file.Path, "write", e);
+            throw _failure;
         }
 
         _written += bytes.Length;

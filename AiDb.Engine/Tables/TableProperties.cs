@@ -42,7 +42,8 @@ internal sealed record TableProperties
     /// <summary>Bytes of the file.</summary>
     public required long FileBytes { get; init; }
 
-    /// <summary>XxHash3 (64 bits) of the whole file. The file itself cannot hold it: 0 where the properties come from
+    /// <summary>XxHash3 (64 bits) of the whole file. The file itself cannot hold it: 0 where the properties
+    /// come from
     /// <see cref="TableReader"/>.</summary>
     public required ulong FileChecksum { get; init; }
 

@@ -5,7 +5,8 @@ using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>Writes and reads the content of the properties block; the layout is in docs/formats/table.md.</summary>
+/// <summary>Writes and reads the content of the properties block; the layout is in
+/// docs/formats/table.md.</summary>
 internal static class TablePropertiesCodec
 {
     private const ushort SmallestTag = 1;
@@ -38,7 +39,10 @@ internal static class TablePropertiesCodec
 
     /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
     public static bool TryRead(
-        ReadOnlySpan<byte> content, UInt128 fileId, long fileBytes, [NotNullWhen(true)] out TableProperties? properties)
+        ReadOnlySpan<byte> content,
+        UInt128 fileId,
+        long fileBytes,
+        [NotNullWhen(true)] out TableProperties? properties)
     {
         properties = null;
         ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
@@ -60,8 +64,8 @@ internal static class TablePropertiesCodec
             }
         }
 
-        if (!content.IsEmpty || smallest.Length < InternalKey.OverheadBytes || largest.Length < InternalKey.OverheadBytes
-            || numbers.Length < NumberCount * 8 || ids.Length == 0 || ids.Length % 4 != 0)
+        if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
+            || ids.Length == 0 || ids.Length % 4 != 0)
             return false;
         properties = new TableProperties
         {
@@ -82,6 +86,25 @@ internal static class TablePropertiesCodec
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
         };
         return true;
+    }
+
+    private static bool AreKeys(ReadOnlySpan<byte> smallest, ReadOnlySpan<byte> largest) =>
+        smallest.Length is >= InternalKey.OverheadBytes and <= InternalKey.MaxBytes
+        && largest.Length is >= InternalKey.OverheadBytes and <= InternalKey.MaxBytes
+        && InternalKey.Compare(smallest, largest) <= 0;
+
+    /// <summary>Whether the counts are counts: at least one entry, none negative, no part larger than the
+    /// whole.</summary>
+    private static bool AreNumbers(ReadOnlySpan<byte> numbers)
+    {
+        if (numbers.Length < NumberCount * 8)
+            return false;
+        ulong entries = Number(numbers, 0);
+        return entries is > 0 and <= long.MaxValue
+            && Number(numbers, 1) <= entries && Number(numbers, 2) <= entries
+            && Number(numbers, 3) <= Number(numbers, 4)
+            && Number(numbers, 6) <= long.MaxValue && Number(numbers, 7) <= long.MaxValue
+            && Number(numbers, 8) > 0 && Number(numbers, 8) <= entries;
     }
 
     private static ulong Number(ReadOnlySpan<byte> numbers, int index) =>

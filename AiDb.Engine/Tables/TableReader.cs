@@ -5,11 +5,12 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>An open table file. Index and filter are pinned in native memory, data blocks pass through the cache.</summary>
+/// <summary>An open table file. Index and filter are pinned in native memory, data blocks pass through the
+/// cache.</summary>
 /// <remarks>
 /// Reference-counted: opening gives one reference, <see cref="Dispose"/> (or <see cref="Release"/>) takes one
-/// back, and the last one closes the file and frees the pinned memory. Whoever reads holds a reference for as long; a
-/// <see cref="TableHit"/> needs none. Thread safety: all members may be called concurrently.
+/// back, and the last one closes the file and frees the pinned memory. Whoever reads holds a reference for as
+/// long; a <see cref="TableHit"/> needs none. Thread safety: all members may be called concurrently.
 /// </remarks>
 internal sealed unsafe class TableReader : IDisposable
 {
@@ -23,7 +24,8 @@ internal sealed unsafe class TableReader : IDisposable
     private readonly IndexBlock _index;
     private int _references = 1;
 
-    private TableReader(TableFile file, BlockCache cache, TableProperties properties, BlockHeader* index, BlockHeader* filter)
+    private TableReader(
+        TableFile file, BlockCache cache, TableProperties properties, BlockHeader* index, BlockHeader* filter)
     {
         _file = file;
         _cache = cache;
@@ -46,7 +48,8 @@ internal sealed unsafe class TableReader : IDisposable
     public string Path => _file.Path;
 
     /// <summary>Native memory that the open table pins.</summary>
-    public long PinnedBytes => _indexMemory->AllocatedBytes + (_filterMemory is null ? 0 : _filterMemory->AllocatedBytes);
+    public long PinnedBytes =>
+        _indexMemory->AllocatedBytes + (_filterMemory is null ? 0 : _filterMemory->AllocatedBytes);
 
     /// <summary>Opens a table and checks header, footer, properties, index and filter.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: damaged;
@@ -59,7 +62,7 @@ internal sealed unsafe class TableReader : IDisposable
         {
             file = fileSystem.Open(path, FileOpenMode.Read);
         }
-        catch (FileNotFoundException e)
+        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new AiDbException(
                 AiDbErrorKind.DataLoss,
@@ -73,7 +76,8 @@ internal sealed unsafe class TableReader : IDisposable
         return Open(file, cache);
     }
 
-    /// <summary>As the other, on a file that is open for reading; the table owns it from here on, also when this fails.</summary>
+    /// <summary>As the other, on a file that is open for reading; the table owns it from here on, also when
+    /// this fails.</summary>
     public static TableReader Open(IStorageFile storageFile, BlockCache cache)
     {
         BlockHeader* index = null;
@@ -81,8 +85,8 @@ internal sealed unsafe class TableReader : IDisposable
         try
         {
             var file = new TableFile(storageFile, cache);
-            (BlockHandle indexHandle, BlockHandle filterHandle, BlockHandle propertiesHandle) = file.ReadFixedParts();
-            TableProperties properties = ReadProperties(file, cache, propertiesHandle);
+            (BlockHandle indexHandle, BlockHandle filterHandle, BlockHandle about) = file.ReadFixedParts();
+            TableProperties properties = ReadProperties(file, cache, about);
             index = file.ReadBlock(indexHandle, BlockType.Index);
             if (!IndexBlock.IsValid((byte*)index + BlockHeader.Bytes, index->Length, indexHandle.Offset))
                 throw file.Damaged(indexHandle.Offset, "the index is malformed although its checksum holds");
@@ -90,18 +94,21 @@ internal sealed unsafe class TableReader : IDisposable
             {
                 filter = file.ReadBlock(filterHandle, BlockType.Filter);
                 if (filter->Length == 0 || filter->Length % BloomFilter.LineBytes != 0)
-                    throw file.Damaged(filterHandle.Offset, "the filter is malformed although its checksum holds");
+                    throw file.Damaged(
+                        filterHandle.Offset, "the filter is malformed although its checksum holds");
             }
 
             return new TableReader(file, cache, properties, index, filter);
         }
-        catch
+        catch (Exception e)
         {
             if (index is not null)
                 cache.Discard(index);
             if (filter is not null)
                 cache.Discard(filter);
             storageFile.Dispose();
+            if (e is IOException refused)
+                throw TableErrors.Disk(storageFile.Path, "open", refused);
             throw;
         }
     }
@@ -139,7 +146,8 @@ internal sealed unsafe class TableReader : IDisposable
     public bool MayContain(ulong keyHash) =>
         _filter is null || BloomFilter.MayContain(_filter, _filterLines, keyHash);
 
-    /// <summary>Reads the newest entry of a key that is not newer than a version. Does not allocate on the heap.</summary>
+    /// <summary>Reads the newest entry of a key that is not newer than a version. Does not allocate on the
+    /// heap.</summary>
     /// <param name="prefix">Table id and user key.</param>
     /// <param name="keyHash"><see cref="InternalKey.HashPrefix"/> of it.</param>
     /// <param name="maxVersion">The newest version of interest.</param>
@@ -153,11 +161,13 @@ internal sealed unsafe class TableReader : IDisposable
         if (blockNumber == _index.Count)
             return false;
 
+        // What can throw comes before the hold.
+        uint tableId = InternalKey.TableId(prefix);
         BlockLease lease = GetBlock(blockNumber, touch: true);
-        var block = new DataBlock(lease.Data, lease.Length);
+        var block = new DataBlock(in lease);
         int found = -1;
         DataBlockEntry entry = default;
-        if (block.TableId == InternalKey.TableId(prefix))
+        if (block.TableId == tableId)
             found = block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out entry);
         if (found < 0)
         {
@@ -165,17 +175,23 @@ internal sealed unsafe class TableReader : IDisposable
             return false;
         }
 
-        var value = new ReadOnlySpan<byte>(entry.Value, entry.ValueLength);
+        ReadOnlySpan<byte> value = entry.ValueBytes;
         EntryKind kind = InternalValue.Kind(value);
         int header = InternalValue.HeaderLength(kind);
         hit = new TableHit(
-            lease, ~entry.InvertedVersion, kind, InternalValue.ExpiryUnixMs(value), entry.Value + header, entry.ValueLength - header);
+            lease,
+            ~entry.InvertedVersion,
+            kind,
+            InternalValue.ExpiryUnixMs(value),
+            entry.Value + header,
+            entry.ValueLength - header);
         return true;
     }
 
     /// <summary>A cursor over the table, which holds a reference until it is disposed.</summary>
     /// <param name="fillCache">Whether the blocks that it reads enter the cache.</param>
-    /// <param name="readaheadBytes">Bytes to read at once, for walks of the whole table; 0 reads block by block.</param>
+    /// <param name="readaheadBytes">Bytes to read at once, for walks of the whole table; 0 reads block by
+    /// block.</param>
     public IInternalIterator CreateIterator(bool fillCache, int readaheadBytes = 0)
     {
         ObjectDisposedException.ThrowIf(!TryAddReference(), this);
@@ -193,10 +209,12 @@ internal sealed unsafe class TableReader : IDisposable
         BlockHandle handle = _index.Handle(blockNumber);
         if (_cache.TryGet(_number, handle.Offset, touch, out BlockLease lease))
             return lease;
-        return _cache.Insert(_number, handle.Offset, _file.ReadBlock(handle, BlockType.Data), fromScan: !touch);
+        BlockHeader* block = _file.ReadBlock(handle, BlockType.Data);
+        return _cache.Insert(_number, handle.Offset, block, fromScan: !touch);
     }
 
-    /// <summary>Takes a data block from the cache where it is there, else from the disk without caching it.</summary>
+    /// <summary>Takes a data block from the cache where it is there, else from the disk without caching
+    /// it.</summary>
     internal BlockLease GetBlockUncached(int blockNumber, ReadaheadBuffer? readahead)
     {
         BlockHandle handle = _index.Handle(blockNumber);
@@ -210,10 +228,10 @@ internal sealed unsafe class TableReader : IDisposable
         BlockHeader* block = file.ReadBlock(handle, BlockType.Properties);
         try
         {
-            var content = new ReadOnlySpan<byte>((byte*)block + BlockHeader.Bytes, block->Length);
-            return TablePropertiesCodec.TryRead(content, file.FileId, file.Length, out TableProperties? properties)
-                ? properties
-                : throw file.Damaged(handle.Offset, "the properties are malformed although their checksum holds");
+            if (TablePropertiesCodec.TryRead(
+                BlockHeader.Content(block), file.FileId, file.Length, out TableProperties? properties))
+                return properties;
+            throw file.Damaged(handle.Offset, "the properties are malformed although their checksum holds");
         }
         finally
         {

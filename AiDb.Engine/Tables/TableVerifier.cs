@@ -8,9 +8,14 @@ internal static unsafe class TableVerifier
 {
     private const int ReadaheadBytes = 1 << 20;
 
-    /// <summary>Reads every data block past the cache: checksum, structure, order of the keys, filter, counts.</summary>
+    /// <summary>Reads every data block past the cache: checksum, structure, order of the keys, filter,
+    /// counts.</summary>
     public static void Verify(
-        TableReader table, IndexBlock index, TableFile file, BlockCache cache, CancellationToken cancellationToken)
+        TableReader table,
+        IndexBlock index,
+        TableFile file,
+        BlockCache cache,
+        CancellationToken cancellationToken)
     {
         using var readahead = new ReadaheadBuffer(ReadaheadBytes);
         using var key = new GrowingBuffer(256);
@@ -23,7 +28,7 @@ internal static unsafe class TableVerifier
             BlockLease lease = cache.Lease(file.ReadBlock(handle, BlockType.Data, readahead));
             try
             {
-                var block = new DataBlock(lease.Data, lease.Length);
+                var block = new DataBlock(in lease);
                 for (int i = 0; i < block.Count; i++, entries++)
                 {
                     TableIterator.WriteKey(in block, i, key);
@@ -44,7 +49,14 @@ internal static unsafe class TableVerifier
     }
 
     private static void CheckFound(
-        TableReader table, IndexBlock index, int number, in DataBlock block, int i, ReadOnlySpan<byte> key, TableFile file, BlockHandle handle)
+        TableReader table,
+        IndexBlock index,
+        int number,
+        in DataBlock block,
+        int i,
+        ReadOnlySpan<byte> key,
+        TableFile file,
+        BlockHandle handle)
     {
         ulong hash = InternalKey.HashPrefix(InternalKey.Prefix(key));
         ulong inverted = InternalKey.InvertedVersion(key);

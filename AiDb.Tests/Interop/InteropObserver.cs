@@ -10,20 +10,21 @@ internal sealed class InteropObserver
 
     public NotingGzip Gzip { get; } = new();
 
-    /// <summary>The methods of calls whose token was cancelled while they ran, in that order.</summary>
+    /// <summary>The methods of calls that the client gave up while they ran, in that order.</summary>
     public ChannelReader<string> Cancelled => _cancelled.Reader;
 
-    /// <summary>Looks at the token when the method ends.</summary>
-    public IDisposable Watch(ServerCallContext context) => new Watched(this, context);
-
-    private sealed class Watched(InteropObserver observer, ServerCallContext context) : IDisposable
+    /// <summary>Runs a method's body and notes when it ends because its client is gone: the reset stream shows in a
+    /// read, the token everywhere else, and either may be first.</summary>
+    public async Task WatchAsync(ServerCallContext context, Func<Task> body)
     {
-        public void Dispose()
+        try
         {
-            if (context.CancellationToken.IsCancellationRequested)
-            {
-                observer._cancelled.Writer.TryWrite(context.Method);
-            }
+            await body();
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            _cancelled.Writer.TryWrite(context.Method);
+            throw;
         }
     }
 }

@@ -1,6 +1,5 @@
 using AiDb.Primary.Hosting;
 using AiDb.Replica.Hosting;
-using Xunit;
 
 namespace AiDb.Tests.Primary;
 

@@ -6,7 +6,6 @@ using AiDb.Engine;
 using AiDb.Primary.Shards;
 using Google.Protobuf;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 using Kind = AiDb.Contracts.Internal.V1.WriteOperation.Types.Kind;
 
 namespace AiDb.Tests.Primary;

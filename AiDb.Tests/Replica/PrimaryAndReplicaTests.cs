@@ -6,7 +6,6 @@ using AiDb.Contracts.V1;
 using AiDb.Tests.Contracts;
 using Google.Protobuf;
 using Grpc.Core;
-using Xunit;
 
 namespace AiDb.Tests.Replica;
 

@@ -1,8 +1,9 @@
+using System.Runtime.InteropServices;
 using AiDb.Engine.Caching;
 
 namespace AiDb.Tests.Engine.Caching;
 
-public sealed unsafe class BlockCacheTests
+public sealed class BlockCacheTests
 {
     private const int BlockBytes = 1000;
 
@@ -64,7 +65,7 @@ public sealed unsafe class BlockCacheTests
     public void A_block_that_is_too_large_is_served_and_not_kept()
     {
         using var cache = new BlockCache(1 << 20);
-        BlockLease lease = cache.Insert(1, 0, cache.AllocateBlock(1 << 18), fromScan: false);
+        BlockLease lease = cache.InsertCopy(1, 0, new byte[1 << 18], fromScan: false);
         Assert.Equal(1 << 18, lease.Length);
         Assert.False(cache.TryGet(1, 0, touch: true, out _));
         lease.Dispose();
@@ -100,13 +101,11 @@ public sealed unsafe class BlockCacheTests
 
     private static BlockLease Insert(BlockCache cache, ulong file, ulong offset, bool fromScan)
     {
-        BlockHeader* block = cache.AllocateBlock(BlockBytes);
-        ulong* words = (ulong*)((byte*)block + BlockHeader.Bytes);
-        for (int i = 0; i < BlockBytes / 8; i++)
-            words[i] = file * 1_000_003 + offset;
-        return cache.Insert(file, offset, block, fromScan);
+        Span<ulong> words = stackalloc ulong[BlockBytes / sizeof(ulong)];
+        words.Fill(file * 1_000_003 + offset);
+        return cache.InsertCopy(file, offset, MemoryMarshal.AsBytes(words), fromScan);
     }
 
     private static bool IsBlock(in BlockLease lease, ulong file, ulong offset) =>
-        new ReadOnlySpan<ulong>(lease.Data, BlockBytes / 8).IndexOfAnyExcept(file * 1_000_003 + offset) < 0;
+        MemoryMarshal.Cast<byte, ulong>(lease.Span).IndexOfAnyExcept(file * 1_000_003 + offset) < 0;
 }

@@ -9,7 +9,8 @@ public sealed class InternalKeyTests
     {
         byte[][] ordered =
         [
-            Key(1, "a"u8, 9), Key(1, "a"u8, 8), Key(1, "a\0"u8, 1), Key(1, "a\0\0"u8, ulong.MaxValue), Key(1, "a\u007f"u8, 0),
+            Key(1, "a"u8, 9), Key(1, "a"u8, 8), Key(1, "a\0"u8, 1),
+            Key(1, "a\0\0"u8, ulong.MaxValue), Key(1, "a\u007f"u8, 0),
             Key(1, "b"u8, 3), Key(2, "a"u8, 9), Key(256, "a"u8, 9),
         ];
         for (int i = 0; i < ordered.Length; i++)

@@ -6,6 +6,7 @@ namespace AiDb.Tests.Engine.Tables;
 internal sealed class MemoryFile : IStorageFile
 {
     private byte[] _bytes = [];
+    private long _length;
 
     public MemoryFile()
     {
@@ -19,7 +20,17 @@ internal sealed class MemoryFile : IStorageFile
 
     public string Path => "memory/000001.table";
 
-    public long Length { get; private set; }
+    public long Length
+    {
+        get => FailLength ? throw Failure() : _length;
+        private set => _length = value;
+    }
+
+    /// <summary>The number of the read that fails; none does unless it is set.</summary>
+    public int FailRead { get; set; } = -1;
+
+    /// <summary>Whether the length cannot be told.</summary>
+    public bool FailLength { get; set; }
 
     public int Reads { get; private set; }
 
@@ -29,7 +40,8 @@ internal sealed class MemoryFile : IStorageFile
 
     public int Read(long offset, Span<byte> buffer)
     {
-        Reads++;
+        if (Reads++ == FailRead)
+            throw Failure();
         int count = (int)Math.Clamp(Length - offset, 0, buffer.Length);
         _bytes.AsSpan((int)Math.Min(offset, Length), count).CopyTo(buffer);
         return count;
@@ -53,4 +65,6 @@ internal sealed class MemoryFile : IStorageFile
     public void Preallocate(long length) => throw new NotSupportedException();
 
     public void Dispose() => IsDisposed = true;
+
+    private static IOException Failure() => new("Input/output error", 5);
 }

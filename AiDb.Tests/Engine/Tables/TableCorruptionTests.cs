@@ -49,7 +49,7 @@ public sealed class TableCorruptionTests
     }
 
     [Fact]
-    public unsafe void Arbitrary_bytes_never_lead_a_block_reader_outside_the_block()
+    public void Arbitrary_bytes_never_lead_a_block_reader_outside_the_block()
     {
         var random = new Random(TableModel.Seed);
         TableModel model = TableModel.Random(random, 60, 2);
@@ -57,6 +57,7 @@ public sealed class TableCorruptionTests
         foreach ((byte[] key, byte[] value) in model.Entries.Where(e => InternalKey.TableId(e.Key) == 100))
             builder.Add(key, value, true, InternalKey.HashPrefix(InternalKey.Prefix(key)));
         byte[] good = builder.Finish(100).ToArray();
+        using var cache = new BlockCache(0);
         int accepted = 0;
         for (int round = 0; round < 20_000; round++)
         {
@@ -64,20 +65,18 @@ public sealed class TableCorruptionTests
             int changes = random.Next(0, 4);
             for (int i = 0; i < changes; i++)
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            fixed (byte* data = bytes)
-            {
-                if (!DataBlock.IsValid(data, bytes.Length))
-                    continue;
-                accepted++;
-                ReadEverything(new DataBlock(data, bytes.Length), data, bytes.Length, random);
-            }
+            if (!DataBlock.IsValid(bytes))
+                continue;
+            accepted++;
+            using BlockLease lease = cache.InsertCopy(1, 0, bytes, fromScan: false);
+            ReadEverything(in lease, random);
         }
 
         Assert.True(accepted > 1000);
     }
 
     [Fact]
-    public unsafe void Expanding_arbitrary_bytes_writes_only_the_target()
+    public void Expanding_arbitrary_bytes_writes_only_the_target()
     {
         var random = new Random(TableModel.Seed);
         byte[] source = new byte[300];
@@ -86,13 +85,13 @@ public sealed class TableCorruptionTests
         {
             random.NextBytes(source);
             target.AsSpan().Fill(0xa5);
-            fixed (byte* from = source, to = target)
-                BlockCodec.TryExpand(from, random.Next(1, source.Length), to, 1024);
+            BlockCodec.TryExpand(source.AsSpan(0, random.Next(1, source.Length)), target.AsSpan(0, 1024));
             Assert.Equal(-1, target.AsSpan(1024).IndexOfAnyExcept((byte)0xa5));
         }
     }
 
-    /// <summary>Whether opening or verifying reported the damage; reads may only fail or answer rightly.</summary>
+    /// <summary>Whether opening or verifying reported the damage; reads may only fail or answer
+    /// rightly.</summary>
     private static bool Verify(byte[] bytes, TableModel model, BlockCache cache)
     {
         try
@@ -122,18 +121,26 @@ public sealed class TableCorruptionTests
         }
     }
 
-    private static unsafe void ReadEverything(DataBlock block, byte* data, int length, Random random)
+    private static void ReadEverything(in BlockLease lease, Random random)
     {
+        var block = new DataBlock(in lease);
         using var key = new GrowingBuffer(64);
         for (int i = 0; i < block.Count; i++)
         {
             block.Read(i, out DataBlockEntry entry);
-            Assert.True(entry.Suffix >= data && entry.Value + entry.ValueLength <= data + length);
+            AssertWithin(lease.Span, entry.SuffixBytes);
+            AssertWithin(lease.Span, entry.ValueBytes);
             TableIterator.WriteKey(in block, i, key);
             ReadOnlySpan<byte> userKey = InternalKey.UserKey(key.Span);
             int found = block.Find(userKey, (ulong)random.NextInt64(), 0, out _);
             Assert.InRange(found, -1, block.Count - 1);
             Assert.InRange(block.LowerBound(userKey, 0), 0, block.Count);
         }
+    }
+
+    private static void AssertWithin(ReadOnlySpan<byte> block, ReadOnlySpan<byte> part)
+    {
+        Assert.True(block.Overlaps(part, out int offset));
+        Assert.InRange(offset, 0, block.Length - part.Length);
     }
 }
