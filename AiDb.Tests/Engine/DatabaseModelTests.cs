@@ -21,13 +21,13 @@ public sealed class DatabaseModelTests
             "no-cache-no-filter" => TestDatabase.Tiny with { BlockCacheBytes = 0, FilterBitsPerKey = 0 },
             _ => new DatabaseOptions { MinFreeDiskBytes = 0, MemtableBytes = 1 << 20, BlockCacheBytes = 1 << 20 },
         };
-        for (int round = 0; round < 3; round++)
+        for (int round = 0; round < 2; round++)
         {
             int seed = TestSeed.Base + round;
             try
             {
                 var history = new ModelHistory(options, seed);
-                await history.RunAsync(1200);
+                await history.RunAsync(800);
             }
             catch (Exception error)
             {
