@@ -13,7 +13,7 @@ public static class WireLimits
     public const int MaxBatchBytes = 128 << 20;
 
     /// <summary>Bytes of a gRPC message: the largest batch and headroom for what surrounds it.</summary>
-    public const int MaxMessageBytes = MaxBatchBytes + (2 << 20);
+    public const int MaxMessageBytes = MaxBatchBytes + (8 << 20);
 
     /// <summary>Operations of one batch, and keys of one multi-get.</summary>
     public const int MaxOperations = 100_000;

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Grpc.Core;
 
@@ -88,6 +89,11 @@ public sealed class FrameServer<TRequest, TResponse, TRequestFrame, TResponseFra
         catch (Exception) when (aborted.IsCancellationRequested || stopping.IsCancellationRequested)
         {
             // The peer went away, or the node stops; neither is an error of the stream.
+        }
+        catch (InvalidProtocolBufferException exception)
+        {
+            throw ErrorMapping.ToRpc(new AiDbException(
+                AiDbErrorKind.InvalidArgument, $"A frame is no well-formed message: {exception.Message}", exception));
         }
         finally
         {

@@ -19,6 +19,10 @@ public sealed record MultiplexerOptions
     /// <summary>Bytes of unanswered requests; a single request may be larger. Default: 128 MiB.</summary>
     public long MaxInFlightBytes { get; init; } = 128L << 20;
 
+    /// <summary>Bytes of one request; a larger one is refused, since it would break the stream for all. Default: a little
+    /// below <see cref="WireLimits.MaxMessageBytes"/>.</summary>
+    public int MaxRequestBytes { get; init; } = WireLimits.MaxMessageBytes - (1 << 20);
+
     /// <summary>How long a request without a time limit of its own waits; null: for ever. Default: 30 s.</summary>
     public TimeSpan? DefaultTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -49,6 +53,7 @@ public sealed record MultiplexerOptions
         }
 
         Check(MaxFrameBytes >= 1, nameof(MaxFrameBytes), "1 or more");
+        Check(MaxRequestBytes >= 1, nameof(MaxRequestBytes), "1 or more");
         Check(MaxFrameRequests >= 1, nameof(MaxFrameRequests), "1 or more");
         Check(MaxInFlight is >= 1 and <= InFlightCeiling, nameof(MaxInFlight), $"1 to {InFlightCeiling}");
         Check(MaxInFlightBytes >= 1, nameof(MaxInFlightBytes), "1 or more");

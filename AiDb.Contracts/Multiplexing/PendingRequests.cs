@@ -205,8 +205,9 @@ internal sealed class PendingRequests<TRequest, TResponse>(MultiplexerOptions op
     }
 
     /// <summary>Refuses requests from here on and ends every wait: what changes something and was written is unknown,
-    /// everything else did nothing.</summary>
-    public void FailAll(Func<AiDbException> refusal, string cause, Exception? innerException)
+    /// everything else did nothing and fails with <paramref name="kind"/>.</summary>
+    public void FailAll(
+        Func<AiDbException> refusal, AiDbErrorKind kind, string cause, Exception? innerException)
     {
         List<(PendingRequest<TRequest, TResponse> Pending, bool Unknown)> lost = [];
         lock (_gate)
@@ -227,7 +228,7 @@ internal sealed class PendingRequests<TRequest, TResponse>(MultiplexerOptions op
         {
             pending.SetException(unknown
                 ? new AiDbException(AiDbErrorKind.OutcomeUnknown, $"The answer was lost: {cause} The write may have taken effect.", innerException)
-                : new AiDbException(AiDbErrorKind.Unavailable, cause, innerException));
+                : new AiDbException(kind, cause, innerException));
         }
     }
 

@@ -80,9 +80,17 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
     /// <see cref="AiDbErrorKind.DeadlineExceeded"/> or <see cref="AiDbErrorKind.Cancelled"/>: the wait ended.</exception>
     public ValueTask<TResponse> SendAsync(TRequest request, CancellationToken cancellationToken = default)
     {
+        int sizeBytes = _protocol.SizeOf(request);
+        if (sizeBytes > _options.MaxRequestBytes)
+        {
+            return ValueTask.FromException<TResponse>(new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                $"The request has about {sizeBytes} bytes; at most {_options.MaxRequestBytes} can be sent."));
+        }
+
         PendingRequest<TRequest, TResponse> pending = _pending.Rent();
         pending.Request = request;
-        pending.SizeBytes = _protocol.SizeOf(request);
+        pending.SizeBytes = sizeBytes;
         pending.ChangesState = _protocol.ChangesState(request);
         pending.Deadline = DeadlineOf(request);
         if (cancellationToken.CanBeCanceled)
@@ -126,7 +134,7 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
 
         await _stop.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
-        _pending.FailAll(Closed, "The connection was closed.", null);
+        _pending.FailAll(Closed, AiDbErrorKind.Unavailable, "The connection was closed.", null);
         await _sweep.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
     }
@@ -161,7 +169,8 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
             _connected = false;
             string reason = cause is null ? "the other side closed the stream" : Describe(cause);
             _pending.FailAll(
-                Volatile.Read(ref _disposed) != 0 ? Closed : () => Down(reason, cause), $"The connection failed: {reason}.", cause);
+                Volatile.Read(ref _disposed) != 0 ? Closed : () => Down(reason, cause),
+                KindOf(cause), $"The connection failed: {reason}.", cause);
             if (wasConnected)
                 backoff = _options.MinBackoff;
             try
@@ -178,10 +187,19 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
     }
 
     private static AiDbException Down(string reason, Exception? cause) =>
-        new(AiDbErrorKind.Unavailable, $"The node cannot be reached: {reason}.", cause)
+        new(KindOf(cause), $"The node cannot be reached: {reason}.", cause)
         {
             RetryAfter = TimeSpan.FromMilliseconds(100),
         };
+
+    /// <summary>What a broken stream means for a request that did nothing: it may be tried again, unless the credentials
+    /// are wrong.</summary>
+    private static AiDbErrorKind KindOf(Exception? cause) => cause switch
+    {
+        RpcException { StatusCode: StatusCode.Unauthenticated } => AiDbErrorKind.Unauthenticated,
+        RpcException { StatusCode: StatusCode.PermissionDenied } => AiDbErrorKind.PermissionDenied,
+        _ => AiDbErrorKind.Unavailable,
+    };
 
     private static string Describe(Exception cause) => cause switch
     {

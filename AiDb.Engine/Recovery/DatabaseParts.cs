@@ -134,8 +134,12 @@ internal sealed class DatabaseParts
             EngineLog.CloseFailed(Context.Logger, Context.Path, error);
         }
 
-        Signal.Close();
-        Abandon();
+        finally
+        {
+            Signal.Close();
+            Abandon();
+        }
+
         EngineLog.Closed(Context.Logger, Context.Path);
     }
 

@@ -3,7 +3,6 @@ using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Routing;
 using AiDb.Gateway.Scans;
-using Google.Protobuf;
 
 namespace AiDb.Gateway.Front;
 

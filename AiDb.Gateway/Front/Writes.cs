@@ -1,6 +1,5 @@
 using AiDb.Cluster;
 using AiDb.Cluster.Model;
-using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using Kind = AiDb.Contracts.Internal.V1.WriteOperation.Types.Kind;

@@ -69,7 +69,7 @@ internal sealed class GatewayListeners
 
     /// <summary>The addresses of a running gateway: all but gRPC, and gRPC (where there is one address, it serves
     /// both).</summary>
-    public (string Rest, string Grpc) Addresses(IServer server)
+    public (string Http, string Grpc) Addresses(IServer server)
     {
         List<string> all = [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
         if (all.Count == 0)

@@ -123,8 +123,8 @@ internal static class OpenApiSetup
         response.Description = doc.Description;
         if (doc.OtherContentType is not null)
         {
-            response.Content ??= new Dictionary<string, IOpenApiMediaType>(StringComparer.Ordinal);
-            foreach ((string type, IOpenApiMediaType media) in Binary(doc.OtherContentType))
+            response.Content ??= new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal);
+            foreach ((string type, OpenApiMediaType media) in Binary(doc.OtherContentType))
                 response.Content[type] = media;
         }
 
@@ -141,7 +141,7 @@ internal static class OpenApiSetup
         }
     }
 
-    private static Dictionary<string, IOpenApiMediaType> Binary(string contentType) => new(StringComparer.Ordinal)
+    private static Dictionary<string, OpenApiMediaType> Binary(string contentType) => new(StringComparer.Ordinal)
     {
         [contentType] = new OpenApiMediaType
         {

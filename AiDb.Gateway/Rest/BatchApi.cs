@@ -3,7 +3,6 @@ using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Front;
 using AiDb.Gateway.OpenApi;
-using Google.Protobuf;
 
 namespace AiDb.Gateway.Rest;
 
@@ -17,7 +16,7 @@ internal static class BatchApi
         RouteGroupBuilder group = routes.MapGroup("/v1").WithTags("Keys");
         group.MapPost("/kv/{table}/multiget", MultiGetAsync).WithName("MultiGet").Describe(KeyDocs.MultiGet);
         group.MapPost("/kv/{table}/batch", BatchOfTableAsync).WithName("BatchOfTable").Describe(KeyDocs.BatchOfTable);
-        group.MapPost("/batch", BatchAsync).WithName("Batch").Describe(KeyDocs.Batch);
+        group.MapPost("/batch", BatchOfTablesAsync).WithName("Batch").Describe(KeyDocs.Batch);
     }
 
     private static async Task MultiGetAsync(HttpContext context, KeyValueFront front)
@@ -59,7 +58,8 @@ internal static class BatchApi
     private static Task BatchOfTableAsync(HttpContext context, KeyValueFront front) =>
         BatchAsync(context, front, KeyValueTarget.Of(context).Table);
 
-    private static Task BatchAsync(HttpContext context, KeyValueFront front) => BatchAsync(context, front, table: null);
+    private static Task BatchOfTablesAsync(HttpContext context, KeyValueFront front) =>
+        BatchAsync(context, front, table: null);
 
     private static async Task BatchAsync(HttpContext context, KeyValueFront front, string? table)
     {

@@ -264,9 +264,10 @@ internal sealed record TitleAnswer(string Title, string Version);
 internal sealed partial class RestJson : JsonSerializerContext
 {
     /// <summary>Text is written readably: answers are JSON, never parts of a web page.</summary>
-    public static RestJson Readable { get; } = new(new JsonSerializerOptions(Default.Options)
+    public static RestJson Readable { get; } = new(new JsonSerializerOptions
     {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = null,
     });
 }

@@ -1,7 +1,6 @@
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Front;
-using Google.Protobuf;
 
 namespace AiDb.Gateway.Scans;
 

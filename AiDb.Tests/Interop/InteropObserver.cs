@@ -10,9 +10,21 @@ internal sealed class InteropObserver
 
     public NotingGzip Gzip { get; } = new();
 
-    /// <summary>The methods of calls whose token was cancelled while they ran, in that order.</summary>
+    /// <summary>The methods of calls that the client gave up while they ran, in that order.</summary>
     public ChannelReader<string> Cancelled => _cancelled.Reader;
 
-    public IDisposable Watch(ServerCallContext context) =>
-        context.CancellationToken.Register(() => _cancelled.Writer.TryWrite(context.Method));
+    /// <summary>Runs a method's body and notes when it ends because its client is gone: the reset stream shows in a
+    /// read, the token everywhere else, and either may be first.</summary>
+    public async Task WatchAsync(ServerCallContext context, Func<Task> body)
+    {
+        try
+        {
+            await body();
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            _cancelled.Writer.TryWrite(context.Method);
+            throw;
+        }
+    }
 }

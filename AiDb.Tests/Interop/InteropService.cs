@@ -15,7 +15,7 @@ internal sealed class InteropService(InteropObserver observer) : TestService.Tes
         await EchoMetadataAsync(context);
 
         // GZipStream writes nothing at all for an empty message, which grpc-js takes for a torn one.
-        context.WriteOptions = new WriteOptions(WriteFlags.NoCompress);
+        Compress(context, asked: null);
         return request;
     }
 
@@ -31,38 +31,40 @@ internal sealed class InteropService(InteropObserver observer) : TestService.Tes
     public override async Task<StreamingInputCallResponse> StreamingInputCall(
         IAsyncStreamReader<StreamingInputCallRequest> requestStream, ServerCallContext context)
     {
-        using var watch = observer.Watch(context);
+        Compress(context, asked: null);
         var sum = 0;
-        await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+        await observer.WatchAsync(context, async () =>
         {
-            RequireCompressed(request.ExpectCompressed);
-            sum += request.Payload.Body.Length;
-        }
+            await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+            {
+                RequireCompressed(request.ExpectCompressed);
+                sum += request.Payload.Body.Length;
+            }
+        });
 
         return new StreamingInputCallResponse { AggregatedPayloadSize = sum };
     }
 
-    public override async Task StreamingOutputCall(
+    public override Task StreamingOutputCall(
         StreamingOutputCallRequest request,
         IServerStreamWriter<StreamingOutputCallResponse> responseStream,
-        ServerCallContext context)
-    {
-        using var watch = observer.Watch(context);
-        await AnswerAsync(request, responseStream, context);
-    }
+        ServerCallContext context) =>
+        observer.WatchAsync(context, () => AnswerAsync(request, responseStream, context));
 
     public override async Task FullDuplexCall(
         IAsyncStreamReader<StreamingOutputCallRequest> requestStream,
         IServerStreamWriter<StreamingOutputCallResponse> responseStream,
         ServerCallContext context)
     {
-        using var watch = observer.Watch(context);
         await EchoMetadataAsync(context);
-        await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+        await observer.WatchAsync(context, async () =>
         {
-            ThrowIfAsked(request.ResponseStatus);
-            await AnswerAsync(request, responseStream, context);
-        }
+            await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+            {
+                ThrowIfAsked(request.ResponseStatus);
+                await AnswerAsync(request, responseStream, context);
+            }
+        });
     }
 
     private static async Task AnswerAsync(

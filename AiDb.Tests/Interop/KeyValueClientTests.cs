@@ -10,7 +10,7 @@ public sealed class KeyValueClientTests(KeyValueClientTests.Runs runs) : IClassF
     private static readonly string[] Cases =
     [
         "put_and_get", "delete_and_absent", "unknown_table", "conditions", "time_to_live", "multi_get", "scan_in_order",
-        "batch", "pipeline", "limits", "deadline_and_cancel", "api_key", "tables", "cluster",
+        "batch", "pipeline", "burst", "limits", "deadline_and_cancel", "api_key", "tables", "cluster",
     ];
 
     public static TheoryData<string, string> AllCases

@@ -104,6 +104,12 @@ run({
     assert.ok([...answers.values()].filter((answer) => answer.write).length === 100);
     assert.strictEqual((await call('get', { key: bytes('p77') })).value.toString(), 'v77');
   },
+  async burst() {
+    const keys = Array.from({ length: 1000 }, (_, index) => bytes(`burst${index}`));
+    await Promise.all(keys.map((key) => call('put', { key, value: key })));
+    const answers = await Promise.all(keys.map((key) => call('get', { key })));
+    assert.ok(answers.every((answer, index) => answer.value.equals(keys[index])));
+  },
   async limits() {
     await failsWith(status.INVALID_ARGUMENT, call('put', { key: Buffer.alloc(65537), value: bytes('x') }));
     await call('put', { key: Buffer.alloc(65536, 1), value: bytes('x') });

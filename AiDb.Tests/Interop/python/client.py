@@ -1,5 +1,6 @@
 """usage: client.py ADDRESS DESCRIPTOR - gRPC's interoperability cases against a server."""
 
+import queue
 import sys
 import threading
 
@@ -119,10 +120,13 @@ def cancel_after_begin():
 
 def cancel_after_first_response():
     request = WIRE.StreamingOutputCallRequest(response_parameters=asks(31415), payload=payload(27182))
-    call = CLIENT.FullDuplexCall(iter([request]))
+    requests = queue.Queue()
+    requests.put(request)
+    call = CLIENT.FullDuplexCall(iter(requests.get, None))
     next(call)
     call.cancel()
     fails_with(CODE.CANCELLED, lambda: next(call))
+    requests.put(None)
 
 
 def timeout_on_sleeping_server():

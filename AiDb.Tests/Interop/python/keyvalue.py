@@ -126,6 +126,14 @@ def pipeline():
     assert get(b"p77").value == b"v77"
 
 
+def burst():
+    keys = [b"burst%d" % index for index in range(1000)]
+    writes = [CLIENT.Put.future(WIRE.PutRequest(table=TABLE, key=key, value=key), metadata=AUTH) for key in keys]
+    assert all(write.result().version for write in writes)
+    reads = [CLIENT.Get.future(WIRE.GetRequest(table=TABLE, key=key), metadata=AUTH) for key in keys]
+    assert [read.result().value for read in reads] == keys
+
+
 def limits():
     fails_with(CODE.INVALID_ARGUMENT, lambda: put(bytes(65537), b"x"))
     put(b"\x01" * 65536, b"x")
@@ -168,5 +176,5 @@ def cluster():
 
 run([
     put_and_get, delete_and_absent, unknown_table, conditions, time_to_live, multi_get, scan_in_order, batch,
-    pipeline, limits, deadline_and_cancel, api_key, tables, cluster,
+    pipeline, burst, limits, deadline_and_cancel, api_key, tables, cluster,
 ])
