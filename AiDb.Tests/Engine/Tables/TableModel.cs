@@ -1,13 +1,12 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Tables;
-using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Tables;
 
 /// <summary>The entries of a table as a sorted list, and the tables that hold the same.</summary>
 internal sealed class TableModel
 {
-    public static int Seed => TestSeed.Value;
+    public static int Seed => TestSeed.Base;
 
     public List<(byte[] Key, byte[] Value)> Entries { get; } = [];
 
