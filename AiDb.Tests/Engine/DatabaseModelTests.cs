@@ -1,5 +1,6 @@
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiDb.Tests.Engine;
