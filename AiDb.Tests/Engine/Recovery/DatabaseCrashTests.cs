@@ -2,7 +2,6 @@ using System.Globalization;
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Recovery;
 
