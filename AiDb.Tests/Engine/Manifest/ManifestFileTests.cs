@@ -1,7 +1,6 @@
 using AiDb.Engine;
 using AiDb.Engine.Manifest;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Manifest;
 
@@ -14,8 +13,8 @@ public sealed class ManifestFileTests
     public void The_bytes_of_header_and_record_are_those_of_the_format()
     {
         Assert.Equal(
-            "416944624D616E69010000000000000000100F0E0D0C0B0A0908070605040302010700000000000000",
-            Convert.ToHexString(ManifestFile.Header(FileId, 7))[..82]);
+            "416944624D616E69" + "0100000000000000" + "100F0E0D0C0B0A090807060504030201" + "0700000000000000",
+            Convert.ToHexString(ManifestFile.Header(FileId, 7))[..80]);
         var edit = new VersionEdit
         {
             NextNumber = 9, Flushed = new LogPosition(1, 2, 3), KnownDurableLsn = 4,
@@ -46,7 +45,7 @@ public sealed class ManifestFileTests
 
         ulong number = CurrentFile.Read(disk, Folder);
         ManifestState read = ManifestFile.Read(disk, $"{Folder}/{DatabaseFiles.Manifest(number)}");
-        Assert.Equal([1, 2], read.Tables.Keys.Order());
+        Assert.Equal([(UInt128)1, (UInt128)2], read.Tables.Keys.Order());
         using (ManifestLog log = NewLog(disk, read, number))
         {
             var edit = new VersionEdit { KnownDurableLsn = 12 };
