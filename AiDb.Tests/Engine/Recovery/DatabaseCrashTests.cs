@@ -1,6 +1,7 @@
 using System.Globalization;
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiDb.Tests.Engine.Recovery;

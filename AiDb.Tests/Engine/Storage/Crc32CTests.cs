@@ -1,5 +1,6 @@
 using System.Numerics;
 using AiDb.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Storage;
 

@@ -1,4 +1,5 @@
 using AiDb.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Storage;
 

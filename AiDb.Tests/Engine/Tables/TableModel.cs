@@ -1,5 +1,6 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Tables;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Tables;
 
