@@ -1,6 +1,7 @@
 using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine;
 

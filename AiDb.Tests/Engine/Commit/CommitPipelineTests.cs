@@ -1,7 +1,6 @@
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 using static AiDb.Tests.Engine.TestDatabase;
 
 namespace AiDb.Tests.Engine.Commit;

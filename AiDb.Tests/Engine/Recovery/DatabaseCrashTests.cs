@@ -1,8 +1,8 @@
 using System.Globalization;
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 using Microsoft.Extensions.Time.Testing;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Recovery;
 

@@ -1,7 +1,7 @@
 using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
+using AiDb.Tests.TestSupport;
 using static AiDb.Tests.Engine.TestDatabase;
 
 namespace AiDb.Tests.Engine.Recovery;
