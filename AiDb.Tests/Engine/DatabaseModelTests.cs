@@ -240,7 +240,9 @@ internal sealed class ModelHistory
                 entries.Reverse();
             var range = new ScanRange
             {
-                Start = TestDatabase.Bytes(start), End = TestDatabase.Bytes(end), Reverse = reverse,
+                Start = TestDatabase.Bytes(start),
+                End = TestDatabase.Bytes(end),
+                Reverse = reverse,
             };
             Assert.Equal(entries, TestDatabase.Walk(table, range, snapshot));
         }

@@ -1,7 +1,10 @@
 using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
+<<<<<<< HEAD
 using AiDb.Tests.TestSupport;
+=======
+>>>>>>> house
 using static AiDb.Tests.Engine.TestDatabase;
 
 namespace AiDb.Tests.Engine.Recovery;
