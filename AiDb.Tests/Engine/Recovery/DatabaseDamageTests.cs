@@ -1,10 +1,7 @@
 using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
-<<<<<<< HEAD
 using AiDb.Tests.TestSupport;
-=======
->>>>>>> house
 using static AiDb.Tests.Engine.TestDatabase;
 
 namespace AiDb.Tests.Engine.Recovery;
