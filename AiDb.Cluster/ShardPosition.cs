@@ -2,8 +2,8 @@ using AiDb.Contracts.Internal.V1;
 
 namespace AiDb.Cluster;
 
-/// <summary>A place in a shard's log: a session's token, a cache's watermark. Ordered by epoch, then LSN: whoever stands
-/// in an epoch has seen every entry of earlier epochs that survived.</summary>
+/// <summary>A place in a shard's log: a session's token, a cache's watermark. Ordered by epoch, then LSN:
+/// whoever stands in an epoch has seen every entry of earlier epochs that survived.</summary>
 /// <param name="Epoch">The epoch of the entry there.</param>
 /// <param name="Lsn">Its number.</param>
 public readonly record struct ShardPosition(ulong Epoch, ulong Lsn) : IComparable<ShardPosition>

@@ -20,7 +20,8 @@ public sealed class ClusterSecret
         _digest = SHA256.HashData(Encoding.UTF8.GetBytes(secret));
     }
 
-    /// <summary>Whether a presented secret is the expected one, in a time that tells nothing about it.</summary>
+    /// <summary>Whether a presented secret is the expected one, in a time that tells nothing about
+    /// it.</summary>
     public bool Matches(string? presented)
     {
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];

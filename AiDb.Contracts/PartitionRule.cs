@@ -11,13 +11,15 @@ public enum PartitionKind
     /// <summary>The first bytes of the key, or the whole key where it is shorter.</summary>
     PrefixLength = 2,
 
-    /// <summary>The key up to the first occurrence of a delimiter, or the whole key where there is none.</summary>
+    /// <summary>The key up to the first occurrence of a delimiter, or the whole key where there is
+    /// none.</summary>
     Delimiter = 3,
 }
 
-/// <summary>A table's rule for the partition of its keys. A partition that the caller names wins over a <c>{tag}</c> in
-/// the key, and a tag wins over the rule.</summary>
-/// <remarks>A tag is what stands between the first <c>{</c> and the next <c>}</c> after it, when that is not empty.</remarks>
+/// <summary>A table's rule for the partition of its keys. A partition that the caller names wins over a
+/// <c>{tag}</c> in the key, and a tag wins over the rule.</summary>
+/// <remarks>A tag is what stands between the first <c>{</c> and the next <c>}</c> after it, when that is not
+/// empty.</remarks>
 public sealed record PartitionRule
 {
     /// <summary>The longest prefix and the longest delimiter.</summary>
@@ -40,7 +42,8 @@ public sealed record PartitionRule
     private PartitionRule(byte[]? delimiter = null) => _delimiter = delimiter ?? [];
 
     /// <summary>The first <paramref name="length"/> bytes of the key.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: not 1 to 1024.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: not 1 to
+    /// 1024.</exception>
     public static PartitionRule Prefix(int length)
     {
         if (length is < 1 or > MaxLength)
@@ -49,7 +52,8 @@ public sealed record PartitionRule
     }
 
     /// <summary>The key up to the first <paramref name="delimiter"/>.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: not 1 to 1024 bytes.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: not 1 to 1024
+    /// bytes.</exception>
     public static PartitionRule UpTo(ReadOnlySpan<byte> delimiter)
     {
         if (delimiter.Length is < 1 or > MaxLength)
@@ -84,7 +88,8 @@ public sealed record PartitionRule
         SlotHash.Of(PartitionOf(key, named));
 
     /// <summary>Reads the rule of a request; unset is the whole key.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a rule that does not exist.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a rule that does not
+    /// exist.</exception>
     public static PartitionRule From(V1.Partitioning? message) => message?.Kind switch
     {
         null or V1.Partitioning.Types.Kind.Unspecified or V1.Partitioning.Types.Kind.WholeKey => WholeKey,

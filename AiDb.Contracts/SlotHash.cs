@@ -2,8 +2,8 @@ using System.IO.Hashing;
 
 namespace AiDb.Contracts;
 
-/// <summary>Where a partition lives: one of 16,384 slots. Fixed for ever, since clients in other languages compute it
-/// too.</summary>
+/// <summary>Where a partition lives: one of 16,384 slots. Fixed for ever, since clients in other languages
+/// compute it too.</summary>
 public static class SlotHash
 {
     /// <summary>Slots of a cluster.</summary>

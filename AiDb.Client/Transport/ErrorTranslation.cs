@@ -31,8 +31,8 @@ internal static class ErrorTranslation
                 AiDbErrorKind.OutcomeUnknown, "The answer was lost; the write may have taken effect" + Detail(exception), exception);
         }
 
-        return error.Kind == AiDbErrorKind.OutcomeUnknown
-            // A read has no outcome to be unknown.
+        // A stream that breaks shows as any of several codes. A read has no outcome to be unknown.
+        return error.Kind == AiDbErrorKind.OutcomeUnknown || exception.Status.DebugException is IOException or HttpRequestException
             ? new AiDbException(AiDbErrorKind.Unavailable, "The answer was lost" + Detail(exception), exception)
             : error;
     }

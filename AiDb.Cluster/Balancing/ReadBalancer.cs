@@ -38,10 +38,10 @@ public readonly struct ReadTarget
 }
 
 /// <summary>
-/// Chooses the node for a read. Each key has a first and a second replica (rendezvous hashing), so that it sits in few
-/// caches; the second is taken where the first is much busier (power of two choices over reads under way and latency). A
-/// replica that fails, or owes answers and gives none, is not chosen until one read at a time finds it back. The primary
-/// is always there.
+/// Chooses the node for a read. Each key has a first and a second replica (rendezvous hashing), so that it
+/// sits in few caches; the second is taken where the first is much busier (power of two choices over reads
+/// under way and latency). A replica that fails, or owes answers and gives none, is not chosen until one read
+/// at a time finds it back. The primary is always there.
 /// </summary>
 /// <remarks>Thread safety: all members may be called concurrently. Choosing does not allocate.</remarks>
 public sealed class ReadBalancer
@@ -52,14 +52,16 @@ public sealed class ReadBalancer
     private ReplicaLoad[] _replicas = [];
 
     /// <summary>A balancer without replicas.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: invalid options.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: invalid
+    /// options.</exception>
     public ReadBalancer(ReadBalancerOptions options, TimeProvider timeProvider)
     {
         options.Validate();
         (_options, _timeProvider) = (options, timeProvider);
     }
 
-    /// <summary>Takes the replicas that are alive in a map. What is known of those that stay is kept.</summary>
+    /// <summary>Takes the replicas that are alive in a map. What is known of those that stay is
+    /// kept.</summary>
     public void Update(ClusterMap map) =>
         Update([.. map.Nodes.Where(node => node.Role == NodeRole.Replica && node.Alive).Select(node => node.Id)]);
 

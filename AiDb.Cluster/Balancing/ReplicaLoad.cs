@@ -1,17 +1,19 @@
 namespace AiDb.Cluster.Balancing;
 
-/// <summary>What a balancer knows of one replica: reads under way, how fast it answers, whether it answers at all.</summary>
+/// <summary>What a balancer knows of one replica: reads under way, how fast it answers, whether it answers at
+/// all.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOptions options, TimeProvider timeProvider)
 {
     /// <summary>Weight of a new latency in the average.</summary>
     private const double LatencyWeight = 0.1;
 
-    /// <summary>Below this, latencies count as equal: they tell of noise, and a replica that is read little could never
-    /// compete with one whose average is warm.</summary>
+    /// <summary>Below this, latencies count as equal: they tell of noise, and a replica that is read little
+    /// could never compete with one whose average is warm.</summary>
     private const double MinLatencyMs = 1;
 
-    /// <summary>A replica that is not read halves its average in this time: what was slow once gets another chance.</summary>
+    /// <summary>A replica that is not read halves its average in this time: what was slow once gets another
+    /// chance.</summary>
     private const double ForgettingHalfLifeMs = 1000;
 
     private readonly Lock _lock = new();
@@ -37,8 +39,9 @@ internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOpt
         }
     }
 
-    /// <summary>How far this replica is the one for a key: the replica with the greatest weight is (rendezvous hashing,
-    /// Thaler and Ravishankar, 1998), so that a replica that comes or goes moves no key between the others.</summary>
+    /// <summary>How far this replica is the one for a key: the replica with the greatest weight is
+    /// (rendezvous hashing, Thaler and Ravishankar, 1998), so that a replica that comes or goes moves no key
+    /// between the others.</summary>
     public ulong WeightFor(ulong keyHash)
     {
         ulong mixed = (keyHash ^ nodeHash) * 0x9E37_79B9_7F4A_7C15;
@@ -101,7 +104,8 @@ internal sealed class ReplicaLoad(string nodeId, ulong nodeHash, ReadBalancerOpt
                     _latencyMs = Math.Max(_latencyMs, MinLatencyMs);
                     _failures = 0;
                     _lastAnswerAt = now;
-                    // An answer to a read that began before the replica went down may have been on its way since.
+                    // An answer to a read that began before the replica went down may have been on its way
+                    // since.
                     if (wasProbe)
                         _isDown = false;
                     break;

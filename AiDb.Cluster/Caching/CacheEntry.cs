@@ -1,9 +1,11 @@
 namespace AiDb.Cluster.Caching;
 
-/// <summary>A key that a cache knows something of, and its place in one of the two queues of its partition.</summary>
+/// <summary>A key that a cache knows something of, and its place in one of the two queues of its
+/// partition.</summary>
 internal sealed class CacheEntry
 {
-    /// <summary>What an entry takes beside its key and value: this object, its array's header, its place in the index.</summary>
+    /// <summary>What an entry takes beside its key and value: this object, its array's header, its place in
+    /// the index.</summary>
     public const int OverheadBytes = 160;
 
     private readonly byte[] _keyAndValue;
@@ -56,7 +58,8 @@ internal sealed class CacheEntry
     public static int SizeOf(int keyLength, int valueLength) => OverheadBytes + keyLength + valueLength;
 }
 
-/// <summary>A first-in, first-out queue of entries that knows its bytes and lets go of any entry in O(1).</summary>
+/// <summary>A first-in, first-out queue of entries that knows its bytes and lets go of any entry in
+/// O(1).</summary>
 internal sealed class CacheQueue
 {
     private CacheEntry? _newest;

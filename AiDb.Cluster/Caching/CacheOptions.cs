@@ -6,15 +6,17 @@ public sealed record CacheOptions
     /// <summary>Bytes that entries may take, their bookkeeping included. Default: 256 MiB.</summary>
     public long MemoryBytes { get; init; } = 256L << 20;
 
-    /// <summary>Recent invalidations that are remembered. More: fills that took longer are still installed. Each takes
-    /// about 40 bytes. Default: 65,536.</summary>
+    /// <summary>Recent invalidations that are remembered. More: fills that took longer are still installed.
+    /// Each takes about 40 bytes. Default: 65,536.</summary>
     public int RememberedInvalidations { get; init; } = 65_536;
 
-    /// <summary>Parts with a lock of their own; a power of two. 0: by <see cref="MemoryBytes"/>, 1 to 64. Default: 0.</summary>
+    /// <summary>Parts with a lock of their own; a power of two. 0: by <see cref="MemoryBytes"/>, 1 to 64.
+    /// Default: 0.</summary>
     public int Partitions { get; init; }
 
     /// <summary>Reports every invalid setting at once.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and
+    /// its range.</exception>
     public void Validate()
     {
         List<string> errors = [];

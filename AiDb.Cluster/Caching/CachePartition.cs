@@ -1,9 +1,10 @@
 namespace AiDb.Cluster.Caching;
 
 /// <summary>
-/// One lock's share of a cache: entries in two queues (S3-FIFO: Yang et al., "FIFO queues are all you need for cache
-/// eviction", SOSP 2023) and the recent invalidations of its keys. A key enters the small queue; only what is read again
-/// before it falls out of there reaches the main one, so a scan cannot push out what is hot.
+/// One lock's share of a cache: entries in two queues (S3-FIFO: Yang et al., "FIFO queues are all you need
+/// for cache eviction", SOSP 2023) and the recent invalidations of its keys. A key enters the small queue;
+/// only what is read again before it falls out of there reaches the main one, so a scan cannot push out what
+/// is hot.
 /// </summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class CachePartition
@@ -67,8 +68,9 @@ internal sealed class CachePartition
         }
     }
 
-    /// <summary>Installs a fill where nothing newer is known. The owner's watermark is read under the lock: an invalidation
-    /// that this partition has taken is of the generation read here or of an older one.</summary>
+    /// <summary>Installs a fill where nothing newer is known. The owner's watermark is read under the lock:
+    /// an invalidation that this partition has taken is of the generation read here or of an older
+    /// one.</summary>
     public CacheInstallResult Install(
         ulong keyHash, uint tableId, ReadOnlySpan<byte> key, in CacheFill fill, CacheFillTicket ticket, CacheState owner)
     {
@@ -188,7 +190,8 @@ internal sealed class CachePartition
     }
 }
 
-/// <summary>Keys that recently fell out of the small queue: a fill of one of them goes straight to the main queue.</summary>
+/// <summary>Keys that recently fell out of the small queue: a fill of one of them goes straight to the main
+/// queue.</summary>
 internal sealed class GhostQueue
 {
     private readonly Dictionary<ulong, int> _counts = [];

@@ -4,19 +4,22 @@ using AiDb.Contracts.Internal.V1;
 namespace AiDb.Cluster.Caching;
 
 /// <summary>
-/// What a cache replica knows of one shard. It hears of every write by key hash and LSN, keeps a watermark, and holds
-/// values that it filled from the primary. docs/replication.md explains why a fill and an invalidation that race leave
-/// the right thing behind.
+/// What a cache replica knows of one shard. It hears of every write by key hash and LSN, keeps a watermark,
+/// and holds values that it filled from the primary. docs/replication.md explains why a fill and an
+/// invalidation that race leave the right thing behind.
 /// </summary>
 /// <remarks>
-/// <para>Invariant: a value that a read answers with watermark w equals the value of the key at every LSN from its fill to
-/// w (or is the value at its fill, where that is above w): no invalidation of it in between is known.</para>
-/// <para>Thread safety: all members may be called concurrently; frames are taken one at a time, in the order of
+/// <para>Invariant: a value that a read answers with watermark w equals the value of the key at every LSN
+/// from its fill to w (or is the value at its fill, where that is above w): no invalidation of it in between
+/// is known.</para>
+/// <para>Thread safety: all members may be called concurrently; frames are taken one at a time, in the order
+/// of
 /// <see cref="OnFrame"/>. Nothing here owns a thread, a timer or a socket.</para>
 /// </remarks>
 public sealed class CacheState
 {
-    /// <summary>With more dropped tables than this in one generation everything becomes cold instead.</summary>
+    /// <summary>With more dropped tables than this in one generation everything becomes cold
+    /// instead.</summary>
     private const int MaxDroppedTables = 1024;
 
     private readonly TimeProvider _timeProvider;
@@ -27,7 +30,8 @@ public sealed class CacheState
     private long _resets;
 
     /// <summary>A cache that is cold until its first frame.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: invalid options.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: invalid
+    /// options.</exception>
     public CacheState(CacheOptions options, TimeProvider timeProvider)
     {
         options.Validate();
@@ -46,7 +50,8 @@ public sealed class CacheState
 
     internal CacheWatermark Watermark => Volatile.Read(ref _watermark);
 
-    /// <summary>Every write up to here has been heard of; what a new subscription continues from. Zero while cold.</summary>
+    /// <summary>Every write up to here has been heard of; what a new subscription continues from. Zero while
+    /// cold.</summary>
     public ShardPosition Position => Watermark is { IsWarm: true } watermark ? watermark.Position : default;
 
     /// <summary>How long ago the replica last heard that it is current; null while cold.</summary>
@@ -74,10 +79,10 @@ public sealed class CacheState
         _waiters.Release(position);
     }
 
-    /// <summary>Holds everything for cold: the feed broke and it is not known what was missed. Reads miss until the next
-    /// frame.</summary>
-    /// <remarks>A feed that ended cleanly needs no reset: the next one continues from <see cref="Position"/>, and the age
-    /// of what is read goes on counting meanwhile.</remarks>
+    /// <summary>Holds everything for cold: the feed broke and it is not known what was missed. Reads miss
+    /// until the next frame.</summary>
+    /// <remarks>A feed that ended cleanly needs no reset: the next one continues from <see cref="Position"/>,
+    /// and the age of what is read goes on counting meanwhile.</remarks>
     public void Reset()
     {
         lock (_frameLock)
@@ -94,8 +99,8 @@ public sealed class CacheState
     /// <param name="atLeast">What the session must see; default: anything.</param>
     public CacheRead Read(uint tableId, ReadOnlySpan<byte> key, ulong keyHash, ShardPosition atLeast = default)
     {
-        // Before the entry is looked at: an entry that is still there then is valid at this watermark. The other way round
-        // an invalidated value could be answered with the watermark of its invalidation.
+        // Before the entry is looked at: an entry that is still there then is valid at this watermark. The
+        // other way round an invalidated value could be answered with the watermark of its invalidation.
         CacheWatermark watermark = Watermark;
         ulong nowMs = (ulong)_timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         CacheRead read = PartitionOf(keyHash).Read(keyHash, tableId, key, watermark, atLeast, nowMs);
@@ -107,8 +112,8 @@ public sealed class CacheState
     /// <summary>Called before the primary is asked.</summary>
     public CacheFillTicket BeginFill() => new(Watermark.Generation);
 
-    /// <summary>Installs what the primary answered, unless something newer is known or may have been forgotten. The answer
-    /// itself is good for the caller in either case.</summary>
+    /// <summary>Installs what the primary answered, unless something newer is known or may have been
+    /// forgotten. The answer itself is good for the caller in either case.</summary>
     public CacheInstallResult Install(
         CacheFillTicket ticket, uint tableId, ReadOnlySpan<byte> key, ulong keyHash, in CacheFill fill) =>
         PartitionOf(keyHash).Install(keyHash, tableId, key, fill, ticket, this);

@@ -12,7 +12,8 @@ public enum CacheReadStatus
     /// <summary>That it does not exist.</summary>
     Absent = 2,
 
-    /// <summary>Something older than the session must see: wait for the watermark, or ask the primary.</summary>
+    /// <summary>Something older than the session must see: wait for the watermark, or ask the
+    /// primary.</summary>
     Behind = 3,
 }
 
@@ -31,7 +32,8 @@ public readonly record struct CacheRead
     /// <summary>When a hit expires, Unix milliseconds; 0: never.</summary>
     public ulong ExpiresAtMs { get; init; }
 
-    /// <summary>What the read saw at least: max(watermark, position of the fill). The session's next token.</summary>
+    /// <summary>What the read saw at least: max(watermark, position of the fill). The session's next
+    /// token.</summary>
     public ShardPosition Position { get; init; }
 
     /// <summary>The answer was current at most this long ago, by the replica's own clock.</summary>
@@ -73,7 +75,8 @@ public enum CacheInstallResult
     /// <summary>A newer write of the key, or the drop of its table, is known.</summary>
     Invalidated = 2,
 
-    /// <summary>So many invalidations came since that a newer write of the key may have been forgotten.</summary>
+    /// <summary>So many invalidations came since that a newer write of the key may have been
+    /// forgotten.</summary>
     TooOld = 3,
 
     /// <summary>It does not fit, or a fill of a later position is there.</summary>

@@ -1,10 +1,10 @@
 namespace AiDb.Cluster.Caching;
 
-/// <summary>The most recent invalidations of a cache's partition: which keys were written, and up to where the memory
-/// reaches back.</summary>
+/// <summary>The most recent invalidations of a cache's partition: which keys were written, and up to where
+/// the memory reaches back.</summary>
 /// <remarks>
-/// Invariant: it knows every invalidation of its keys with an LSN above <see cref="ReachesBackTo"/> that the cache heard
-/// of in this generation. Thread safety: none; the partition's lock guards it.
+/// Invariant: it knows every invalidation of its keys with an LSN above <see cref="ReachesBackTo"/> that the
+/// cache heard of in this generation. Thread safety: none; the partition's lock guards it.
 /// </remarks>
 internal sealed class InvalidationRing(int capacity)
 {

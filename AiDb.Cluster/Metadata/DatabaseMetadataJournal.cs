@@ -5,7 +5,8 @@ using AiDb.Engine;
 
 namespace AiDb.Cluster.Metadata;
 
-/// <summary>Keeps a store's keys in a database of its own; docs/formats/metadata.md describes the bytes.</summary>
+/// <summary>Keeps a store's keys in a database of its own; docs/formats/metadata.md describes the
+/// bytes.</summary>
 internal sealed class DatabaseMetadataJournal : IMetadataJournal
 {
     internal const string TableName = "metadata";

@@ -4,12 +4,12 @@ using AiDb.Engine;
 
 namespace AiDb.Cluster.Metadata;
 
-/// <summary>A metadata store in this process, durable in a database of its own. For a cluster with one named node that holds
-/// it; a store that survives the loss of that node is etcd's business.</summary>
+/// <summary>A metadata store in this process, durable in a database of its own. For a cluster with one named
+/// node that holds it; a store that survives the loss of that node is etcd's business.</summary>
 /// <remarks>
-/// Changes go one at a time: compute the next state, make the step durable, publish it. Readers see published states
-/// only and take no lock. When a step cannot be made durable the store stops: its outcome is unknown. After a restart
-/// every lease begins its time anew, since nobody could keep it alive meanwhile.
+/// Changes go one at a time: compute the next state, make the step durable, publish it. Readers see published
+/// states only and take no lock. When a step cannot be made durable the store stops: its outcome is unknown.
+/// After a restart every lease begins its time anew, since nobody could keep it alive meanwhile.
 /// </remarks>
 public sealed class EmbeddedMetadataStore : IMetadataStore
 {

@@ -2,8 +2,8 @@ using Grpc.Core;
 
 namespace AiDb.Cluster.Metadata;
 
-/// <summary>The store's errors on the wire. Each kind has a status of its own, so that the client gets back what the store
-/// threw.</summary>
+/// <summary>The store's errors on the wire. Each kind has a status of its own, so that the client gets back
+/// what the store threw.</summary>
 internal static class MetadataErrors
 {
     public static StatusCode ToStatusCode(AiDbErrorKind kind) => kind switch

@@ -1,7 +1,7 @@
 namespace AiDb.Cluster.Metadata;
 
-/// <summary>The latest changes of a store, for those who watch: bounded, so that a slow watcher costs nothing but its own
-/// place.</summary>
+/// <summary>The latest changes of a store, for those who watch: bounded, so that a slow watcher costs nothing
+/// but its own place.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class MetadataHistory(long revision, int capacity)
 {
@@ -46,7 +46,8 @@ internal sealed class MetadataHistory(long revision, int capacity)
     /// <summary>The changes from a revision on.</summary>
     /// <param name="fromRevision">The first one to see.</param>
     /// <param name="more">Completes when there are more than were returned.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: they are no longer held.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: they are no longer
+    /// held.</exception>
     public MetadataChange[] Read(long fromRevision, out Task more)
     {
         lock (_lock)

@@ -1,6 +1,7 @@
 namespace AiDb.Cluster.Metadata;
 
-/// <summary>What a metadata store accepts. Smaller than etcd's own limits, so that a store can move there.</summary>
+/// <summary>What a metadata store accepts. Smaller than etcd's own limits, so that a store can move
+/// there.</summary>
 public static class MetadataLimits
 {
     /// <summary>Characters of a key.</summary>

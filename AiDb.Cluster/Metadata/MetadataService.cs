@@ -4,7 +4,8 @@ using MetadataBase = AiDb.Contracts.Internal.V1.Metadata.MetadataBase;
 
 namespace AiDb.Cluster.Metadata;
 
-/// <summary>Serves a metadata store to the other nodes of a cluster. The host checks the cluster's secret.</summary>
+/// <summary>Serves a metadata store to the other nodes of a cluster. The host checks the cluster's
+/// secret.</summary>
 public sealed class MetadataService(IMetadataStore store) : MetadataBase
 {
     /// <inheritdoc/>

@@ -5,8 +5,9 @@ using AiDb.Cluster.Model;
 namespace AiDb.Cluster.Metadata;
 
 /// <summary>
-/// Moves the content of a metadata store into another one, of any kind. Keys of leases stay behind: their nodes register
-/// anew. Every shard's generation and epoch go up by one, so that whatever still follows the old store is out of date.
+/// Moves the content of a metadata store into another one, of any kind. Keys of leases stay behind: their
+/// nodes register anew. Every shard's generation and epoch go up by one, so that whatever still follows the
+/// old store is out of date.
 /// </summary>
 public static class MetadataTransfer
 {
@@ -32,8 +33,9 @@ public static class MetadataTransfer
     }
 
     /// <summary>Reads an export into an empty store.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the store is not empty, or an earlier
-    /// import into it did not finish. <see cref="AiDbErrorKind.InvalidArgument"/>: the export is malformed.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the store is not
+    /// empty, or an earlier import into it did not finish. <see cref="AiDbErrorKind.InvalidArgument"/>: the
+    /// export is malformed.</exception>
     public static async Task ImportAsync(IMetadataStore store, Stream source, CancellationToken cancellationToken = default)
     {
         MetadataExport export = await ReadAsync(source, cancellationToken);

@@ -13,11 +13,28 @@ public sealed record RemoteMetadataStoreOptions
 
     /// <summary>How long a watch that broke waits before it connects anew. Default: 500 ms.</summary>
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Reports every invalid setting at once.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting.</exception>
+    public void Validate()
+    {
+        List<string> errors = [];
+        if (CallTimeout <= TimeSpan.Zero)
+            errors.Add($"{nameof(CallTimeout)} must be more than zero");
+        if (ReconnectDelay <= TimeSpan.Zero)
+            errors.Add($"{nameof(ReconnectDelay)} must be more than zero");
+        if (errors.Count > 0)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.InvalidArgument, "Invalid RemoteMetadataStoreOptions: " + string.Join("; ", errors) + ".");
+        }
+    }
 }
 
-/// <summary>The metadata store of another node. Watches that break go on where they were when the node is back.</summary>
-/// <remarks>The invoker's channel belongs to the host, and so do the cluster's secret (a header) and the keep-alive pings
-/// without which a watch does not notice that the other side is gone.</remarks>
+/// <summary>The metadata store of another node. Watches that break go on where they were when the node is
+/// back.</summary>
+/// <remarks>The invoker's channel belongs to the host, and so do the cluster's secret (a header) and the
+/// keep-alive pings without which a watch does not notice that the other side is gone.</remarks>
 public sealed class RemoteMetadataStore : IMetadataStore
 {
     private readonly MetadataClient _client;
@@ -29,6 +46,7 @@ public sealed class RemoteMetadataStore : IMetadataStore
     {
         _client = new MetadataClient(invoker);
         _options = options ?? new RemoteMetadataStoreOptions();
+        _options.Validate();
         _timeProvider = timeProvider;
     }
 
@@ -65,7 +83,8 @@ public sealed class RemoteMetadataStore : IMetadataStore
                 cancellationToken: cancellationToken);
             while (await TryReadAsync(call.ResponseStream, cancellationToken) is { } change)
             {
-                // Without the prefix' changes in between the store may have gone on further; asking again from here is right.
+                // Without the prefix' changes in between the store may have gone on further; asking again
+                // from here is right.
                 next = change.Revision + 1;
                 yield return change;
             }

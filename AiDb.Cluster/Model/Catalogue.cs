@@ -5,8 +5,8 @@ using AiDb.Engine;
 
 namespace AiDb.Cluster.Model;
 
-/// <summary>The tables of a cluster. They are made and dropped by compare-and-swap, so that any gateway may do it; an id is
-/// never used twice.</summary>
+/// <summary>The tables of a cluster. They are made and dropped by compare-and-swap, so that any gateway may
+/// do it; an id is never used twice.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeProvider timeProvider)
 {
@@ -24,8 +24,8 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
     /// <param name="settings">What is chosen for it.</param>
     /// <param name="ifNotExists">A table of that name and these settings is no error.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>: a table of that name is there, or one with
-    /// other settings.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>: a table of that name is
+    /// there, or one with other settings.</exception>
     public async ValueTask<TableDescriptor> CreateAsync(
         string name, TableSettings settings, bool ifNotExists = false, CancellationToken cancellationToken = default)
     {
@@ -39,13 +39,16 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
         return table;
     }
 
-    /// <summary>The table of that name, made with default settings where there is none: what a first write does.</summary>
+    /// <summary>The table of that name, made with default settings where there is none: what a first write
+    /// does.</summary>
     public async ValueTask<TableDescriptor> GetOrCreateAsync(string name, CancellationToken cancellationToken = default) =>
         Find(name) ?? (await GetOrAddAsync(name, TableSettings.Default, cancellationToken)).Table;
 
-    /// <summary>Drops a table from the catalogue and remembers its id as dropped; the shards then drop its keys.</summary>
+    /// <summary>Drops a table from the catalogue and remembers its id as dropped; the shards then drop its
+    /// keys.</summary>
     /// <returns>What was dropped.</returns>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that name.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that
+    /// name.</exception>
     public async ValueTask<TableDescriptor> DropAsync(string name, CancellationToken cancellationToken = default)
     {
         CheckName(name);
@@ -72,7 +75,8 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
     }
 
     /// <summary>Checks a table's name.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the rule.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the
+    /// rule.</exception>
     public static void CheckName(string name)
     {
         if (name.Length is < 1 or > MaxNameLength)

@@ -1,6 +1,7 @@
 namespace AiDb.Cluster.Model;
 
-/// <summary>The cluster at one revision of the metadata store. Immutable; two maps of one version are equal.</summary>
+/// <summary>The cluster at one revision of the metadata store. Immutable; two maps of one version are
+/// equal.</summary>
 public sealed class ClusterMap
 {
     /// <summary>Before anything is known.</summary>
@@ -51,7 +52,8 @@ public sealed class ClusterMap
     /// <summary>All tables, by name.</summary>
     public IReadOnlyList<TableDescriptor> Tables { get; }
 
-    /// <summary>Ids of tables that were dropped: a primary that finds keys of them drops those, too.</summary>
+    /// <summary>Ids of tables that were dropped: a primary that finds keys of them drops those,
+    /// too.</summary>
     public IReadOnlySet<uint> DroppedTables { get; }
 
     /// <summary>The shard of a slot; null when the slot has none yet.</summary>

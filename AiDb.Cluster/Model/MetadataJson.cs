@@ -5,8 +5,8 @@ using AiDb.Contracts;
 
 namespace AiDb.Cluster.Model;
 
-/// <summary>The records of the store as JSON, so that an operator can read them. Unknown members are ignored: a newer
-/// node may have written them.</summary>
+/// <summary>The records of the store as JSON, so that an operator can read them. Unknown members are ignored:
+/// a newer node may have written them.</summary>
 internal static class MetadataJson
 {
     public static byte[] Write(MemberRecord record) => Serialize(record, MetadataJsonContext.Default.MemberRecord);

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace AiDb.Cluster.Model;
 
-/// <summary>The keys of a cluster in its metadata store; docs/formats/metadata.md tells what stands under each.</summary>
+/// <summary>The keys of a cluster in its metadata store; docs/formats/metadata.md tells what stands under
+/// each.</summary>
 internal static class MetadataKeys
 {
     public const string ClusterId = "cluster/id";

@@ -33,7 +33,8 @@ public sealed class SlotMap
     /// <summary>Whether every slot has an owner.</summary>
     public bool IsComplete => !_shards.AsSpan().Contains((ushort)0);
 
-    /// <summary>Runs of slots as <c>first-last=shard</c>, joined by commas; slots without an owner are left out.</summary>
+    /// <summary>Runs of slots as <c>first-last=shard</c>, joined by commas; slots without an owner are left
+    /// out.</summary>
     public string Format()
     {
         StringBuilder text = new();

@@ -3,8 +3,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Cluster.Nodes;
 
-/// <summary>The identity of a primary's disk: a random name in its data folder. A new or emptied folder gets a new one, and
-/// so cannot pass for the disk that held a shard.</summary>
+/// <summary>The identity of a primary's disk: a random name in its data folder. A new or emptied folder gets
+/// a new one, and so cannot pass for the disk that held a shard.</summary>
 public static class DiskIdentity
 {
     private const string FileName = "disk-id";

@@ -5,10 +5,11 @@ using Microsoft.Extensions.Logging;
 namespace AiDb.Cluster.Nodes;
 
 /// <summary>
-/// Keeps a node in the cluster's map: a durable record of who it is and where, and a leased key that says that it is alive.
-/// A lost lease is taken anew; while the store is down the node goes on with its work.
+/// Keeps a node in the cluster's map: a durable record of who it is and where, and a leased key that says
+/// that it is alive. A lost lease is taken anew; while the store is down the node goes on with its work.
 /// </summary>
-/// <remarks>The lease tells others of a failure and is never a right to serve: a primary's right is its epoch.</remarks>
+/// <remarks>The lease tells others of a failure and is never a right to serve: a primary's right is its
+/// epoch.</remarks>
 public sealed partial class NodeRegistration(
     IMetadataStore store, NodeDescriptor node, TimeSpan timeToLive, TimeProvider timeProvider, ILogger<NodeRegistration> logger)
 {
@@ -85,8 +86,8 @@ public sealed partial class NodeRegistration(
         return result.Succeeded;
     }
 
-    // Its own lease of before, or of a process that is gone for certain: this one holds its port, or its disk's lock. Any
-    // other process of the same name may be alive, and its lease is waited for.
+    // Its own lease of before, or of a process that is gone for certain: this one holds its port, or its
+    // disk's lock. Any other process of the same name may be alive, and its lease is waited for.
     private bool IsOwnPast(AliveRecord alive) =>
         string.Equals(alive.Incarnation, node.Incarnation, StringComparison.Ordinal)
         || string.Equals(alive.Address, node.Address, StringComparison.Ordinal)

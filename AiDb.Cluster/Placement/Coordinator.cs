@@ -8,14 +8,27 @@ namespace AiDb.Cluster.Placement;
 /// <summary>Settings of a <see cref="Coordinator"/>.</summary>
 public sealed record CoordinatorOptions
 {
-    /// <summary>Primaries to wait for before the slots are dealt out for the first time. Default: 1.</summary>
+    /// <summary>Primaries to wait for before the slots are dealt out for the first time. Default:
+    /// 1.</summary>
     public int Shards { get; init; } = 1;
+
+    /// <summary>Reports an invalid setting.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming it and its range.</exception>
+    public void Validate()
+    {
+        if (Shards is < 1 or >= MetadataLimits.MaxTransactionSteps)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                $"Invalid CoordinatorOptions: {nameof(Shards)} must be 1 to {MetadataLimits.MaxTransactionSteps - 1}.");
+        }
+    }
 }
 
 /// <summary>
-/// Makes the shards. It waits for as many primaries as the settings say, gives each a shard, and deals out all slots in one
-/// transaction, as the hash ring proposes. From then on no slot moves; a primary that comes later gets a shard without
-/// slots. Two coordinators at once do no harm: each step is a compare-and-swap.
+/// Makes the shards. It waits for as many primaries as the settings say, gives each a shard, and deals out
+/// all slots in one transaction, as the hash ring proposes. From then on no slot moves; a primary that comes
+/// later gets a shard without slots. Two coordinators at once do no harm: each step is a compare-and-swap.
 /// </summary>
 public sealed partial class Coordinator(
     IMetadataStore store,
@@ -32,6 +45,7 @@ public sealed partial class Coordinator(
     /// <summary>Works until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        options.Validate();
         ClusterMap current = await ReadAsync(cancellationToken);
         while (true)
         {

@@ -4,14 +4,15 @@ using System.IO.Hashing;
 namespace AiDb.Cluster.Placement;
 
 /// <summary>
-/// A consistent-hash ring with virtual nodes (Karger et al., 1997). It proposes an owner for each slot; the slot map in
-/// the metadata store decides. Adding a shard to n takes about 1/(n + 1) of the slots from the others and moves no other.
+/// A consistent-hash ring with virtual nodes (Karger et al., 1997). It proposes an owner for each slot; the
+/// slot map in the metadata store decides. Adding a shard to n takes about 1/(n + 1) of the slots from the
+/// others and moves no other.
 /// </summary>
 /// <remarks>A shard's points depend on its id alone. Immutable.</remarks>
 public sealed class HashRing
 {
-    /// <summary>Points of a shard on the ring. More: better balance (the deviation falls with the square root), slower
-    /// to build.</summary>
+    /// <summary>Points of a shard on the ring. More: better balance (the deviation falls with the square
+    /// root), slower to build.</summary>
     public const int VirtualNodes = 512;
 
     private readonly ulong[] _points;

@@ -9,13 +9,13 @@ namespace AiDb.Cluster.Placement;
 public readonly record struct ShardAssignment(ShardDescriptor? Shard, string? Refusal);
 
 /// <summary>
-/// Makes this node the primary of its shard. Every start of a primary is a new election - no process resumes an epoch -
-/// and an election is one compare-and-swap on the shard's <c>conf</c>.
+/// Makes this node the primary of its shard. Every start of a primary is a new election - no process resumes
+/// an epoch - and an election is one compare-and-swap on the shard's <c>conf</c>.
 /// </summary>
 /// <remarks>
 /// The order of a start: <see cref="WaitForShardAsync"/>, open the database, <see cref="ElectAsync"/>,
-/// <c>Database.BeginEpoch</c>, <see cref="ActivateAsync"/>, serve. Whoever finds a later generation than its own in the
-/// map steps down: <see cref="IsSuperseded"/>.
+/// <c>Database.BeginEpoch</c>, <see cref="ActivateAsync"/>, serve. Whoever finds a later generation than its
+/// own in the map steps down: <see cref="IsSuperseded"/>.
 /// </remarks>
 public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, NodeDescriptor node)
 {
@@ -50,7 +50,8 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
     }
 
     /// <summary>Waits until the coordinator has given this node a shard.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: its disk is not the shard's.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: its disk is not the
+    /// shard's.</exception>
     public async ValueTask<ShardDescriptor> WaitForShardAsync(CancellationToken cancellationToken = default)
     {
         ClusterMap found = await map.WaitForAsync(
@@ -60,11 +61,13 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
 
     /// <summary>Takes a new epoch of the shard for this run of this node.</summary>
     /// <param name="shardId">The shard.</param>
-    /// <param name="diskEpoch">The epoch of the shard's database: the new one is greater, even where the store was
-    /// restored from an older export.</param>
-    /// <param name="cancellationToken">Gives up waiting. The epoch may be taken nevertheless, which does no harm.</param>
+    /// <param name="diskEpoch">The epoch of the shard's database: the new one is greater, even where the
+    /// store was restored from an older export.</param>
+    /// <param name="cancellationToken">Gives up waiting. The epoch may be taken nevertheless, which does no
+    /// harm.</param>
     /// <returns>The shard in state <see cref="ShardState.Recovering"/>, with the epoch to begin.</returns>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: this disk has no vote in it.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: this disk has no vote
+    /// in it.</exception>
     public async ValueTask<ShardDescriptor> ElectAsync(
         uint shardId, ulong diskEpoch, CancellationToken cancellationToken = default)
     {
@@ -94,7 +97,8 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
     /// <summary>Says that the elected primary serves.</summary>
     /// <param name="elected">What <see cref="ElectAsync"/> returned.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: another was elected meanwhile.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: another was elected
+    /// meanwhile.</exception>
     public async ValueTask<ShardDescriptor> ActivateAsync(
         ShardDescriptor elected, CancellationToken cancellationToken = default)
     {
@@ -110,7 +114,8 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
             $"Shard {elected.Id} was given to '{current.PrimaryNodeId}' in epoch {current.Epoch}, after epoch {elected.Epoch}.");
     }
 
-    /// <summary>Whether the map knows a later epoch than that of an elected shard: its primary must stop serving.</summary>
+    /// <summary>Whether the map knows a later epoch than that of an elected shard: its primary must stop
+    /// serving.</summary>
     public static bool IsSuperseded(ClusterMap map, ShardDescriptor elected) =>
         map.FindShard(elected.Id) is { } current && current.Epoch > elected.Epoch;
 

@@ -89,8 +89,8 @@ internal sealed class OutputTables : IDisposable
     private void Begin()
     {
         UInt128 id = _context.NewId();
-        _begun.Add(id);
         _file = _context.FileSystem.Open(_context.TablePath(id), FileOpenMode.CreateNew);
+        _begun.Add(id);
         _builder = new TableBuilder(_file, new TableOptions
         {
             FileId = id,

@@ -81,8 +81,8 @@ internal static class DatabaseOpener
         TreeStore? store = null;
         try
         {
-            // The tables' last users reach the store, which cannot be there before them.
-            tree = DatabaseFolder.OpenTables(context, manifestState, table => store!.OnUnreferenced(table));
+            // The tables' last users reach the store, which cannot be there before them; before it, nothing is obsolete.
+            tree = DatabaseFolder.OpenTables(context, manifestState, table => store?.OnUnreferenced(table));
             state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree);
             store = new TreeStore(context, manifest, state);
             var catalogue = new Catalogue();

@@ -35,9 +35,9 @@ internal sealed unsafe class TableIterator : IInternalIterator
     public ReadOnlySpan<byte> Value => new(_value, _valueLength);
 
     /// <summary>Builds the internal key of an entry.</summary>
-    public static void WriteKey(in DataBlock block, int index, GrowingBuffer target)
+    public static void WriteKey(in DataBlock block, int index, GrowingBuffer target, out DataBlockEntry entry)
     {
-        block.Read(index, out DataBlockEntry entry);
+        block.Read(index, out entry);
         int rest = entry.SuffixLength + InternalKey.VersionBytes;
         target.Clear();
         Span<byte> key = target.Extend(InternalKey.TableIdBytes + entry.Shared + rest);
@@ -142,8 +142,7 @@ internal sealed unsafe class TableIterator : IInternalIterator
     private void MoveTo(int entry)
     {
         _entry = entry;
-        WriteKey(in _block, entry, _key);
-        _block.Read(entry, out DataBlockEntry parts);
+        WriteKey(in _block, entry, _key, out DataBlockEntry parts);
         _value = parts.Value;
         _valueLength = parts.ValueLength;
         Valid = true;

@@ -31,7 +31,7 @@ internal static unsafe class TableVerifier
                 var block = new DataBlock(in lease);
                 for (int i = 0; i < block.Count; i++, entries++)
                 {
-                    TableIterator.WriteKey(in block, i, key);
+                    TableIterator.WriteKey(in block, i, key, out _);
                     if (entries > 0 && InternalKey.Compare(last.Span, key.Span) >= 0)
                         throw file.Damaged(handle.Offset, "keys are out of order");
                     CheckFound(table, index, number, in block, i, key.Span, file, handle);

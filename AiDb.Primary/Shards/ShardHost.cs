@@ -184,16 +184,16 @@ public sealed partial class ShardHost : IShardClient
 
     private async ValueTask<Response> WriteAsync(Write request, CancellationToken cancellationToken)
     {
-        RequestLimits.CheckWrite(request);
-        SlotOwnership ownership = Ownership;
-        foreach (WriteOperation operation in request.Operations)
-        {
-            if (!ownership.Owns(operation.Slot))
-                return WrongSlot(operation.Slot, ownership);
-        }
-
         try
         {
+            RequestLimits.CheckWrite(request);
+            SlotOwnership ownership = Ownership;
+            foreach (WriteOperation operation in request.Operations)
+            {
+                if (!ownership.Owns(operation.Slot))
+                    return WrongSlot(operation.Slot, ownership);
+            }
+
             return await _writes.WriteAsync(request, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception)

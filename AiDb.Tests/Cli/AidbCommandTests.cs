@@ -94,13 +94,14 @@ public sealed class AidbCommandTests
         await using FaultyGateway gateway = await FaultyGateway.StartAsync();
         int requests = 0;
         gateway.Decide = _ => Interlocked.Increment(ref requests) % 100 == 50 ? new Fault.Break(Applied: true) : null;
-        string lines = string.Concat(Enumerable.Range(0, 500).Select(static index => $$"""{"key":"k{{index}}","value":{"n":{{index}} } }""" + "\n"));
+        string lines = string.Concat(Enumerable.Range(0, 500)
+            .Select(static index => $"{{\"key\":\"k{index}\",\"value\":{{\"n\":{index}}}}}\n"));
         Outcome outcome = await RunAsync(
             Encoding.UTF8.GetBytes(lines), "import", "t", "-", "-e", gateway.Address, "--concurrency", "20");
         Assert.Equal(ExitCodes.Success, outcome.ExitCode);
         Assert.Contains("500 keys", outcome.Error, StringComparison.Ordinal);
         for (int index = 0; index < 500; index++)
-            Assert.Equal($$"""{"n":{{index}}}""", Encoding.UTF8.GetString(gateway.Stored($"k{index}")!));
+            Assert.Equal($"{{\"n\":{index}}}", Encoding.UTF8.GetString(gateway.Stored($"k{index}")!));
     }
 
     [Fact]

@@ -112,7 +112,11 @@ internal sealed class FaultyGateway : KeyValue.KeyValueBase, IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _app?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+            await _app.DisposeAsync();
+    }
 
     private void CheckKey(ServerCallContext context)
     {

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiDb.Tests.Cluster;
 
-/// <summary>A store, a map that follows it, and what nodes do with both, on a clock that the test moves.</summary>
+/// <summary>A store, a map that follows it, and what nodes do with both, on a clock that the test
+/// moves.</summary>
 internal sealed class ClusterFixture : IAsyncDisposable
 {
     private readonly CancellationTokenSource _end = new();

@@ -1,6 +1,6 @@
-using System.Globalization;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Cluster;
 
@@ -9,10 +9,7 @@ internal static class TestSupport
     /// <summary>Longer than any test may take; reached only where something hangs.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    public static int Seed { get; } = int.TryParse(
-        Environment.GetEnvironmentVariable("AIDB_TEST_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int seed)
-        ? seed
-        : 20260101;
+    public static int Seed => TestSeed.Base;
 
     public static NodeDescriptor Primary(string id, string disk = "", string incarnation = "run-1") => new()
     {

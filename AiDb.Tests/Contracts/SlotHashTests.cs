@@ -3,7 +3,8 @@ using AiDb.Contracts;
 
 namespace AiDb.Tests.Contracts;
 
-/// <summary>The values are those of docs/formats/hashes.md, computed by another implementation of XxHash64.</summary>
+/// <summary>The values are those of docs/formats/hashes.md, computed by another implementation of
+/// XxHash64.</summary>
 public class SlotHashTests
 {
     [Theory]

@@ -82,7 +82,11 @@ public sealed class FullDiskTests : IDisposable
 
     private static bool Run(string program, params string[] arguments)
     {
-        using Process? process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true });
+        using Process? process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        });
         process?.WaitForExit();
         return process?.ExitCode == 0;
     }

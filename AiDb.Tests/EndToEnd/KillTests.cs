@@ -14,7 +14,7 @@ public sealed class KillTests(ITestOutputHelper output)
     public async Task Every_acknowledged_write_survives_repeated_kills()
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
-        int seed = TestSeed.Value;
+        int seed = TestSeed.Base;
         output.WriteLine($"seed {seed}");
         Random random = new(seed);
         string directory = GatewayProcess.NewDataDirectory();

@@ -1,5 +1,6 @@
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiDb.Tests.Engine;
@@ -21,13 +22,13 @@ public sealed class DatabaseModelTests
             "no-cache-no-filter" => TestDatabase.Tiny with { BlockCacheBytes = 0, FilterBitsPerKey = 0 },
             _ => new DatabaseOptions { MinFreeDiskBytes = 0, MemtableBytes = 1 << 20, BlockCacheBytes = 1 << 20 },
         };
-        for (int round = 0; round < 3; round++)
+        for (int round = 0; round < 2; round++)
         {
             int seed = TestSeed.Base + round;
             try
             {
                 var history = new ModelHistory(options, seed);
-                await history.RunAsync(1200);
+                await history.RunAsync(800);
             }
             catch (Exception error)
             {
@@ -239,7 +240,9 @@ internal sealed class ModelHistory
                 entries.Reverse();
             var range = new ScanRange
             {
-                Start = TestDatabase.Bytes(start), End = TestDatabase.Bytes(end), Reverse = reverse,
+                Start = TestDatabase.Bytes(start),
+                End = TestDatabase.Bytes(end),
+                Reverse = reverse,
             };
             Assert.Equal(entries, TestDatabase.Walk(table, range, snapshot));
         }

@@ -1,13 +1,14 @@
 using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine;
 
 /// <summary>Databases as the engine's tests need them: on a disk in memory, with background work where it was queued.</summary>
 internal static class TestDatabase
 {
-    public const string Path = "/data/db";
+    public const string Folder = "/data/db";
 
     /// <summary>Options with which a few hundred writes reach every level.</summary>
     public static DatabaseOptions Tiny => new()
@@ -26,13 +27,15 @@ internal static class TestDatabase
 
     public static Database Open(
         IFileSystem files, DatabaseOptions? options = null, TimeProvider? time = null, IBackgroundExecutor? executor = null,
-        string path = Path) =>
+        string path = Folder) =>
         Database.Open(path, options ?? Tiny, new DatabaseComponents
         {
             FileSystem = files,
             TimeProvider = time ?? TimeProvider.System,
             BackgroundExecutor = executor ?? new SynchronousExecutor(),
-            Random = new Random(TestSeed.Base),
+
+            // Every opening makes ids of its own, and the same ones in every run.
+            Random = new Random(TestSeed.Base + (files is SimulatedFileSystem disk ? (int)disk.OperationCount : 0)),
         });
 
     public static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);

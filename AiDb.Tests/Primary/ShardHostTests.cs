@@ -172,7 +172,7 @@ public sealed class ShardHostTests : IAsyncDisposable
         Assert.Equal(43UL, response.MapVersion);
     }
 
-    public static TheoryData<string, Request> InvalidRequests()
+    private static Dictionary<string, Func<Request>> InvalidRequests()
     {
         Request EmptyKey() => GetRequest("");
         Request LongKey() => GetRequest(new string('k', WireLimits.MaxKeyBytes + 1));
@@ -197,29 +197,31 @@ public sealed class ShardHostTests : IAsyncDisposable
             return new Request { Shard = 1, MultiGet = request };
         }
 
-        return new TheoryData<string, Request>
+        return new Dictionary<string, Func<Request>>(StringComparer.Ordinal)
         {
-            { "key has 0 bytes", EmptyKey() },
-            { "65536", LongKey() },
-            { "67108864", LargeValue() },
-            { "table_id is 3", OwnTable() },
-            { "slot is 16384", NoSuchSlot() },
-            { "slots has 0", UnevenMultiGet() },
-            { "operations has 0", WriteRequest() },
-            { "kind of operation 0", WriteRequest(Operation((Kind)99, "k")) },
-            { "operation 0 only checks", WriteRequest(Operation(Kind.Require, "k")) },
-            { "operation is missing", new Request { Shard = 1 } },
+            { "key has 0 bytes", EmptyKey },
+            { "65536", LongKey },
+            { "67108864", LargeValue },
+            { "table_id is 3", OwnTable },
+            { "slot is 16384", NoSuchSlot },
+            { "slots has 0", UnevenMultiGet },
+            { "operations has 0", () => WriteRequest() },
+            { "kind of operation 0", () => WriteRequest(Operation((Kind)99, "k")) },
+            { "operation 0 only checks", () => WriteRequest(Operation(Kind.Require, "k")) },
+            { "operation is missing", () => new Request { Shard = 1 } },
         };
     }
 
-    [Theory]
-    [MemberData(nameof(InvalidRequests), DisableDiscoveryEnumeration = true)]
-    public async Task What_breaks_a_limit_is_refused_with_the_field_and_the_limit(string names, Request request)
+    [Fact]
+    public async Task What_breaks_a_limit_is_refused_with_the_field_and_the_limit()
     {
-        Response response = await _host.SendAsync(request);
+        foreach ((string names, Func<Request> request) in InvalidRequests())
+        {
+            Response response = await _host.SendAsync(request());
 
-        Assert.Equal((int)AiDbErrorKind.InvalidArgument, response.Error.Kind);
-        Assert.Contains(names, response.Error.Message, StringComparison.Ordinal);
+            Assert.Equal((int)AiDbErrorKind.InvalidArgument, response.Error.Kind);
+            Assert.Contains(names, response.Error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -248,8 +250,9 @@ public sealed class ShardHostTests : IAsyncDisposable
                     scan.Start = ByteString.CopyFrom([.. last.Span, 0]);
             }
 
-            IEnumerable<string> expected = seen.Order(StringComparer.Ordinal);
-            Assert.Equal(reverse ? expected.Reverse() : expected, seen);
+            string[] keys = [.. seen.Select(item => item[..item.IndexOf('=', StringComparison.Ordinal)])];
+            string[] expected = [.. keys.Order(StringComparer.Ordinal)];
+            Assert.Equal(reverse ? expected.Reverse() : expected, keys);
             Assert.Equal(0, _host.PinnedSnapshots);
             if (!reverse)
                 Assert.Equal(Enumerable.Range(0, 25).Select(index => $"k{index:D2}=v{index}"), seen);

@@ -5,8 +5,8 @@ using AiDb.Contracts.Internal.V1;
 
 namespace AiDb.Tests.Cluster.Caching;
 
-/// <summary>Random interleavings of writes, fills, frames and resets against a model of the primary: a cached value at
-/// watermark w is the key's value at every LSN from its fill to w.</summary>
+/// <summary>Random interleavings of writes, fills, frames and resets against a model of the primary: a cached
+/// value at watermark w is the key's value at every LSN from its fill to w.</summary>
 public class CacheRaceTests
 {
     private static readonly string[] Keys = [.. Enumerable.Range(0, 12).Select(i => $"k{i}")];

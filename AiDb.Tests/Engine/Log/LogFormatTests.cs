@@ -2,6 +2,7 @@ using AiDb.Engine;
 using AiDb.Engine.Log;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Log;
 

@@ -1,7 +1,5 @@
-using AiDb.Engine;
 using AiDb.Engine.Log;
 using AiDb.Engine.Storage;
-using AiDb.Tests.Engine.Storage;
 
 namespace AiDb.Tests.Engine.Log;
 

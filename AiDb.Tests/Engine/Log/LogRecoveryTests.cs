@@ -1,5 +1,6 @@
 using AiDb.Engine.Log;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Log;
 

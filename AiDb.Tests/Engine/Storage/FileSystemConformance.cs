@@ -1,5 +1,5 @@
-using System.Text;
 using AiDb.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Storage;
 
@@ -213,7 +213,7 @@ public sealed class SimulatedFileSystemTests : FileSystemConformance
         _disk.FailAt(_disk.OperationCount, SimulatedFault.NoSpace, 3);
         IOException full = Assert.Throws<IOException>(() => file.Write(0, "two"u8));
         Assert.Equal(28, full.HResult);
-        Assert.Contains(Encoding.ASCII.GetString(_disk.ReadRaw($"{Root}/a")), new[] { "one", "tne", "twe", "two" });
+        Assert.Contains(System.Text.Encoding.ASCII.GetString(_disk.ReadRaw($"{Root}/a")), new[] { "one", "tne", "twe", "two" });
         file.Sync();
         Assert.Throws<IOException>(() => file.Preallocate(100));
         _disk.StopFailing();

@@ -90,6 +90,54 @@ public sealed class TableCorruptionTests
         }
     }
 
+    [Fact]
+    public void A_block_that_claims_more_than_its_bytes_can_hold_takes_no_memory_for_it()
+    {
+        var model = new TableModel();
+        model.Entries.Add((TableModel.Key(1, "a"u8, 3), TableModel.Put(new byte[4000])));
+        TableOptions options = TableRoundTripTests.Options(16 << 10, BlockCompression.Lz4, 0);
+        byte[] bytes = model.Build(options, out _);
+        int end = (int)TableFormat.ReadHandle(bytes.AsSpan(bytes.Length - TableFormat.FooterBytes)).Offset;
+        Span<byte> block = bytes.AsSpan(TableFormat.HeaderBytes..end);
+        Span<byte> stored = block[..^TableFormat.TrailerBytes];
+        TableFormat.WriteTrailer(
+            block[stored.Length..], stored, BlockType.Data, BlockCompression.Lz4, 2_000_000_000,
+            options.FileId, TableFormat.HeaderBytes);
+        using var cache = new BlockCache(1 << 20);
+        using TableReader table = TableReader.Open(new MemoryFile(bytes), cache);
+        AiDbException error = Assert.Throws<AiDbException>(
+            () => TableRoundTripTests.TryGet(table, model.Entries[0].Key, out _));
+        Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
+        Assert.Contains("impossible length", error.Message, StringComparison.Ordinal);
+        Assert.Equal(table.PinnedBytes, cache.Memory.AllocatedBytes);
+    }
+
+    [Fact]
+    public void Properties_that_cannot_be_true_are_malformed()
+    {
+        TableModel model = TableModel.Random(new Random(TableModel.Seed), 40, 2);
+        model.Build(TableRoundTripTests.Options(512, BlockCompression.Lz4, 10), out TableProperties good);
+        Assert.True(IsRead(good));
+        Assert.False(IsRead(good with { Entries = 0 }));
+        Assert.False(IsRead(good with { Entries = -1 }));
+        Assert.False(IsRead(good with { Deletions = good.Entries + 1 }));
+        Assert.False(IsRead(good with { ExpirableEntries = -1 }));
+        Assert.False(IsRead(good with { MinVersion = good.MaxVersion + 1 }));
+        Assert.False(IsRead(good with { RawKeyBytes = -1 }));
+        Assert.False(IsRead(good with { RawValueBytes = -1 }));
+        Assert.False(IsRead(good with { DataBlocks = good.Entries + 1 }));
+        Assert.False(IsRead(good with { SmallestKey = good.LargestKey, LargestKey = good.SmallestKey }));
+        Assert.False(IsRead(good with { LargestKey = new byte[InternalKey.MaxBytes + 1] }));
+        Assert.False(IsRead(good with { TableIds = [] }));
+    }
+
+    private static bool IsRead(TableProperties properties)
+    {
+        using var buffer = new GrowingBuffer(1024);
+        TablePropertiesCodec.Write(buffer, properties);
+        return TablePropertiesCodec.TryRead(buffer.Span, properties.FileId, 1, out _);
+    }
+
     /// <summary>Whether opening or verifying reported the damage; reads may only fail or answer
     /// rightly.</summary>
     private static bool Verify(byte[] bytes, TableModel model, BlockCache cache)
@@ -127,10 +175,9 @@ public sealed class TableCorruptionTests
         using var key = new GrowingBuffer(64);
         for (int i = 0; i < block.Count; i++)
         {
-            block.Read(i, out DataBlockEntry entry);
+            TableIterator.WriteKey(in block, i, key, out DataBlockEntry entry);
             AssertWithin(lease.Span, entry.SuffixBytes);
             AssertWithin(lease.Span, entry.ValueBytes);
-            TableIterator.WriteKey(in block, i, key);
             ReadOnlySpan<byte> userKey = InternalKey.UserKey(key.Span);
             int found = block.Find(userKey, (ulong)random.NextInt64(), 0, out _);
             Assert.InRange(found, -1, block.Count - 1);

@@ -21,8 +21,9 @@ public sealed class TableDiskTests : IDisposable
     [InlineData(false, BlockCompression.None)]
     public void A_table_on_a_disk_gives_back_its_entries(bool physical, BlockCompression compression)
     {
-        IFileSystem disk = physical ? new PhysicalFileSystem() : new SimulatedFileSystem(TableModel.Seed);
+        IFileSystem disk = physical ? PhysicalFileSystem.Instance : new SimulatedFileSystem(TableModel.Seed);
         string path = $"{_folder}/000001.table";
+        disk.CreateDirectory(_folder);
         TableModel model = TableModel.Random(new Random(TableModel.Seed), 3000, 3, maxValue: 300);
         TableProperties properties = Write(disk, path, model, compression);
         var cache = new BlockCache(1 << 20);
@@ -55,7 +56,7 @@ public sealed class TableDiskTests : IDisposable
     [Fact]
     public void A_table_that_was_deleted_while_open_is_read_to_its_end()
     {
-        var disk = new PhysicalFileSystem();
+        var disk = PhysicalFileSystem.Instance;
         string path = $"{_folder}/000002.table";
         TableModel model = TableModel.Random(new Random(TableModel.Seed), 500, 1);
         Write(disk, path, model, BlockCompression.Lz4);
@@ -74,6 +75,7 @@ public sealed class TableDiskTests : IDisposable
         {
             int seed = TableModel.Seed + round;
             var disk = new SimulatedFileSystem(seed);
+            disk.CreateDirectory("folder");
             Write(disk, "folder/synced.table", model, BlockCompression.None);
             using (IStorageFile file = disk.Open("folder/torn.table", FileOpenMode.CreateNew))
             {

@@ -22,7 +22,7 @@ public sealed class TableFaultTests
         Assert.True(writes > 3);
         for (long at = 1; at < writes; at++)
         {
-            var disk = new SimulatedFileSystem();
+            SimulatedFileSystem disk = MakeDisk();
             disk.FailAt(at, fault);
             using IStorageFile file = disk.Open(Path, FileOpenMode.CreateNew);
             using var builder = new TableBuilder(file, Options());
@@ -35,7 +35,7 @@ public sealed class TableFaultTests
     [Fact]
     public void A_builder_that_lost_a_write_does_not_go_on_although_the_disk_recovers()
     {
-        var disk = new SimulatedFileSystem();
+        SimulatedFileSystem disk = MakeDisk();
         using IStorageFile file = disk.Open(Path, FileOpenMode.CreateNew);
         using var builder = new TableBuilder(file, Options());
         disk.FailAt(disk.OperationCount, SimulatedFault.NoSpace);
@@ -94,7 +94,8 @@ public sealed class TableFaultTests
     [InlineData(true, 0)]
     [InlineData(false, 0)]
     [InlineData(false, 64 << 10)]
-    public void A_walk_that_fails_is_not_valid_and_goes_on_where_it_is_positioned_again(bool fillCache, int readahead)
+    public void A_walk_that_fails_is_not_valid_and_goes_on_where_it_is_positioned_again(
+        bool fillCache, int readahead)
     {
         var cache = new BlockCache(1 << 20);
         var file = new MemoryFile(Build());
@@ -160,9 +161,16 @@ public sealed class TableFaultTests
         return file.ToArray();
     }
 
+    private static SimulatedFileSystem MakeDisk()
+    {
+        var disk = new SimulatedFileSystem(TableModel.Seed);
+        disk.CreateDirectory("tables");
+        return disk;
+    }
+
     private static long CountWrites()
     {
-        var disk = new SimulatedFileSystem();
+        SimulatedFileSystem disk = MakeDisk();
         using IStorageFile file = disk.Open(Path, FileOpenMode.CreateNew);
         using var builder = new TableBuilder(file, Options());
         AddAll(builder);

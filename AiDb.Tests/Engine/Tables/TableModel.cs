@@ -7,7 +7,7 @@ namespace AiDb.Tests.Engine.Tables;
 /// <summary>The entries of a table as a sorted list, and the tables that hold the same.</summary>
 internal sealed class TableModel
 {
-    public static int Seed => TestSeed.Value;
+    public static int Seed => TestSeed.Base;
 
     public List<(byte[] Key, byte[] Value)> Entries { get; } = [];
 
