@@ -51,6 +51,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                         ClusterSecret = options.ClusterSecret,
                     },
                     DataDirectory = options.DataDirectory,
+                    Database = options.Engine,
                 },
                 _store, Map, clock, loggers);
             _nodes = new InProcessNode(StandaloneNode, _node);
