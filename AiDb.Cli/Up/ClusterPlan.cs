@@ -84,6 +84,8 @@ internal sealed record ClusterPlan(IReadOnlyList<PlannedProcess> Processes, stri
             ["Logging__Console__FormatterName"] = "simple",
             ["Logging__Console__FormatterOptions__SingleLine"] = "true",
             ["Logging__Console__FormatterOptions__ColorBehavior"] = "Disabled",
+            // It tells of every connection that a client closes.
+            ["Logging__LogLevel__Grpc"] = "Warning",
         };
 
     private static string Address(int port) => $"http://127.0.0.1:{Text(port)}";

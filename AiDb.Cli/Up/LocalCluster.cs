@@ -34,15 +34,34 @@ internal sealed class LocalCluster(ClusterPlan plan, UpOptions options, Prefixed
             });
         }
 
-        List<Task> running = [.. _runners.Select(runner => runner.RunAsync(cancellationToken))];
-        running.Add(AnnounceAsync(cancellationToken));
         try
         {
-            await Task.WhenAll(running).ConfigureAwait(false);
+            await RunAllAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
             PidFile.Delete(options.DataDirectory);
+        }
+    }
+
+    // The gateway goes last, so that the nodes can sign off.
+    private async Task RunAllAsync(CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource stopNodes = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using CancellationTokenSource stopGateway = new();
+        Task gateway = _runners[0].RunAsync(stopGateway.Token);
+        Task nodes = Task.WhenAll(
+            [.. _runners.Skip(1).Select(runner => runner.RunAsync(stopNodes.Token)), AnnounceAsync(stopNodes.Token)]);
+        await Task.WhenAny(gateway, nodes).ConfigureAwait(false);
+        await stopNodes.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await nodes.ConfigureAwait(false);
+        }
+        finally
+        {
+            await stopGateway.CancelAsync().ConfigureAwait(false);
+            await gateway.ConfigureAwait(false);
         }
     }
 
@@ -93,7 +112,7 @@ internal sealed class LocalCluster(ClusterPlan plan, UpOptions options, Prefixed
         return Alive("primary") >= options.Primaries
             && Alive("replica") >= options.Replicas
             && cluster.Shards.Sum(static shard => shard.Slots) == AllSlots
-            && cluster.Shards.All(static shard => shard.Primary.Length > 0);
+            && cluster.Shards.All(static shard => shard is { State: "active", Primary.Length: > 0 });
     }
 
     private void WritePids()

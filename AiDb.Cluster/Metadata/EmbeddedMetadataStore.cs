@@ -56,6 +56,9 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
             LogRetentionBytes = 0,
             BlockCacheBytes = 1 << 20,
             DefaultDurability = WriteDurability.Synced,
+
+            // Far less than what the data keeps free: a node whose data is read-only still registers and serves reads.
+            MinFreeDiskBytes = 16 << 20,
         };
         Database database = Database.Open(path, options, components);
         try

@@ -93,13 +93,15 @@ internal sealed class GroupCommitter
 
         if (_context.Health.Failure is null)
             _diskGuard.BeforeWriting(bytes);
-        if (_context.Health.ReadOnlyReason is { } reason)
+        bool startsEpoch = group[0].Kind == PendingKind.EpochStart;
+        if ((startsEpoch ? _context.Health.Failure : _context.Health.ReadOnlyReason) is { } reason)
         {
+            // A nearly full disk has room for an epoch's record, without which not even reads would be served.
             FailAll(group, 0, reason);
             return;
         }
 
-        if (group[0].Kind == PendingKind.EpochStart && group[0].Epoch <= _epoch)
+        if (startsEpoch && group[0].Epoch <= _epoch)
         {
             group[0].Error = new AiDbException(
                 AiDbErrorKind.PreconditionFailed,

@@ -51,6 +51,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                         ClusterSecret = options.ClusterSecret,
                     },
                     DataDirectory = options.DataDirectory,
+                    Database = options.Engine,
                 },
                 _store, Map, clock, loggers);
             _nodes = new InProcessNode(StandaloneNode, _node);
@@ -127,11 +128,13 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         ClusterMap map = Map.Current;
         if (!map.Slots.IsComplete)
             return Task.FromResult(HealthCheckResult.Unhealthy("The slots are not dealt out: primaries are missing."));
-        List<uint> without =
-            [.. map.Shards.Where(shard => map.FindNode(shard.PrimaryNodeId)?.Alive != true).Select(shard => shard.Id)];
-        return Task.FromResult(without.Count == 0
+        if (Describe(map.Shards.Where(shard => shard.State == ShardState.New)) is { Length: > 0 } starting)
+            return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
+        string without = Describe(map.Shards.Where(shard =>
+            shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+        return Task.FromResult(without.Length == 0
             ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Degraded($"Shards without a primary that is alive: {string.Join(", ", without)}."));
+            : HealthCheckResult.Degraded($"Shards without a primary that serves: {without}."));
     }
 
     /// <summary>Ends what runs, syncs and closes the data.</summary>
@@ -148,4 +151,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         await _store.DisposeAsync();
         _ending.Dispose();
     }
+
+    private static string Describe(IEnumerable<ShardDescriptor> shards) =>
+        string.Join(", ", shards.Select(shard => shard.Id));
 }

@@ -57,6 +57,7 @@ internal sealed class GatewayListeners
         // Bound above, with the protocols that they need.
         if (byUrls && isPlain)
         {
+            builder.Configuration[WebHostDefaults.ServerUrlsKey] = "";
             builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "");
             builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, "");
         }

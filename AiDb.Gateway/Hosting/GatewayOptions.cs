@@ -1,5 +1,7 @@
 using System.Globalization;
+using AiDb.Engine;
 using AiDb.Gateway.Front;
+using AiDb.Primary.Hosting;
 
 namespace AiDb.Gateway.Hosting;
 
@@ -43,6 +45,9 @@ internal sealed record GatewayOptions
 
     /// <summary><c>AiDb:Limits:MaxBodyBytesInFlight</c>: bytes of the bodies in hand. Default: 512 MiB.</summary>
     public long MaxBodyBytesInFlight { get; init; } = 512L << 20;
+
+    /// <summary><c>AiDb:Engine</c>: settings of the engine of a stand-alone gateway.</summary>
+    public DatabaseOptions Engine { get; init; } = new();
 
     /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30 s.</summary>
     public FrontOptions Front { get; init; } = new();
@@ -100,6 +105,7 @@ internal sealed record GatewayOptions
                 (int)Number("AiDb:Limits:MaxRequestsInFlight", defaults.MaxRequestsInFlight, 1, 1 << 20),
             MaxBodyBytesInFlight =
                 Number("AiDb:Limits:MaxBodyBytesInFlight", defaults.MaxBodyBytesInFlight, 1 << 20, 1L << 40),
+            Engine = EngineSettings.Read(configuration, errors),
             Front = defaults.Front with
             {
                 RequestTimeout = TimeSpan.FromSeconds(Number(

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
@@ -34,19 +35,22 @@ internal static class GatewayServer
         builder.AddServiceDefaults();
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+
+        // What hinders the start is one line of the program's own, not a stack trace.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         AddServices(builder.Services, options);
 
         WebApplication app = builder.Build();
         app.UseMiddleware<ProblemMiddleware>();
         app.Use(static next => context => KeyValueTarget.RewriteAsync(context, next));
         app.UseRouting();
-        app.UseMiddleware<AccessMiddleware>();
         app.UseSwaggerUI(ui =>
         {
             ui.RoutePrefix = "docs";
             ui.DocumentTitle = "AiDb";
             ui.SwaggerEndpoint("/openapi/v1.json", "AiDb v1");
         });
+        app.UseMiddleware<AccessMiddleware>();
         MapEndpoints(app, options);
         return app;
     }
@@ -76,16 +80,22 @@ internal static class GatewayServer
         {
             grpc.MaxReceiveMessageSize = WireLimits.MaxMessageBytes;
             grpc.MaxSendMessageSize = WireLimits.MaxMessageBytes;
+
+            // Its catch-all route would take REST addresses of two segments away from their 405.
+            grpc.IgnoreUnknownServices = true;
         });
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, RestJson.Default));
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, RestJson.Default);
+        });
         services.AddOpenApi(OpenApiSetup.DocumentName, OpenApiSetup.Configure);
     }
 
     private static void MapEndpoints(WebApplication app, GatewayOptions options)
     {
-        app.MapGet("/", static (HttpContext context) => context.Response.WriteAsJsonAsync(
-                new TitleAnswer("AiDb", Version), RestJson.Default.TitleAnswer, contentType: null, context.RequestAborted))
-            .WithTags("Cluster").WithName("GetTitle").AllowAnonymous();
+        app.MapGet("/", (Delegate)TitleAsync)
+            .WithTags("Cluster").WithName("GetTitle").Describe(AdminDocs.Title).AllowAnonymous();
         KeyApi.Map(app);
         ListApi.Map(app);
         BatchApi.Map(app);
@@ -102,4 +112,7 @@ internal static class GatewayServer
         if (options.Mode == GatewayMode.Cluster)
             app.MapGrpcService<MetadataService>();
     }
+
+    private static Task TitleAsync(HttpContext context) => context.Response.WriteAsJsonAsync(
+        new TitleAnswer("AiDb", Version), RestJson.Default.TitleAnswer, contentType: null, context.RequestAborted);
 }

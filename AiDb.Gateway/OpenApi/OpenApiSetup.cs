@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -35,6 +37,12 @@ internal static class OpenApiSetup
         options.AddDocumentTransformer((document, _, _) =>
         {
             DescribeDocument(document);
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            if (context.JsonTypeInfo.Type == typeof(ProblemDetails))
+                DescribeProblem(schema);
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>
@@ -78,6 +86,30 @@ internal static class OpenApiSetup
                 Description = "The same key as a bearer token.",
             },
         };
+    }
+
+    private static void DescribeProblem(OpenApiSchema schema)
+    {
+        static OpenApiSchema Member(JsonSchemaType type, string description) =>
+            new() { Type = type, Description = description };
+
+        schema.Description = "An error (RFC 9457).";
+        schema.Properties ??= new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal);
+        schema.Properties["kind"] = new OpenApiSchema
+        {
+            Type = JsonSchemaType.String,
+            Description = "What the caller should do about it.",
+            Enum = [.. Enum.GetNames<AiDbErrorKind>().Select(name => JsonValue.Create(name)!)],
+        };
+        schema.Properties["retryable"] =
+            Member(JsonSchemaType.Boolean, "Whether the same request may succeed later, and repeating it does no harm.");
+        schema.Properties["traceId"] = Member(JsonSchemaType.String, "Finds the request in traces and logs.");
+        schema.Properties["retryAfterMs"] = Member(JsonSchemaType.Integer, "When to try again, where it is known.");
+        schema.Properties["currentVersion"] = Member(
+            JsonSchemaType.String | JsonSchemaType.Null,
+            "Of a failed condition: the version that the key has; null: there is no such key.");
+        schema.Properties["failedOperation"] =
+            Member(JsonSchemaType.Integer, "Of a failed condition in a batch: the operation's index.");
     }
 
     private static void DescribeOperation(OpenApiOperation operation, OpenApiOperationTransformerContext context)
@@ -158,7 +190,7 @@ internal static class OpenApiSetup
         Schema = new OpenApiSchema
         {
             Type = doc.Type,
-            Enum = doc.Choices is null ? null : [.. doc.Choices.Select(choice => System.Text.Json.Nodes.JsonValue.Create(choice)!)],
+            Enum = doc.Choices is null ? null : [.. doc.Choices.Select(choice => JsonValue.Create(choice)!)],
         },
     };
 }

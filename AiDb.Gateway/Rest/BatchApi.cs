@@ -96,7 +96,8 @@ internal static class BatchApi
         if (table is not null && body.Table is not null && !string.Equals(table, body.Table, StringComparison.Ordinal))
         {
             throw RequestLimits.Invalid(
-                $"{field}.table: the address names '{table}'; batches of more tables go to POST /v1/batch.");
+                $"{field}.table: the address names '{table}', not '{RequestLimits.Shown(body.Table)}'; batches of several tables "
+                + "go to POST /v1/batch.");
         }
 
         BatchOperation operation = new()

@@ -14,7 +14,7 @@ public sealed record PrimaryOptions
     /// <c>data</c>.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary>Settings of each shard's engine.</summary>
+    /// <summary><c>AiDb:Engine</c>: settings of each shard's engine.</summary>
     public DatabaseOptions Database { get; init; } = new();
 
     /// <summary>Bounds of each shard.</summary>
@@ -28,7 +28,8 @@ public sealed record PrimaryOptions
         string directory = configuration["AiDb:DataDirectory"] ?? "data";
         if (string.IsNullOrWhiteSpace(directory))
             errors.Add("AiDb:DataDirectory is empty; name a folder, or leave it out for ./data");
+        DatabaseOptions database = EngineSettings.Read(configuration, errors);
         NodeOptions.ThrowIfAny(errors);
-        return new PrimaryOptions { Node = node, DataDirectory = Path.GetFullPath(directory) };
+        return new PrimaryOptions { Node = node, DataDirectory = Path.GetFullPath(directory), Database = database };
     }
 }

@@ -10,19 +10,20 @@ internal sealed class GatewayProcess : IAsyncDisposable
     private readonly PeerProcess _process;
     private readonly string _folder;
 
-    private GatewayProcess(PeerProcess process, string folder, Uri address)
+    private GatewayProcess(PeerProcess process, string folder, Uri rest, Uri grpc)
     {
         _process = process;
         _folder = folder;
-        Address = address;
+        Rest = rest;
+        Grpc = grpc;
     }
 
-    public Uri Address { get; }
+    public Uri Rest { get; }
 
-    /// <summary>Starts it with one listener.</summary>
-    /// <param name="protocols">What that listener speaks: Http1 for REST, Http2 for gRPC.</param>
-    /// <param name="cancellationToken">Gives up waiting for it to listen.</param>
-    public static async Task<GatewayProcess> StartAsync(string protocols, CancellationToken cancellationToken)
+    public Uri Grpc { get; }
+
+    /// <summary>Starts it at free ports and waits until it listens.</summary>
+    public static async Task<GatewayProcess> StartAsync(CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("aidb-interop-").FullName;
         var process = PeerProcess.Start(
@@ -30,17 +31,20 @@ internal sealed class GatewayProcess : IAsyncDisposable
             [Path.Combine(AppContext.BaseDirectory, "AiDb.Gateway.dll")],
             new Dictionary<string, string>(StringComparer.Ordinal)
             {
-                ["Kestrel__Endpoints__Only__Url"] = "http://127.0.0.1:0",
-                ["Kestrel__Endpoints__Only__Protocols"] = protocols,
-                ["Logging__LogLevel__Microsoft.Hosting.Lifetime"] = "Information",
+                ["Kestrel__Endpoints__Rest__Url"] = "http://127.0.0.1:0",
+                ["Kestrel__Endpoints__Rest__Protocols"] = "Http1",
+                ["Kestrel__Endpoints__Grpc__Url"] = "http://127.0.0.1:0",
+                ["Kestrel__Endpoints__Grpc__Protocols"] = "Http2",
                 ["AiDb__ApiKey"] = ApiKey,
                 ["AiDb__DataDirectory"] = folder,
             });
         try
         {
-            var address = await process.ReadUntilAsync("Now listening on: ", cancellationToken);
+            // "... is listening: REST <url>, gRPC <url>; documentation ..."
+            var line = await process.ReadUntilAsync("is listening: REST ", cancellationToken);
             process.IgnoreOutput();
-            return new GatewayProcess(process, folder, new Uri(address));
+            var addresses = line.Split(';')[0].Split(", gRPC ");
+            return new GatewayProcess(process, folder, new Uri(addresses[0]), new Uri(addresses[1]));
         }
         catch
         {

@@ -44,8 +44,8 @@ public sealed class KeyValueClientTests(KeyValueClientTests.Runs runs) : IClassF
     {
         var promtool = Peers.Require("promtool");
         var cancellation = TestContext.Current.CancellationToken;
-        await using var gateway = await GatewayProcess.StartAsync("Http1", cancellation);
-        using var http = new HttpClient { BaseAddress = gateway.Address };
+        await using var gateway = await GatewayProcess.StartAsync(cancellation);
+        using var http = new HttpClient { BaseAddress = gateway.Rest };
         http.DefaultRequestHeaders.Add("api-key", GatewayProcess.ApiKey);
         using var written = await http.PutAsync("/v1/kv/metrics/key", new StringContent("value"), cancellation);
         written.EnsureSuccessStatusCode();
@@ -69,7 +69,7 @@ public sealed class KeyValueClientTests(KeyValueClientTests.Runs runs) : IClassF
         private readonly CancellationTokenSource _patience = new(Patience);
         private readonly Lazy<Task<GatewayProcess>> _gateway;
 
-        public Runs() => _gateway = new(() => GatewayProcess.StartAsync("Http2", _patience.Token));
+        public Runs() => _gateway = new(() => GatewayProcess.StartAsync(_patience.Token));
 
         public async ValueTask DisposeAsync()
         {
@@ -88,7 +88,7 @@ public sealed class KeyValueClientTests(KeyValueClientTests.Runs runs) : IClassF
         {
             var gateway = await _gateway.Value;
             return await PeerPrograms.RunCasesAsync(
-                peer, "keyvalue", PeerWire.AiDbV1, [gateway.Address.Authority, GatewayProcess.ApiKey], _patience.Token);
+                peer, "keyvalue", PeerWire.AiDbV1, [gateway.Grpc.Authority, GatewayProcess.ApiKey], _patience.Token);
         }
     }
 }
