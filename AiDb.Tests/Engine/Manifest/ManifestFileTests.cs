@@ -15,10 +15,7 @@ public sealed class ManifestFileTests
         Assert.Equal(
             "416944624D616E69" + "0100000000000000" + "100F0E0D0C0B0A090807060504030201" + "0700000000000000",
             Convert.ToHexString(ManifestFile.Header(FileId, 7))[..80]);
-        var edit = new VersionEdit
-        {
-            NextNumber = 9, Flushed = new LogPosition(1, 2, 3), KnownDurableLsn = 4,
-        };
+        var edit = new VersionEdit { NextNumber = 9, Flushed = new LogPosition(1, 2, 3), KnownDurableLsn = 4 };
         edit.Removed.Add((1, FileId));
         edit.Added.Add((2, Table(FileId, 5)));
         string record = Convert.ToHexString(ManifestFile.Record(FileId, 6, edit));

@@ -1,4 +1,3 @@
-using AiDb.Engine;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.MemTables;
