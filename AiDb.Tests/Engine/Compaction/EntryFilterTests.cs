@@ -1,6 +1,5 @@
 using AiDb.Engine.Compaction;
 using AiDb.Engine.Encoding;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Compaction;
 

@@ -1,7 +1,6 @@
 using AiDb.Engine;
 using AiDb.Engine.Manifest;
 using AiDb.Tests.Engine.Storage;
-using Xunit;
 
 namespace AiDb.Tests.Engine.Manifest;
 
@@ -18,7 +17,9 @@ public sealed class ManifestFileTests
             Convert.ToHexString(ManifestFile.Header(FileId, 7))[..82]);
         var edit = new VersionEdit
         {
-            NextNumber = 9, Flushed = new LogPosition(1, 2, 3), KnownDurableLsn = 4,
+            NextNumber = 9,
+            Flushed = new LogPosition(1, 2, 3),
+            KnownDurableLsn = 4,
         };
         edit.Removed.Add((1, FileId));
         edit.Added.Add((2, Table(FileId, 5)));
@@ -46,7 +47,7 @@ public sealed class ManifestFileTests
 
         ulong number = CurrentFile.Read(disk, Folder);
         ManifestState read = ManifestFile.Read(disk, $"{Folder}/{DatabaseFiles.Manifest(number)}");
-        Assert.Equal([1, 2], read.Tables.Keys.Order());
+        Assert.Equal([(UInt128)1, (UInt128)2], read.Tables.Keys.Order());
         using (ManifestLog log = NewLog(disk, read, number))
         {
             var edit = new VersionEdit { KnownDurableLsn = 12 };

@@ -1,8 +1,7 @@
-using AiDb.Engine;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.MemTables;
-using Xunit;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.MemTables;
 
