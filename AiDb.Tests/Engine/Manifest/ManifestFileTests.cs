@@ -13,8 +13,8 @@ public sealed class ManifestFileTests
     public void The_bytes_of_header_and_record_are_those_of_the_format()
     {
         Assert.Equal(
-            "416944624D616E69010000000000000000100F0E0D0C0B0A0908070605040302010700000000000000",
-            Convert.ToHexString(ManifestFile.Header(FileId, 7))[..82]);
+            "416944624D616E69" + "0100000000000000" + "100F0E0D0C0B0A090807060504030201" + "0700000000000000",
+            Convert.ToHexString(ManifestFile.Header(FileId, 7))[..80]);
         var edit = new VersionEdit
         {
             NextNumber = 9,
