@@ -83,7 +83,7 @@ internal sealed class ManifestLog : IDisposable
             throw Contradiction();
         ulong number = NextNumber();
         VersionEdit whole = next.ToEdit();
-        whole.NextNumber = Volatile.Read(ref _nextNumber);
+        whole.NextNumber = Math.Max(next.NextNumber, Volatile.Read(ref _nextNumber));
         UInt128 fileId = _newId();
         string path = DatabaseFiles.Combine(_directory, DatabaseFiles.Manifest(number));
         byte[] header = ManifestFile.Header(fileId, number);
@@ -113,7 +113,19 @@ internal sealed class ManifestLog : IDisposable
         _length = header.Length + record.Length;
         Take(edit);
         if (previous != 0)
-            _fileSystem.DeleteFile(DatabaseFiles.Combine(_directory, DatabaseFiles.Manifest(previous)));
+            TryDelete(DatabaseFiles.Combine(_directory, DatabaseFiles.Manifest(previous)));
+    }
+
+    private void TryDelete(string path)
+    {
+        try
+        {
+            _fileSystem.DeleteFile(path);
+        }
+        catch (IOException)
+        {
+            // The edit is in force, so the caller must not hear that it failed; the next start removes the file.
+        }
     }
 
     private void Take(VersionEdit edit)

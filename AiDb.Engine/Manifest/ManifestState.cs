@@ -8,7 +8,7 @@ internal sealed class ManifestState
     /// <summary>The identity of the database.</summary>
     public UInt128 DatabaseId { get; private set; }
 
-    /// <summary>The next number for tables and manifests.</summary>
+    /// <summary>The next number for tables and manifests; greater than that of every table.</summary>
     public ulong NextNumber { get; private set; } = 1;
 
     /// <summary>The last log entry whose effects are in tables.</summary>
@@ -34,6 +34,9 @@ internal sealed class ManifestState
         {
             if (!_tables.TryAdd(table.Id, (level, table)))
                 return false;
+
+            // Level 0 is read in the order of sequences: one that is given twice would put old values before new ones.
+            NextNumber = Math.Max(NextNumber, table.Sequence + 1);
         }
 
         DatabaseId = edit.DatabaseId ?? DatabaseId;

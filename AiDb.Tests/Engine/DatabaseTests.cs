@@ -278,6 +278,26 @@ public sealed class DatabaseTests
     }
 
     [Fact]
+    public async Task What_is_flushed_into_an_opened_checkpoint_hides_what_the_checkpoint_held()
+    {
+        using Database database = Open(_disk);
+        Table table = database.GetOrCreateTable("t");
+        for (int round = 0; round < 5; round++)
+        {
+            table.Put("a"u8, Bytes($"{round}"));
+            await database.FlushAsync();
+        }
+
+        await database.CheckpointAsync("/data/copy");
+        using Database copy = Open(_disk, Tiny with { Level0CompactionTrigger = 8 }, path: "/data/copy");
+        Table copied = copy.FindTable("t")!;
+        Assert.Equal("4", Text(copied.Get("a"u8)));
+        copied.Put("a"u8, "own"u8);
+        await copy.FlushAsync();
+        Assert.Equal("own", Text(copied.Get("a"u8)));
+    }
+
+    [Fact]
     public void A_tail_follows_what_is_applied_and_durable()
     {
         using Database database = Open(_disk);

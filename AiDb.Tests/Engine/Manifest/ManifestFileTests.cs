@@ -89,6 +89,41 @@ public sealed class ManifestFileTests
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_edit_in_force_does_not_fail_because_the_old_manifest_could_not_be_deleted()
+    {
+        SimulatedFileSystem disk = TestDatabase.NewDisk();
+        disk.CreateDirectory(Folder);
+        var state = new ManifestState();
+        using (ManifestLog log = NewLog(disk, state, 0))
+            log.Append(Adding(Table(1, 1)));
+        using ManifestLog next = NewLog(disk, state, CurrentFile.Read(disk, Folder));
+        disk.OnOperation = (number, what) =>
+        {
+            if (what.StartsWith("delete /data/MANIFEST-0000000000000001", StringComparison.Ordinal))
+                disk.FailAt(number, SimulatedFault.IoError);
+        };
+        var edit = new VersionEdit();
+        edit.Removed.Add((0, 1));
+        next.Append(edit);
+        Assert.Empty(next.State.Tables);
+    }
+
+    [Fact]
+    public void A_number_is_never_given_twice_not_even_by_the_manifest_of_a_copy()
+    {
+        SimulatedFileSystem disk = TestDatabase.NewDisk();
+        disk.CreateDirectory(Folder);
+        using (ManifestLog log = NewLog(disk, new ManifestState(), 0))
+            log.Append(new VersionEdit { NextNumber = 70, Added = { (0, Table(1, 69)) } });
+        string path = $"{Folder}/{DatabaseFiles.Manifest(CurrentFile.Read(disk, Folder))}";
+        Assert.True(ManifestFile.Read(disk, path).NextNumber >= 70);
+
+        var early = new ManifestState();
+        Assert.True(early.TryApply(new VersionEdit { NextNumber = 2, Added = { (0, Table(1, 69)) } }));
+        Assert.Equal(70UL, early.NextNumber);
+    }
+
     private static ManifestLog NewLog(SimulatedFileSystem disk, ManifestState state, ulong number)
     {
         UInt128 id = 1000;
