@@ -217,6 +217,9 @@ internal sealed partial class WriteAheadLog
         WriteRecords(seal, "end a log segment");
         lock (_syncGate)
         {
+            // Another's sync may have failed meanwhile: one more would succeed without what the system has dropped.
+            if (_failure is { } failure)
+                throw Repeat(failure);
             try
             {
                 _active.File.Sync();
@@ -250,8 +253,12 @@ internal sealed partial class WriteAheadLog
         {
             try
             {
-                _active.File.SetLength(offset);
-                _active.File.Sync();
+                // A failed sync is reported to one of two that run at once, and both must know.
+                lock (_syncGate)
+                {
+                    _active.File.SetLength(offset);
+                    _active.File.Sync();
+                }
             }
             catch (IOException second)
             {

@@ -45,6 +45,32 @@ public sealed class WriteAheadLogTests
     }
 
     [Fact]
+    public async Task A_sync_that_fails_beside_the_end_of_a_segment_makes_nothing_durable()
+    {
+        var disk = new SimulatedFileSystem();
+        using WriteAheadLog log = LogHarness.Open(disk, segmentBytes: 4096);
+        log.AppendTo(8);
+        using var syncing = new ManualResetEventSlim();
+        disk.OnOperation = (number, what) =>
+        {
+            if (!what.StartsWith("sync", StringComparison.Ordinal) || syncing.IsSet)
+                return;
+            syncing.Set();
+
+            // The appender writes the segment's end now and wants to sync it too.
+            SpinWait.SpinUntil(() => disk.OperationCount > number, TimeSpan.FromSeconds(20));
+            disk.FailAt(disk.OperationCount, SimulatedFault.IoError);
+        };
+        Task<AiDbException> failed = Task.Run(() => Assert.Throws<AiDbException>(log.Sync));
+        Assert.True(syncing.Wait(TimeSpan.FromSeconds(20)));
+        log.Append(9, 4096);
+        Assert.Equal(AiDbErrorKind.Unavailable, LogHarness.KindOf(log.WriteGroup));
+        Assert.Equal(AiDbErrorKind.OutcomeUnknown, (await failed).Kind);
+        Assert.Equal(0ul, log.DurableLsn);
+        Assert.NotNull(log.FailedReason);
+    }
+
+    [Fact]
     public void A_group_bigger_than_a_segment_gets_one_of_its_own()
     {
         var disk = new SimulatedFileSystem();
