@@ -25,6 +25,7 @@ public sealed class ScanCursor : IDisposable
     private int _valueLength;
     private bool _started;
     private bool _ended;
+    private AiDbException? _failure;
 
     private ScanCursor(
         ReadState? state, IInternalIterator? entries, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
@@ -42,8 +43,9 @@ public sealed class ScanCursor : IDisposable
     public ReadOnlySpan<byte> Key => _key.AsSpan(0, Math.Max(0, _keyLength));
 
     /// <summary>The current value; valid until the next <see cref="MoveNext"/>.</summary>
-    public ReadOnlySpan<byte> Value =>
-        _range.Reverse ? _value.AsSpan(0, _valueLength) : InternalValue.UserValue(_entries!.Value);
+    public ReadOnlySpan<byte> Value => _keyLength < 0
+        ? default
+        : _range.Reverse ? _value.AsSpan(0, _valueLength) : InternalValue.UserValue(_entries!.Value);
 
     /// <summary>The version of the current value.</summary>
     public ulong Version { get; private set; }
@@ -73,13 +75,22 @@ public sealed class ScanCursor : IDisposable
     }
 
     /// <summary>Goes to the next key; false at the end.</summary>
+    /// <exception cref="AiDbException">A table could not be read. The cursor cannot go on, since it would leave out what it
+    /// could not read: every later call fails alike. Scan anew from the last key.</exception>
     public bool MoveNext()
     {
-        if (!_ended && !(_range.Reverse ? MoveBack() : MoveForward()))
+        if (_failure is not null)
+            throw DatabaseHealth.Repeat(_failure);
+        try
         {
-            _ended = true;
-            _keyLength = -1;
-            _valueLength = 0;
+            if (!_ended && !(_range.Reverse ? MoveBack() : MoveForward()))
+                End();
+        }
+        catch (AiDbException error)
+        {
+            _failure = error;
+            End();
+            throw;
         }
 
         return !_ended;
@@ -88,8 +99,7 @@ public sealed class ScanCursor : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _ended = true;
-        _keyLength = -1;
+        End();
         ReadState? state = _state;
         _state = null;
         if (state is null)
@@ -113,6 +123,13 @@ public sealed class ScanCursor : IDisposable
         }
 
         return new MergingIterator([.. children]);
+    }
+
+    private void End()
+    {
+        _ended = true;
+        _keyLength = -1;
+        _valueLength = 0;
     }
 
     private bool MoveForward()

@@ -297,6 +297,67 @@ public sealed class DatabaseTests
         Assert.Equal("own", Text(copied.Get("a"u8)));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_scan_that_could_not_read_a_table_fails_at_every_further_step(bool reverse)
+    {
+        using Database database = Open(_disk, Tiny with { Level0CompactionTrigger = 8 });
+        Table table = database.GetOrCreateTable("t");
+        void PutAll(string value)
+        {
+            for (int index = 0; index < 100; index++)
+                table.Put(Bytes($"{index:d4}"), Bytes(value));
+        }
+
+        PutAll("old");
+        await database.CompactAsync();
+        IReadOnlyList<string> before = _disk.ListFiles(Folder);
+        PutAll(new string('n', 100));
+        await database.FlushAsync();
+        string added = Assert.Single(
+            _disk.ListFiles(Folder).Except(before), name => name.EndsWith(".table", StringComparison.Ordinal));
+        string path = $"{Folder}/{added}";
+        _disk.FlipBits(path, _disk.ReadRaw(path).Length / 3);
+
+        using ScanCursor cursor = table.Scan(ScanRange.All with { Reverse = reverse });
+        AiDbException? failure = null;
+        while (failure is null)
+        {
+            try
+            {
+                Assert.True(cursor.MoveNext());
+                Assert.Equal(100, cursor.Value.Length);
+            }
+            catch (AiDbException error)
+            {
+                failure = error;
+            }
+        }
+
+        Assert.Equal(AiDbErrorKind.DataLoss, failure.Kind);
+        Assert.True(cursor.Value.IsEmpty);
+        Assert.Equal(AiDbErrorKind.DataLoss, Assert.Throws<AiDbException>(() => cursor.MoveNext()).Kind);
+    }
+
+    [Fact]
+    public void A_cursor_gives_nothing_beside_its_entries_or_after_its_end()
+    {
+        using Database database = Open(_disk);
+        Table table = database.GetOrCreateTable("t");
+        table.Put("a"u8, "1"u8);
+        ScanCursor cursor = table.Scan();
+        Assert.True(cursor.Value.IsEmpty);
+        Assert.True(cursor.MoveNext());
+        Assert.Equal(1, cursor.Value.Length);
+        Assert.False(cursor.MoveNext());
+        Assert.True(cursor.Value.IsEmpty);
+        cursor.Dispose();
+        cursor.Dispose();
+        Assert.True(cursor.Key.IsEmpty && cursor.Value.IsEmpty);
+        Assert.False(cursor.MoveNext());
+    }
+
     [Fact]
     public void A_tail_follows_what_is_applied_and_durable()
     {
