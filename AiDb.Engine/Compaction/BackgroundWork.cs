@@ -71,8 +71,8 @@ internal sealed class BackgroundWork : IDisposable
         _flush.Stop();
         _compaction.Stop();
         var closed = new AiDbException(AiDbErrorKind.Unavailable, "The database was closed.");
-        _flushWaiters.Fail(closed);
-        _compactionWaiters.Fail(closed);
+        _flushWaiters.Close(closed);
+        _compactionWaiters.Close(closed);
     }
 
     public void Dispose()

@@ -7,6 +7,7 @@ internal sealed class ProgressWaiters
     private readonly Lock _gate = new();
     private readonly List<(ulong Value, TaskCompletionSource Source)> _waiting = [];
     private ulong _reached;
+    private AiDbException? _closed;
 
     /// <summary>Waits until the number is at least <paramref name="value"/>.</summary>
     public Task WaitAsync(ulong value, CancellationToken cancellationToken)
@@ -15,6 +16,8 @@ internal sealed class ProgressWaiters
         {
             if (_reached >= value)
                 return Task.CompletedTask;
+            if (_closed is not null)
+                return Task.FromException(DatabaseHealth.Repeat(_closed));
             var source = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Add((value, source));
             return source.Task.WaitAsync(cancellationToken);
@@ -34,6 +37,14 @@ internal sealed class ProgressWaiters
 
         foreach ((_, TaskCompletionSource source) in done)
             source.TrySetResult();
+    }
+
+    /// <summary>Ends every wait with an error, also those that begin later.</summary>
+    public void Close(AiDbException error)
+    {
+        lock (_gate)
+            _closed = error;
+        Fail(error);
     }
 
     /// <summary>Ends every wait with an error.</summary>
