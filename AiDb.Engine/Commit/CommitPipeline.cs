@@ -25,6 +25,7 @@ internal sealed class CommitPipeline
     private PendingWrite? _first;
     private PendingWrite? _last;
     private int _leading;
+    private bool _ended;
     private volatile bool _closed;
 
     public CommitPipeline(EngineContext context, GroupCommitter committer, WriteThrottle throttle)
@@ -57,7 +58,7 @@ internal sealed class CommitPipeline
     /// <summary>Queues something that is no batch and waits for the answer.</summary>
     public WriteResult Run(PendingKind kind, ulong epoch = 0)
     {
-        if (kind != PendingKind.Barrier)
+        if (kind != PendingKind.Close)
             ThrowIfClosed();
         PendingWrite write = _pool.Rent();
         write.Prepare(kind, epoch, synced: kind == PendingKind.EpochStart, asynchronous: false);
@@ -77,7 +78,7 @@ internal sealed class CommitPipeline
     public void Close()
     {
         _closed = true;
-        Run(PendingKind.Barrier);
+        Run(PendingKind.Close);
     }
 
     private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_closed, typeof(Database));
@@ -115,7 +116,6 @@ internal sealed class CommitPipeline
 
     private void Lead(PendingWrite? own)
     {
-        bool ownAnswered = false;
         while (true)
         {
             TakePushed();
@@ -127,26 +127,43 @@ internal sealed class CommitPipeline
                 continue;
             }
 
-            if (ownAnswered)
+            if (own is { IsAnswered: true })
             {
                 _context.Executor.Queue(BackgroundExecutor.CommitJob, _leadJob);
                 return;
             }
 
-            HoldUp();
-            if (_first is null)
+            if (_ended)
             {
-                ownAnswered = own is { IsAnswered: true };
+                RefuseAll();
                 continue;
             }
 
+            HoldUp(own);
+            if (_first is null || own is { IsAnswered: true })
+                continue;
             TakeGroup();
             _committer.Commit(_group);
+            _ended = _group[0].Kind == PendingKind.Close;
             foreach (PendingWrite write in _group)
                 write.Answer();
             _group.Clear();
-            ownAnswered = own is { IsAnswered: true };
         }
+    }
+
+    /// <summary>Answers writes that met the closing of the database: what they would touch is being given up.</summary>
+    private void RefuseAll()
+    {
+        while (_first is { } write)
+        {
+            _first = write.Next;
+            write.Next = null;
+            write.Error = new AiDbException(
+                AiDbErrorKind.Unavailable, "The database was closed; the write was not begun.");
+            write.Answer();
+        }
+
+        _last = null;
     }
 
     /// <summary>Appends what was pushed, which is newest first, to the leader's list, oldest first.</summary>
@@ -194,8 +211,9 @@ internal sealed class CommitPipeline
             _throttle.Delay(bytes);
     }
 
-    /// <summary>While nothing may be written: answers what has waited too long, and waits.</summary>
-    private void HoldUp()
+    /// <summary>While nothing may be written: answers what has waited too long, and waits; no longer than until the
+    /// leader's own write is answered.</summary>
+    private void HoldUp(PendingWrite? own)
     {
         while (_first is { Kind: PendingKind.Batch } && _throttle.HardStop() is { } cause)
         {
@@ -222,11 +240,9 @@ internal sealed class CommitPipeline
             }
 
             if (_first is null)
-            {
                 _last = null;
+            if (_first is null || own is { IsAnswered: true })
                 return;
-            }
-
             _throttle.WaitForProgress();
             TakePushed();
         }

@@ -46,7 +46,7 @@ internal sealed class GroupCommitter
                 case PendingKind.Rotate:
                     group[0].Result = new WriteResult(Applied: true, 0, Rotate());
                     break;
-                case PendingKind.Barrier:
+                case PendingKind.Close:
                     break;
                 default:
                     CommitEntries(group);

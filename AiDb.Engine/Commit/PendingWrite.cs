@@ -15,8 +15,8 @@ internal enum PendingKind : byte
     /// <summary>No entry: makes the active memtable immutable. Its result's Lsn is the memtable's ordinal.</summary>
     Rotate,
 
-    /// <summary>No entry: answers once everything before it is answered.</summary>
-    Barrier,
+    /// <summary>No entry: answers once everything before it is answered; what comes after it is refused.</summary>
+    Close,
 }
 
 /// <summary>A write in the commit queue and the one who waits for it.</summary>

@@ -85,6 +85,74 @@ public sealed class CommitPipelineTests
     }
 
     [Fact]
+    public async Task A_held_up_caller_that_leads_leaves_with_its_own_time_out_though_others_still_wait()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));
+        var executor = new HoldingExecutor();
+        using Database database = Open(NewDisk(), Tiny with { MaxImmutableMemtables = 1 }, time, executor);
+        Table table = database.GetOrCreateTable("t");
+        executor.Hold("flush");
+        Task caller = Task.Run(() =>
+        {
+            for (int index = 0; index < 1000; index++)
+                table.Put("filler"u8, new byte[8000]);
+        });
+        Assert.True(SpinWait.SpinUntil(
+            () => caller.IsCompleted || database.GetStatistics().StallCause is not null, TimeSpan.FromSeconds(30)));
+        List<Task> others = [];
+        while (!caller.IsCompleted && others.Count < 100)
+        {
+            // There is always one that has waited for less than the time-out.
+            others.Add(database.TryWriteAsync(OneKey(table, "other")).AsTask());
+            time.Advance(StallTimeout / 3);
+            SpinWait.SpinUntil(() => caller.IsCompleted, TimeSpan.FromMilliseconds(60));
+        }
+
+        bool left = caller.IsCompleted;
+        executor.Release();
+        Assert.True(left, "The caller waits for others.");
+        Assert.Equal(AiDbErrorKind.ResourceExhausted, (await Assert.ThrowsAsync<AiDbException>(() => caller)).Kind);
+        await Task.WhenAll(others.Select(other => other.ContinueWith(static _ => { }, TaskScheduler.Default)));
+    }
+
+    [Fact]
+    public async Task Writes_that_meet_the_closing_are_answered_one_way_or_the_other()
+    {
+        for (int round = 0; round < 40; round++)
+        {
+            Database database = Open(NewDisk(round), executor: new BackgroundExecutor());
+            Table table = database.GetOrCreateTable("t");
+            using var begun = new CountdownEvent(3);
+            Task[] writers = [.. Enumerable.Range(0, 3).Select(writer => Task.Run(async () =>
+            {
+                for (int number = 0; ; number++)
+                {
+                    try
+                    {
+                        if (writer == 0)
+                            table.Put("a"u8, "x"u8);
+                        else
+                            await database.TryWriteAsync(OneKey(table, "b"));
+                        if (number == 0)
+                            begun.Signal();
+                    }
+                    catch (ObjectDisposedException)
+                    {
+                        return;
+                    }
+                    catch (AiDbException error)
+                    {
+                        Assert.Equal(AiDbErrorKind.Unavailable, error.Kind);
+                    }
+                }
+            }))];
+            begun.Wait();
+            await database.DisposeAsync();
+            await Task.WhenAll(writers).WaitAsync(TimeSpan.FromSeconds(60));
+        }
+    }
+
+    [Fact]
     public async Task Cancelling_a_queued_write_leaves_its_outcome_open_and_its_batch_reusable()
     {
         var executor = new HoldingExecutor();
