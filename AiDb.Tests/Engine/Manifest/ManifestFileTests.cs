@@ -19,7 +19,7 @@ public sealed class ManifestFileTests
         edit.Removed.Add((1, FileId));
         edit.Added.Add((2, Table(FileId, 5)));
         string record = Convert.ToHexString(ManifestFile.Record(FileId, 6, edit));
-        Assert.StartsWith("800000000600000000000000", record, StringComparison.Ordinal);
+        Assert.StartsWith("810000000600000000000000", record, StringComparison.Ordinal);
         Assert.Equal(
             "020900000000000000" + "03010000000000000002000000000000000300000000000000" + "040400000000000000"
             + "0601100F0E0D0C0B0A090807060504030201"
