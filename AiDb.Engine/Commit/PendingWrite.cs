@@ -105,8 +105,6 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
         _error = null;
         _outcome = Waiting;
         _holders = 2;
-        if (asynchronous)
-            _source.Reset();
     }
 
     /// <summary>Blocks until it is answered.</summary>
@@ -165,6 +163,9 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
 
     WriteResult IValueTaskSource<WriteResult>.GetResult(short token)
     {
+        // A task that is awaited twice, against the rules, must not let go of what is another's write by then.
+        if (_source.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("The write is not answered yet; await its task.");
         _registration.Dispose();
         _registration = default;
         try
@@ -173,6 +174,7 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
         }
         finally
         {
+            _source.Reset();
             Release();
         }
     }

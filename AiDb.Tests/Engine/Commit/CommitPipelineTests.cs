@@ -176,6 +176,22 @@ public sealed class CommitPipelineTests
     }
 
     [Fact]
+    public async Task A_task_that_is_awaited_twice_is_refused_and_harms_no_other_write()
+    {
+        using Database database = Open(NewDisk());
+        Table table = database.GetOrCreateTable("t");
+#pragma warning disable CA2012 // The misuse is what is tested.
+        ValueTask<WriteResult> write = database.TryWriteAsync(OneKey(table, "a"));
+        WriteResult first = await write;
+        Assert.Throws<InvalidOperationException>(() => write.GetAwaiter().GetResult());
+        ValueTask<WriteResult> next = database.TryWriteAsync(OneKey(table, "b"));
+        Assert.Throws<InvalidOperationException>(() => write.GetAwaiter().GetResult());
+        Assert.Equal(first.Lsn + 1, (await next).Lsn);
+#pragma warning restore CA2012
+        Assert.Equal(first.Lsn + 2, (await database.TryWriteAsync(OneKey(table, "c"))).Lsn);
+    }
+
+    [Fact]
     public void Writes_are_refused_below_the_free_space_limit_and_taken_again_above_it()
     {
         SimulatedFileSystem disk = NewDisk();
