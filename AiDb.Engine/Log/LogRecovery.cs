@@ -38,6 +38,10 @@ internal sealed partial class LogRecovery
             directory.Prepare();
             directory.CollectSpares();
             recovery.OpenSegments();
+
+            // A process that was killed may have named a segment without making the name durable; what is
+            // written to it from here on must not depend on that.
+            directory.SyncNames();
             recovery.FindEnd();
             recovery.FindEpochs();
             return recovery;

@@ -1,5 +1,6 @@
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Recovery;
@@ -57,6 +58,15 @@ internal static class DatabaseFolder
             foreach (LiveTable table in levels.SelectMany(static tables => tables))
                 table.Release();
         }
+    }
+
+    /// <summary>Makes durable what was read: a process that was killed between writing and syncing left a manifest that a
+    /// loss of power would take back, and with it the tables that are deleted because of it.</summary>
+    public static void MakeDurable(EngineContext context, string manifestPath)
+    {
+        using (IStorageFile manifest = context.FileSystem.Open(manifestPath, FileOpenMode.ReadWrite))
+            manifest.Sync();
+        context.FileSystem.SyncDirectory(context.Path);
     }
 
     /// <summary>Deletes what an interrupted flush, compaction or manifest change left behind.</summary>

@@ -90,6 +90,7 @@ internal static class DatabaseOpener
             LoadCatalogue(state, catalogue);
             log = OpenLog(context, manifestState);
             long replayed = Replay(context, log, state, catalogue, flushed);
+            DatabaseFolder.MakeDurable(context, manifestPath);
             DatabaseFolder.RemoveOrphans(context, manifestState, number);
             var parts = new DatabaseParts(context, folderLock, log, state, catalogue, store);
             EngineLog.Opened(

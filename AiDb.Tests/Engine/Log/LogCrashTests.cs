@@ -36,6 +36,34 @@ public sealed class LogCrashTests
     }
 
     [Fact]
+    public void A_segment_whose_name_a_killed_process_did_not_sync_loses_nothing_written_after_the_restart()
+    {
+        for (int seed = 0; seed < 12; seed++)
+        {
+            var disk = new SimulatedFileSystem(TestSeed.Base + seed);
+            ulong written;
+            using (WriteAheadLog log = LogHarness.Open(disk, segmentBytes: SegmentBytes))
+            {
+                disk.OnOperation = (number, what) =>
+                {
+                    if (what == $"sync folder {LogHarness.Directory}")
+                        disk.FailAt(number, SimulatedFault.IoError);
+                };
+                Assert.Throws<AiDbException>(() => log.AppendTo(Entries));
+                written = log.AppendedLsn;
+            }
+
+            disk.OnOperation = null;
+            using WriteAheadLog restarted = LogHarness.Open(disk, segmentBytes: SegmentBytes);
+            Assert.Equal(written, restarted.AppendedLsn);
+            restarted.AppendTo(written + 2);
+            restarted.Sync();
+            using WriteAheadLog again = LogHarness.Open(disk.Crash(), segmentBytes: SegmentBytes);
+            Assert.Equal(written + 2, again.ReadAndCheck());
+        }
+    }
+
+    [Fact]
     public void Crashes_of_recovery_itself_lose_nothing_either()
     {
         for (int seed = 0; seed < 150; seed++)

@@ -54,6 +54,39 @@ public sealed class DatabaseCrashTests
         }
     }
 
+    [Fact]
+    public async Task A_process_killed_before_a_sync_and_a_loss_of_power_after_its_restart_lose_no_table()
+    {
+        for (int salt = 0; salt < 12; salt++)
+        {
+            SimulatedFileSystem disk = TestDatabase.NewDisk(salt);
+            using (Database database = TestDatabase.Open(disk))
+            {
+                Table table = database.GetOrCreateTable("t");
+                for (int round = 0; round < 3; round++)
+                {
+                    table.Put(TestDatabase.Bytes($"{round}"), "x"u8);
+                    await database.FlushAsync();
+                }
+
+                disk.OnOperation = (number, what) =>
+                {
+                    if (what.StartsWith($"sync {TestDatabase.Folder}/MANIFEST", StringComparison.Ordinal))
+                        disk.FailFrom(number, SimulatedFault.IoError);
+                };
+                await Assert.ThrowsAsync<AiDbException>(async () => await database.CompactAsync());
+            }
+
+            disk.OnOperation = null;
+            disk.StopFailing();
+            Database restarted = TestDatabase.Open(disk);
+            SimulatedFileSystem survived = disk.Crash();
+            Assert.Throws<SimulatedCrashException>(restarted.Dispose);
+            using Database again = TestDatabase.Open(survived);
+            Assert.Equal(3, TestDatabase.Walk(again.FindTable("t")!).Count);
+        }
+    }
+
     private static async Task CrashAndRecoverAsync(SimulatedFileSystem disk, long crashAt)
     {
         disk.CrashAt(crashAt);
