@@ -192,6 +192,14 @@ public sealed class Database : IDisposable, IAsyncDisposable
         if (snapshot is not null && snapshot.Database != this)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "The snapshot is of another database.");
         ReadState state = _parts.State.Acquire();
+
+        // Asked after the state was taken: what is held now was held when the state's tables were made.
+        if (snapshot is { IsReleased: true })
+        {
+            state.Release();
+            throw new ObjectDisposedException(nameof(Snapshot));
+        }
+
         version = snapshot?.Version ?? _parts.State.VisibleVersion;
         return state;
     }

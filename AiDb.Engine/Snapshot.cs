@@ -23,6 +23,9 @@ public sealed class Snapshot : IDisposable
 
     internal LinkedListNode<Snapshot>? Node { get; set; }
 
-    /// <summary>Releases it.</summary>
+    /// <summary>Whether its versions may be gone.</summary>
+    internal bool IsReleased => Node is null;
+
+    /// <summary>Releases it; reads with it fail from then on, cursors that are open go on.</summary>
     public void Dispose() => Database.ReleaseSnapshot(this);
 }

@@ -139,6 +139,24 @@ public sealed class DatabaseTests
     }
 
     [Fact]
+    public async Task A_released_snapshot_is_refused_and_does_not_read_what_compaction_left_of_it()
+    {
+        using Database database = Open(_disk);
+        Table table = database.GetOrCreateTable("t");
+        table.Put("a"u8, "old"u8);
+        Snapshot snapshot = database.CreateSnapshot();
+        table.Put("a"u8, "new"u8);
+        using ScanCursor open = table.Scan(ScanRange.All, snapshot);
+        snapshot.Dispose();
+        snapshot.Dispose();
+        await database.CompactAsync();
+        Assert.Throws<ObjectDisposedException>(() => table.Get("a"u8, snapshot));
+        Assert.Throws<ObjectDisposedException>(() => table.Scan(ScanRange.All, snapshot));
+        Assert.True(open.MoveNext());
+        Assert.Equal("old", Text(open.Value.ToArray()));
+    }
+
+    [Fact]
     public async Task Deletions_vanish_from_the_last_level()
     {
         using Database database = Open(_disk);
