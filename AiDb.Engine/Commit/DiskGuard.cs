@@ -27,9 +27,16 @@ internal sealed class DiskGuard
         _untilCheck = CheckEveryBytes;
         try
         {
-            Check(_context.Path);
-            if (_context.Options.LogDirectory is { } logDirectory && _context.Health.DiskFull is null)
-                Check(logDirectory);
+            // The fuller of the two volumes decides, in one step: writes are not taken again in between.
+            string directory = _context.Path;
+            long free = _context.FileSystem.GetFreeBytes(directory);
+            if (_context.Options.LogDirectory is { } logDirectory
+                && _context.FileSystem.GetFreeBytes(logDirectory) is var freeForLog && freeForLog < free)
+            {
+                (directory, free) = (logDirectory, freeForLog);
+            }
+
+            Judge(directory, free);
         }
         catch (IOException error)
         {
@@ -38,9 +45,8 @@ internal sealed class DiskGuard
         }
     }
 
-    private void Check(string directory)
+    private void Judge(string directory, long free)
     {
-        long free = _context.FileSystem.GetFreeBytes(directory);
         long wanted = _context.Options.MinFreeDiskBytes;
         bool wasFull = _context.Health.DiskFull is not null;
         if (free >= wanted)

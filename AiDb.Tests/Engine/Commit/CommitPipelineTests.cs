@@ -220,6 +220,29 @@ public sealed class CommitPipelineTests
     }
 
     [Fact]
+    public void A_full_volume_of_the_log_is_full_until_it_has_space_whatever_the_other_volume_has()
+    {
+        const string LogVolume = "/log";
+        SimulatedFileSystem disk = NewDisk();
+        using Database database = Open(disk, Tiny with { MinFreeDiskBytes = 1 << 20, LogDirectory = LogVolume });
+        Table table = database.GetOrCreateTable("t");
+        List<bool> wasWritable = [];
+        disk.FreeBytesOf = path =>
+        {
+            wasWritable.Add(database.ReadOnlyReason is null);
+            return path == LogVolume ? 1000 : 1L << 40;
+        };
+        Assert.Throws<AiDbException>(() => table.Put("a"u8, new byte[2 << 20]));
+        wasWritable.Clear();
+        AiDbException error = Assert.Throws<AiDbException>(() => table.Put("a"u8, "x"u8));
+        Assert.Equal(AiDbErrorKind.ResourceExhausted, error.Kind);
+        Assert.Contains(LogVolume, error.Message, StringComparison.Ordinal);
+        Assert.Equal([false, false], wasWritable);
+        disk.FreeBytesOf = null;
+        Assert.True(table.Put("a"u8, "x"u8).Applied);
+    }
+
+    [Fact]
     public void A_write_from_memory_becomes_durable_within_the_interval()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));

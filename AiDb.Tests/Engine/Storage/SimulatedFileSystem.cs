@@ -67,6 +67,9 @@ public sealed class SimulatedFileSystem : IFileSystem
     /// <summary>What <see cref="GetFreeBytes"/> answers; it limits nothing by itself.</summary>
     public long FreeBytes { get; set; } = 1L << 40;
 
+    /// <summary>Answers in place of <see cref="FreeBytes"/>, for volumes of their own.</summary>
+    public Func<string, long>? FreeBytesOf { get; set; }
+
     /// <summary>Called before each change with its number and a description; for tests that want to know or
     /// to wait.</summary>
     public Action<long, string>? OnOperation { get; set; }
@@ -224,7 +227,7 @@ public sealed class SimulatedFileSystem : IFileSystem
     }
 
     /// <inheritdoc/>
-    public long GetFreeBytes(string path) => FreeBytes;
+    public long GetFreeBytes(string path) => FreeBytesOf?.Invoke(path) ?? FreeBytes;
 
     internal void ThrowIfCrashed()
     {
