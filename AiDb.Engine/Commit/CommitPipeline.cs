@@ -152,7 +152,7 @@ internal sealed class CommitPipeline
         }
     }
 
-    /// <summary>Answers writes that met the closing of the database: what they would touch is being given up.</summary>
+    /// <summary>Answers writes that met the closing: what they would touch is being given up.</summary>
     private void RefuseAll()
     {
         while (_first is { } write)
@@ -212,8 +212,8 @@ internal sealed class CommitPipeline
             _throttle.Delay(bytes);
     }
 
-    /// <summary>While nothing may be written: answers what has waited too long, and waits; no longer than until the
-    /// leader's own write is answered.</summary>
+    /// <summary>While nothing may be written: answers what has waited too long, and waits; no longer than
+    /// until the leader's own write is answered.</summary>
     private void HoldUp(PendingWrite? own)
     {
         while (_first is { Kind: PendingKind.Batch } && _throttle.HardStop() is { } cause)

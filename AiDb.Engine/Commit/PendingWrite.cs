@@ -16,7 +16,8 @@ internal enum PendingKind : byte
     /// ordinal.</summary>
     Rotate,
 
-    /// <summary>No entry: answers once everything before it is answered; what comes after it is refused.</summary>
+    /// <summary>No entry: answers once everything before it is answered; what comes after it is
+    /// refused.</summary>
     Close,
 }
 
@@ -163,7 +164,7 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
 
     WriteResult IValueTaskSource<WriteResult>.GetResult(short token)
     {
-        // A task that is awaited twice, against the rules, must not let go of what is another's write by then.
+        // A task that is awaited twice, against the rules, must not let go of what is another's by then.
         if (_source.GetStatus(token) == ValueTaskSourceStatus.Pending)
             throw new InvalidOperationException("The write is not answered yet; await its task.");
         _registration.Dispose();

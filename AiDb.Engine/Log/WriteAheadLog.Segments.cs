@@ -217,7 +217,8 @@ internal sealed partial class WriteAheadLog
         WriteRecords(seal, "end a log segment");
         lock (_syncGate)
         {
-            // Another's sync may have failed meanwhile: one more would succeed without what the system has dropped.
+            // Another's sync may have failed meanwhile: one more would succeed without what the system has
+            // dropped.
             if (_failure is { } failure)
                 throw Repeat(failure);
             try

@@ -125,7 +125,7 @@ internal sealed class ManifestLog : IDisposable
         }
         catch (IOException)
         {
-            // The edit is in force, so the caller must not hear that it failed; the next start removes the file.
+            // The edit is in force, so it must not be reported as failed; the next start removes the file.
         }
     }
 

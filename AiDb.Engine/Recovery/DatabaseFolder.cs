@@ -60,8 +60,8 @@ internal static class DatabaseFolder
         }
     }
 
-    /// <summary>Makes durable what was read: a process that was killed between writing and syncing left a manifest that a
-    /// loss of power would take back, and with it the tables that are deleted because of it.</summary>
+    /// <summary>Makes durable what was read: a process that was killed between writing and syncing left a
+    /// manifest that a loss of power would take back, while the tables deleted because of it stay gone.</summary>
     public static void MakeDurable(EngineContext context, string manifestPath)
     {
         using (IStorageFile manifest = context.FileSystem.Open(manifestPath, FileOpenMode.ReadWrite))

@@ -334,7 +334,8 @@ public sealed class DatabaseTests
         PutAll(new string('n', 100));
         await database.FlushAsync();
         string added = Assert.Single(
-            _disk.ListFiles(Folder).Except(before), name => name.EndsWith(".table", StringComparison.Ordinal));
+            _disk.ListFiles(Folder).Except(before),
+            name => name.EndsWith(".table", StringComparison.Ordinal));
         string path = $"{Folder}/{added}";
         _disk.FlipBits(path, _disk.ReadRaw(path).Length / 3);
 

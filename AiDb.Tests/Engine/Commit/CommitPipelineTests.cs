@@ -98,7 +98,8 @@ public sealed class CommitPipelineTests
                 table.Put("filler"u8, new byte[8000]);
         });
         Assert.True(SpinWait.SpinUntil(
-            () => caller.IsCompleted || database.GetStatistics().StallCause is not null, TimeSpan.FromSeconds(30)));
+            () => caller.IsCompleted || database.GetStatistics().StallCause is not null,
+            TimeSpan.FromSeconds(30)));
         List<Task> others = [];
         while (!caller.IsCompleted && others.Count < 100)
         {
@@ -111,8 +112,10 @@ public sealed class CommitPipelineTests
         bool left = caller.IsCompleted;
         executor.Release();
         Assert.True(left, "The caller waits for others.");
-        Assert.Equal(AiDbErrorKind.ResourceExhausted, (await Assert.ThrowsAsync<AiDbException>(() => caller)).Kind);
-        await Task.WhenAll(others.Select(other => other.ContinueWith(static _ => { }, TaskScheduler.Default)));
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => caller);
+        Assert.Equal(AiDbErrorKind.ResourceExhausted, error.Kind);
+        await Task.WhenAll(
+            others.Select(other => other.ContinueWith(static _ => { }, TaskScheduler.Default)));
     }
 
     [Fact]
@@ -224,7 +227,8 @@ public sealed class CommitPipelineTests
     {
         const string LogVolume = "/log";
         SimulatedFileSystem disk = NewDisk();
-        using Database database = Open(disk, Tiny with { MinFreeDiskBytes = 1 << 20, LogDirectory = LogVolume });
+        using Database database = Open(
+            disk, Tiny with { MinFreeDiskBytes = 1 << 20, LogDirectory = LogVolume });
         Table table = database.GetOrCreateTable("t");
         List<bool> wasWritable = [];
         disk.FreeBytesOf = path =>

@@ -1,4 +1,3 @@
-using AiDb.Engine;
 using AiDb.Engine.Compaction;
 
 namespace AiDb.Tests.Engine.Compaction;
