@@ -75,8 +75,8 @@ public sealed class ScanCursor : IDisposable
     }
 
     /// <summary>Goes to the next key; false at the end.</summary>
-    /// <exception cref="AiDbException">A table could not be read. The cursor cannot go on, since it would leave
-    /// out what it could not read: every later call fails alike. Scan anew from the last key.</exception>
+    /// <exception cref="AiDbException">A table could not be read. The cursor cannot go on, since it would
+    /// leave out what it could not read: later calls fail alike. Scan anew from the last key.</exception>
     public bool MoveNext()
     {
         if (_failure is not null)

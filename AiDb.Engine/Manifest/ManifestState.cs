@@ -35,7 +35,7 @@ internal sealed class ManifestState
             if (!_tables.TryAdd(table.Id, (level, table)))
                 return false;
 
-            // Level 0 is read in the order of sequences: one given twice would put old values before new ones.
+            // Level 0 is read in the order of sequences: one given twice would put old values first.
             NextNumber = Math.Max(NextNumber, table.Sequence + 1);
         }
 

@@ -61,7 +61,7 @@ internal static class DatabaseFolder
     }
 
     /// <summary>Makes durable what was read: a process that was killed between writing and syncing left a
-    /// manifest that a loss of power would take back, while the tables deleted because of it stay gone.</summary>
+    /// manifest that a loss of power would take back, while tables deleted because of it stay gone.</summary>
     public static void MakeDurable(EngineContext context, string manifestPath)
     {
         using (IStorageFile manifest = context.FileSystem.Open(manifestPath, FileOpenMode.ReadWrite))
