@@ -3,10 +3,11 @@
 
 namespace AiDb.Engine;
 
-/// <summary>The default executor: a thread for each of flush, compaction and whatever else takes long, so that none of
-/// them waits for another; short work (commits, syncs) runs on the thread pool. May be shared by many databases.</summary>
-/// <remarks>Thread safety: all members may be called concurrently, <see cref="Dispose"/> last. Jobs queued after
-/// <see cref="Dispose"/> run on the thread pool.</remarks>
+/// <summary>The default executor: a thread for each of flush, compaction and whatever else takes long, so
+/// that none of them waits for another; short work (commits, syncs) runs on the thread pool. May be shared by
+/// many databases.</summary>
+/// <remarks>Thread safety: all members may be called concurrently, <see cref="Dispose"/> last. Jobs queued
+/// after <see cref="Dispose"/> run on the thread pool.</remarks>
 public sealed class BackgroundExecutor : IBackgroundExecutor
 {
     /// <summary>The name of jobs that take over a commit queue.</summary>

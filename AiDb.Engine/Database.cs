@@ -8,7 +8,8 @@ using AiDb.Engine.State;
 
 namespace AiDb.Engine;
 
-/// <summary>One shard: a log, memtables and tables in one folder. The door to everything in the engine.</summary>
+/// <summary>One shard: a log, memtables and tables in one folder. The door to everything in the
+/// engine.</summary>
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="Dispose"/> last.</remarks>
 public sealed class Database : IDisposable, IAsyncDisposable
 {
@@ -42,10 +43,11 @@ public sealed class Database : IDisposable, IAsyncDisposable
     internal TimeProvider TimeProvider => _parts.Context.TimeProvider;
 
     /// <summary>Opens a database: takes its lock, replays the log's committed tail.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the options are not valid;
-    /// <see cref="AiDbErrorKind.NotFound"/>: there is none and <see cref="DatabaseOptions.CreateIfMissing"/> is off;
-    /// <see cref="AiDbErrorKind.Unavailable"/>: another process uses it, or the disk fails;
-    /// <see cref="AiDbErrorKind.DataLoss"/>: a file is damaged or missing.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the options are not
+    /// valid; <see cref="AiDbErrorKind.NotFound"/>: there is none and
+    /// <see cref="DatabaseOptions.CreateIfMissing"/> is off; <see cref="AiDbErrorKind.Unavailable"/>: another
+    /// process uses it, or the disk fails; <see cref="AiDbErrorKind.DataLoss"/>: a file is damaged or
+    /// missing.</exception>
     public static Database Open(string path, DatabaseOptions? options = null, DatabaseComponents? components = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -55,7 +57,8 @@ public sealed class Database : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Starts a new epoch, durably. Entries from here on carry it.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: not greater than the current one.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: not greater than the
+    /// current one.</exception>
     public void BeginEpoch(ulong epoch) => _parts.Pipeline.Run(PendingKind.EpochStart, epoch);
 
     /// <summary>Opens a table by name, creating it where it is missing.</summary>
@@ -71,15 +74,16 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Drops a table and its keys; false when there was none. Its id is never used again.</summary>
     public bool DropTable(string name) => _tables.Drop(name);
 
-    /// <summary>A table by its id, for hosts that keep the catalogue elsewhere. Ids that hosts hand out begin at
-    /// <see cref="Table.FirstHostId"/>.</summary>
+    /// <summary>A table by its id, for hosts that keep the catalogue elsewhere. Ids that hosts hand out begin
+    /// at <see cref="Table.FirstHostId"/>.</summary>
     public Table GetTableById(uint id) => _tables.GetById(id);
 
     /// <summary>Drops the keys of a table of a host's catalogue.</summary>
     public void DropTableById(uint id) => _tables.DropById(id);
 
     /// <summary>Writes a batch.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: a condition did not hold.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: a condition did not
+    /// hold.</exception>
     public WriteResult Write(WriteBatch batch, WriteDurability durability = default)
     {
         WriteResult result = TryWrite(batch, durability);
@@ -98,8 +102,9 @@ public sealed class Database : IDisposable, IAsyncDisposable
         return _parts.Pipeline.Write(batch, IsSynced(durability));
     }
 
-    /// <summary>Writes a batch; the result says whether its conditions held. Cancelling gives up waiting, not the write:
-    /// once it is queued its outcome is unknown (<see cref="AiDbErrorKind.OutcomeUnknown"/>).</summary>
+    /// <summary>Writes a batch; the result says whether its conditions held. Cancelling gives up waiting, not
+    /// the write: once it is queued its outcome is unknown
+    /// (<see cref="AiDbErrorKind.OutcomeUnknown"/>).</summary>
     public ValueTask<WriteResult> TryWriteAsync(
         WriteBatch batch, WriteDurability durability = default, CancellationToken cancellationToken = default)
     {
@@ -137,7 +142,8 @@ public sealed class Database : IDisposable, IAsyncDisposable
         await _parts.Background.CompactAllAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Makes an openable copy in another folder of the same volume, by hard links; writes go on meanwhile.</summary>
+    /// <summary>Makes an openable copy in another folder of the same volume, by hard links; writes go on
+    /// meanwhile.</summary>
     /// <param name="directory">Must not exist.</param>
     /// <param name="cancellationToken">Stops it and removes what was made.</param>
     /// <returns>The position that the copy ends with.</returns>
@@ -154,7 +160,8 @@ public sealed class Database : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Follows the applied, durable entries from <paramref name="fromLsn"/> on.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back that far.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back
+    /// that far.</exception>
     public LogTail TailLog(ulong fromLsn)
     {
         ThrowIfDisposed();
@@ -178,8 +185,8 @@ public sealed class Database : IDisposable, IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The state to read from, with a reference that the caller gives back, and the version to read as of. The state
-    /// comes first: see <see cref="StateHolder"/>.</summary>
+    /// <summary>The state to read from, with a reference that the caller gives back, and the version to read
+    /// as of. The state comes first: see <see cref="StateHolder"/>.</summary>
     internal ReadState AcquireState(Snapshot? snapshot, out ulong version)
     {
         if (snapshot is not null && snapshot.Database != this)

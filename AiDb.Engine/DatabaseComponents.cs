@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiDb.Engine;
 
-/// <summary>The parts that a <see cref="Database"/> is built from, apart from its settings. Replace them to share
-/// caches between databases or to simulate time and disks.</summary>
+/// <summary>The parts that a <see cref="Database"/> is built from, apart from its settings. Replace them to
+/// share caches between databases or to simulate time and disks.</summary>
 public sealed record DatabaseComponents
 {
     /// <summary>The disk.</summary>
@@ -15,7 +15,8 @@ public sealed record DatabaseComponents
     /// <summary>The clock of versions and expiry.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>A cache shared by several databases; null makes one of <see cref="DatabaseOptions.BlockCacheBytes"/>.</summary>
+    /// <summary>A cache shared by several databases; null makes one of
+    /// <see cref="DatabaseOptions.BlockCacheBytes"/>.</summary>
     public BlockCache? BlockCache { get; init; }
 
     /// <summary>Runs flushes and compactions; null makes one for this database.</summary>

@@ -9,8 +9,8 @@ internal sealed class DatabaseHealth
     private volatile AiDbException? _flush;
     private volatile AiDbException? _compaction;
 
-    /// <summary>Why writes are refused; null when they are not. A failure stays until the database is opened anew, a full
-    /// disk until there is space.</summary>
+    /// <summary>Why writes are refused; null when they are not. A failure stays until the database is opened
+    /// anew, a full disk until there is space.</summary>
     public AiDbException? ReadOnlyReason => Volatile.Read(ref _failure) ?? _diskFull;
 
     /// <summary>The failure that only opening the database anew can end.</summary>
@@ -40,7 +40,8 @@ internal sealed class DatabaseHealth
     /// <summary>What background work fails with; null while it works.</summary>
     public AiDbException? BackgroundError => _flush ?? _compaction;
 
-    /// <summary>Turns the database read-only for good; the first reason stays. True when this call did it.</summary>
+    /// <summary>Turns the database read-only for good; the first reason stays. True when this call did
+    /// it.</summary>
     public bool Fail(AiDbException reason) => Interlocked.CompareExchange(ref _failure, reason, null) is null;
 
     /// <summary>A new exception for each caller: one that is thrown twice would mix their stacks.</summary>

@@ -11,26 +11,27 @@ public sealed record DatabaseOptions
     /// database's folder.</summary>
     public string? LogDirectory { get; init; }
 
-    /// <summary>Bytes of one log segment. Bigger: fewer files; smaller: disk space comes back sooner. Default: 64 MiB.</summary>
+    /// <summary>Bytes of one log segment. Bigger: fewer files; smaller: disk space comes back sooner.
+    /// Default: 64 MiB.</summary>
     public long LogSegmentBytes { get; init; } = 64L << 20;
 
-    /// <summary>Bytes that a memtable holds before it is written to a table. Bigger: fewer compactions, longer recovery,
-    /// more memory. Default: 64 MiB.</summary>
+    /// <summary>Bytes that a memtable holds before it is written to a table. Bigger: fewer compactions,
+    /// longer recovery, more memory. Default: 64 MiB.</summary>
     public long MemtableBytes { get; init; } = 64L << 20;
 
     /// <summary>Full memtables that may wait for their flush before writes are held up. Default: 2.</summary>
     public int MaxImmutableMemtables { get; init; } = 2;
 
-    /// <summary>Bytes of uncompressed table blocks kept in memory, unless <see cref="DatabaseComponents.BlockCache"/>
-    /// brings a shared cache. Default: 128 MiB.</summary>
+    /// <summary>Bytes of uncompressed table blocks kept in memory, unless
+    /// <see cref="DatabaseComponents.BlockCache"/> brings a shared cache. Default: 128 MiB.</summary>
     public long BlockCacheBytes { get; init; } = 128L << 20;
 
-    /// <summary>Uncompressed bytes of a table block. Bigger: smaller indexes, faster scans; smaller: cheaper point reads
-    /// from disk. Default: 16 KiB.</summary>
+    /// <summary>Uncompressed bytes of a table block. Bigger: smaller indexes, faster scans; smaller: cheaper
+    /// point reads from disk. Default: 16 KiB.</summary>
     public int BlockBytes { get; init; } = 16 << 10;
 
-    /// <summary>Bits per key of the filters that spare reads of absent keys. 10 give about 1 % false positives, 0 turns
-    /// them off. Default: 10.</summary>
+    /// <summary>Bits per key of the filters that spare reads of absent keys. 10 give about 1 % false
+    /// positives, 0 turns them off. Default: 10.</summary>
     public int FilterBitsPerKey { get; init; } = 10;
 
     /// <summary>How table blocks are compressed. Default: LZ4.</summary>
@@ -45,27 +46,31 @@ public sealed record DatabaseOptions
     /// <summary>Tables in level 0 from which on writes are slowed down, smoothly. Default: 12.</summary>
     public int Level0SlowdownTrigger { get; init; } = 12;
 
-    /// <summary>Tables in level 0 from which on writes stop until compaction caught up. Default: 24.</summary>
+    /// <summary>Tables in level 0 from which on writes stop until compaction caught up. Default:
+    /// 24.</summary>
     public int Level0StopTrigger { get; init; } = 24;
 
     /// <summary>Bytes of level 1; each deeper level holds ten times as much. Default: 256 MiB.</summary>
     public long Level1Bytes { get; init; } = 256L << 20;
 
-    /// <summary>The durability of writes that do not say. Default: <see cref="WriteDurability.Synced"/>.</summary>
+    /// <summary>The durability of writes that do not say. Default:
+    /// <see cref="WriteDurability.Synced"/>.</summary>
     public WriteDurability DefaultDurability { get; init; } = WriteDurability.Synced;
 
-    /// <summary>How long a write of <see cref="WriteDurability.Memory"/> may wait for the disk. Default: 100 ms.</summary>
+    /// <summary>How long a write of <see cref="WriteDurability.Memory"/> may wait for the disk. Default: 100
+    /// ms.</summary>
     public TimeSpan MemorySyncInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Free bytes on the volume below which the database turns read-only (writes fail with
     /// <see cref="AiDbErrorKind.ResourceExhausted"/>) before the disk is full. Default: 256 MiB.</summary>
     public long MinFreeDiskBytes { get; init; } = 256L << 20;
 
-    /// <summary>How long a write may be held up before it fails with <see cref="AiDbErrorKind.ResourceExhausted"/>, naming
-    /// the cause. Default: 30 s.</summary>
+    /// <summary>How long a write may be held up before it fails with
+    /// <see cref="AiDbErrorKind.ResourceExhausted"/>, naming the cause. Default: 30 s.</summary>
     public TimeSpan WriteStallTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Log bytes kept for tailing readers (replicas, backup) beyond what recovery needs. Default: 64 MiB.</summary>
+    /// <summary>Log bytes kept for tailing readers (replicas, backup) beyond what recovery needs. Default: 64
+    /// MiB.</summary>
     public long LogRetentionBytes { get; init; } = 64L << 20;
 
     /// <summary>Keys up to this many bytes. Fixed: 64 KiB.</summary>
@@ -78,7 +83,8 @@ public sealed record DatabaseOptions
     public const int MaxBatchBytes = 128 << 20;
 
     /// <summary>Reports every invalid setting at once.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and
+    /// its range.</exception>
     public void Validate()
     {
         List<string> errors = [];
@@ -126,8 +132,8 @@ public enum WriteDurability : byte
     /// <summary>As <see cref="DatabaseOptions.DefaultDurability"/> says.</summary>
     Default = 0,
 
-    /// <summary>Handed to the operating system: it survives the end of the process, not the loss of power within
-    /// <see cref="DatabaseOptions.MemorySyncInterval"/>.</summary>
+    /// <summary>Handed to the operating system: it survives the end of the process, not the loss of power
+    /// within <see cref="DatabaseOptions.MemorySyncInterval"/>.</summary>
     Memory = 1,
 
     /// <summary>On the disk: the log is synced, one sync for all writers that wait.</summary>

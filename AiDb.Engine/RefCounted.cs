@@ -3,9 +3,10 @@ namespace AiDb.Engine;
 /// <summary>Something that native memory or a file hangs on and that its last user gives back.</summary>
 /// <remarks>
 /// Thread safety: all members may be called concurrently. It begins with one reference, its maker's.
-/// <see cref="TryAddReference"/> is safe on an object that may be dying, so a reader can pick up a published object without
-/// a lock: load, try, and load again when it failed. A count that reached zero is pushed far below zero by exactly one
-/// thread, which then frees; a reader that came in between sees the negative count and lets go.
+/// <see cref="TryAddReference"/> is safe on an object that may be dying, so a reader can pick up a published
+/// object without a lock: load, try, and load again when it failed. A count that reached zero is pushed far
+/// below zero by exactly one thread, which then frees; a reader that came in between sees the negative count
+/// and lets go.
 /// </remarks>
 internal abstract class RefCounted
 {

@@ -1,7 +1,7 @@
 namespace AiDb.Engine;
 
-/// <summary>The keys of a scan: from <see cref="Start"/> inclusive to <see cref="End"/> exclusive, in unsigned byte
-/// order; an empty bound is open.</summary>
+/// <summary>The keys of a scan: from <see cref="Start"/> inclusive to <see cref="End"/> exclusive, in
+/// unsigned byte order; an empty bound is open.</summary>
 public readonly record struct ScanRange
 {
     /// <summary>First key, inclusive; empty: from the first.</summary>

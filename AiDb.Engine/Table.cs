@@ -4,11 +4,12 @@ using AiDb.Engine.State;
 namespace AiDb.Engine;
 
 /// <summary>A handle on a table: an ordered map of binary keys to values.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. Reads neither wait for writers nor allocate, except
-/// where the signature shows it.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. Reads neither wait for writers nor
+/// allocate, except where the signature shows it.</remarks>
 public sealed class Table
 {
-    /// <summary>Ids from here on belong to hosts that keep their own catalogue; below are the database's own.</summary>
+    /// <summary>Ids from here on belong to hosts that keep their own catalogue; below are the database's
+    /// own.</summary>
     public const uint FirstHostId = 1 << 24;
 
     [ThreadStatic]
@@ -64,7 +65,8 @@ public sealed class Table
 
     /// <summary>Reads many keys as of one moment.</summary>
     /// <param name="keys">The keys, in any order.</param>
-    /// <param name="values">As many leases; <see cref="ValueLease.Found"/> tells which keys exist. Dispose each.</param>
+    /// <param name="values">As many leases; <see cref="ValueLease.Found"/> tells which keys exist. Dispose
+    /// each.</param>
     /// <param name="snapshot">Reads as of it; null: as of now.</param>
     public void MultiGet(ReadOnlySpan<ReadOnlyMemory<byte>> keys, Span<ValueLease> values, Snapshot? snapshot = null)
     {

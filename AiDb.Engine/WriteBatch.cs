@@ -2,10 +2,10 @@ using AiDb.Engine.Log;
 
 namespace AiDb.Engine;
 
-/// <summary>Operations that are applied together or not at all. Within a batch a later operation on a key wins over an
-/// earlier one; conditions look at the state before the batch.</summary>
-/// <remarks>Thread safety: none; a batch belongs to one caller and may be cleared and used again after its write was
-/// answered. Keys and values are copied in.</remarks>
+/// <summary>Operations that are applied together or not at all. Within a batch a later operation on a key
+/// wins over an earlier one; conditions look at the state before the batch.</summary>
+/// <remarks>Thread safety: none; a batch belongs to one caller and may be cleared and used again after its
+/// write was answered. Keys and values are copied in.</remarks>
 public sealed class WriteBatch
 {
     private LogOperationWriter _operations = new();
@@ -30,7 +30,8 @@ public sealed class WriteBatch
     /// <param name="table">The table, of the database that the batch is written to.</param>
     /// <param name="key">1 byte to <see cref="DatabaseOptions.MaxKeyBytes"/>.</param>
     /// <param name="value">0 bytes to <see cref="DatabaseOptions.MaxValueBytes"/>.</param>
-    /// <param name="timeToLive">How long it lives from the write's timestamp, to the millisecond; null: for ever.</param>
+    /// <param name="timeToLive">How long it lives from the write's timestamp, to the millisecond; null: for
+    /// ever.</param>
     /// <param name="condition">What must hold of the key.</param>
     public void Put(
         Table table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, TimeSpan? timeToLive = null,
@@ -72,7 +73,8 @@ public sealed class WriteBatch
         HasConditions = false;
     }
 
-    /// <summary>Leaves the memory to a write that is still queued and whose caller has stopped waiting.</summary>
+    /// <summary>Leaves the memory to a write that is still queued and whose caller has stopped
+    /// waiting.</summary>
     internal void Detach() => _operations = new LogOperationWriter();
 
     private void Begin(Table table, ReadOnlySpan<byte> key, int valueBytes, WriteCondition condition)

@@ -1,6 +1,7 @@
 namespace AiDb.Engine;
 
-/// <summary>What must hold of a key for a write to be applied, decided when the write is applied, in log order.</summary>
+/// <summary>What must hold of a key for a write to be applied, decided when the write is applied, in log
+/// order.</summary>
 /// <param name="Kind">What is compared.</param>
 /// <param name="Version">The version for <see cref="WriteConditionKind.VersionEquals"/>.</param>
 public readonly record struct WriteCondition(WriteConditionKind Kind, ulong Version = 0)

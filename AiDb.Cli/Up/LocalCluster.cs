@@ -25,6 +25,8 @@ internal sealed class LocalCluster(ClusterPlan plan, UpOptions options, Prefixed
                 + "another folder with --data");
         }
 
+        PortCheck.ThrowIfTaken(new Uri(plan.RestAddress).Port, "--port");
+        PortCheck.ThrowIfTaken(new Uri(plan.GrpcAddress).Port, "--grpc-port");
         using Guard guard = Guard.Start();
         for (int index = 0; index < programs.Length; index++)
         {

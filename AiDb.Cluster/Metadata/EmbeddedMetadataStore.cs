@@ -16,6 +16,9 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
     /// <summary>Changes that watchers may be behind.</summary>
     internal const int HistoryCapacity = 4096;
 
+    /// <summary>How long leases that ended stay when the disk refuses to note their end.</summary>
+    private static readonly TimeSpan RefusedExpiryPause = TimeSpan.FromSeconds(1);
+
     private readonly IMetadataJournal _journal;
     private readonly TimeProvider _timeProvider;
     private readonly Random _random;
@@ -58,7 +61,7 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
             DefaultDurability = WriteDurability.Synced,
 
             // Far less than what the data keeps free: a node whose data is read-only still registers and serves reads.
-            MinFreeDiskBytes = 16 << 20,
+            MinFreeDiskBytes = 2 << 20,
         };
         Database database = Database.Open(path, options, components);
         try
@@ -230,9 +233,11 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
                 await EndLeasesAsync(expired);
             ScheduleExpiry();
         }
-        catch (AiDbException) when (_failure is not null)
+        catch (AiDbException)
         {
-            // The store has stopped; every caller is told so.
+            // Either the store has stopped and every caller is told so, or its disk is full now and has space later.
+            if (_failure is null)
+                _timer.Change(RefusedExpiryPause, Timeout.InfiniteTimeSpan);
         }
         finally
         {
@@ -256,6 +261,11 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
         {
             await _journal.AppendAsync(
                 new MetadataJournalStep(transition.Next.Revision, transition.Events, granted, ended));
+        }
+        catch (AiDbException refused) when (refused.Kind == AiDbErrorKind.ResourceExhausted)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.Unavailable, "The metadata store changed nothing: " + refused.Message, refused);
         }
         catch (Exception error)
         {

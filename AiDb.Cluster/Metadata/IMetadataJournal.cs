@@ -6,8 +6,9 @@ internal interface IMetadataJournal : IAsyncDisposable
     /// <summary>What was kept; called once, before everything else.</summary>
     MetadataImage Load();
 
-    /// <summary>Makes a step durable, whole or not at all. Called one at a time. After an error its outcome
-    /// is unknown, and the journal is not called again.</summary>
+    /// <summary>Makes a step durable, whole or not at all. Called one at a time. An error of kind
+    /// <see cref="AiDbErrorKind.ResourceExhausted"/> means that nothing was kept; after any other one the outcome is
+    /// unknown, and the journal is not called again.</summary>
     ValueTask AppendAsync(MetadataJournalStep step);
 }
 

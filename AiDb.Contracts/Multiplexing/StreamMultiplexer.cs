@@ -18,6 +18,7 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
     where TResponseFrame : class, new()
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LastWordPatience = TimeSpan.FromMilliseconds(250);
 
     private readonly MultiplexProtocol<TRequest, TResponse, TRequestFrame, TResponseFrame> _protocol;
     private readonly Func<CancellationToken, AsyncDuplexStreamingCall<TRequestFrame, TResponseFrame>> _open;
@@ -236,6 +237,13 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
         Task first = await Task.WhenAny(writing, reading).ConfigureAwait(false);
         _broken = true;
         _queued.Set();
+        if (first == writing)
+        {
+            // A call that the server has ended fails the writer, too; the reader is about to learn why.
+            await reading.WaitAsync(LastWordPatience, _time, _stop.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await ended.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(writing, reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // A broken stream shows on both sides; what the reader says is the server's own word.

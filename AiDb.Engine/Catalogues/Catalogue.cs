@@ -5,13 +5,13 @@ using AiDb.Engine.Iteration;
 namespace AiDb.Engine.Catalogues;
 
 /// <summary>
-/// The names, ids and drops of tables. They are keys of keyspace 0, written through the log like every other key; this is
-/// the copy in memory, which the applier keeps up to date.
+/// The names, ids and drops of tables. They are keys of keyspace 0, written through the log like every other
+/// key; this is the copy in memory, which the applier keeps up to date.
 /// </summary>
 /// <remarks>
-/// Keys: <c>n</c> + name -> id (4 bytes, little-endian); <c>d</c> + id (4 bytes, big-endian) -> empty, the table is
-/// dropped; <c>i</c> -> the next id (4 bytes, little-endian). Thread safety: the applier changes it, anyone reads.
-/// Invariant: a drop mark is never removed, so that an id is never used again.
+/// Keys: <c>n</c> + name -> id (4 bytes, little-endian); <c>d</c> + id (4 bytes, big-endian) -> empty, the
+/// table is dropped; <c>i</c> -> the next id (4 bytes, little-endian). Thread safety: the applier changes it,
+/// anyone reads. Invariant: a drop mark is never removed, so that an id is never used again.
 /// </remarks>
 internal sealed class Catalogue
 {
@@ -34,7 +34,8 @@ internal sealed class Catalogue
     /// <summary>Dropped tables with the version of their drop.</summary>
     public IReadOnlyDictionary<uint, ulong> Dropped => _dropped;
 
-    /// <summary>The next free id and the version of the key that says so; version 0: there is no such key yet.</summary>
+    /// <summary>The next free id and the version of the key that says so; version 0: there is no such key
+    /// yet.</summary>
     public (uint Id, ulong Version) NextId
     {
         get

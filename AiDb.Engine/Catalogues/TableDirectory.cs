@@ -1,8 +1,9 @@
 namespace AiDb.Engine.Catalogues;
 
 /// <summary>Creates, finds and drops the tables of one database.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. What it changes goes through the log, with conditions,
-/// so that the log's order decides between two creators; it is durable before anyone sees it.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. What it changes goes through the log, with
+/// conditions, so that the log's order decides between two creators; it is durable before anyone sees
+/// it.</remarks>
 internal sealed class TableDirectory
 {
     private readonly Database _database;

@@ -5,11 +5,11 @@ using AiDb.Engine.State;
 
 namespace AiDb.Engine.Commit;
 
-/// <summary>Applies log entries to the memtable, in log order: the one place where conditions are decided, at run time as at
-/// replay.</summary>
+/// <summary>Applies log entries to the memtable, in log order: the one place where conditions are decided, at
+/// run time as at replay.</summary>
 /// <remarks>
-/// Thread safety: one caller at a time. Invariant: what it does depends on the entries before and on the entry alone,
-/// never on the clock; "now" is the entry's timestamp.
+/// Thread safety: one caller at a time. Invariant: what it does depends on the entries before and on the
+/// entry alone, never on the clock; "now" is the entry's timestamp.
 /// </remarks>
 internal sealed class BatchApplier
 {
@@ -26,8 +26,8 @@ internal sealed class BatchApplier
     /// <param name="position">The entry's position.</param>
     /// <param name="payload">Its operations.</param>
     /// <param name="mayHaveConditions">False where it is known that it has none.</param>
-    /// <exception cref="AiDbException">A condition could not be decided, since a table could not be read; nothing was
-    /// applied.</exception>
+    /// <exception cref="AiDbException">A condition could not be decided, since a table could not be read;
+    /// nothing was applied.</exception>
     public WriteResult Apply(LogPosition position, ReadOnlySpan<byte> payload, bool mayHaveConditions)
     {
         ulong nowMs = HybridClock.ToMilliseconds(position.Timestamp);

@@ -3,14 +3,15 @@ using AiDb.Engine.Diagnostics;
 namespace AiDb.Engine.Commit;
 
 /// <summary>
-/// The queue of writes. Whoever finds it without a leader leads: it takes what is queued, has it committed as a group, and
-/// answers. Writers only push onto a list without locks and wait for their own answer.
+/// The queue of writes. Whoever finds it without a leader leads: it takes what is queued, has it committed as
+/// a group, and answers. Writers only push onto a list without locks and wait for their own answer.
 /// </summary>
 /// <remarks>
-/// Thread safety: all members may be called concurrently. Invariants: one leader at a time; writes are committed in the
-/// order in which they were pushed; a leader that is a caller leaves after the group that answered its own write
-/// (the lead then goes to the executor), so no caller works for others without end. An asynchronous writer
-/// never leads on its own thread: while it would sync, the writes behind it on that thread could not join the group.
+/// Thread safety: all members may be called concurrently. Invariants: one leader at a time; writes are
+/// committed in the order in which they were pushed; a leader that is a caller leaves after the group that
+/// answered its own write (the lead then goes to the executor), so no caller works for others without end. An
+/// asynchronous writer never leads on its own thread: while it would sync, the writes behind it on that
+/// thread could not join the group.
 /// </remarks>
 internal sealed class CommitPipeline
 {

@@ -4,8 +4,8 @@ using AiDb.Engine.Diagnostics;
 namespace AiDb.Engine.Commit;
 
 /// <summary>Refuses writes before the disk is full, and takes them again when there is space.</summary>
-/// <remarks>Thread safety: the leader's own. The volume is asked once per MiB written, and before every group while writes
-/// are refused.</remarks>
+/// <remarks>Thread safety: the leader's own. The volume is asked once per MiB written, and before every group
+/// while writes are refused.</remarks>
 internal sealed class DiskGuard
 {
     private const long CheckEveryBytes = 1 << 20;
@@ -15,7 +15,8 @@ internal sealed class DiskGuard
 
     public DiskGuard(EngineContext context) => _context = context;
 
-    /// <summary>Checks the volumes when it is time; afterwards <see cref="DatabaseHealth.DiskFull"/> says how it stands.</summary>
+    /// <summary>Checks the volumes when it is time; afterwards <see cref="DatabaseHealth.DiskFull"/> says how
+    /// it stands.</summary>
     public void BeforeWriting(long bytes)
     {
         if (_context.Options.MinFreeDiskBytes == 0)

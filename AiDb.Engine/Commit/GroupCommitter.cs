@@ -7,7 +7,8 @@ using AiDb.Engine.State;
 namespace AiDb.Engine.Commit;
 
 /// <summary>Log, commit, apply: what the leader does with a group of writes.</summary>
-/// <remarks>Thread safety: the leader's own. Every write of the group leaves with a result or an error.</remarks>
+/// <remarks>Thread safety: the leader's own. Every write of the group leaves with a result or an
+/// error.</remarks>
 internal sealed class GroupCommitter
 {
     private readonly EngineContext _context;
@@ -55,7 +56,8 @@ internal sealed class GroupCommitter
         }
         catch (Exception error)
         {
-            // Nothing may leave the leader without an answer. What it did is not known, so nothing more is written.
+            // Nothing may leave the leader without an answer. What it did is not known, so nothing more is
+            // written.
             var reason = new AiDbException(
                 AiDbErrorKind.Internal, $"A commit failed unexpectedly; the database is read-only: {error.Message}", error);
             if (_context.Health.Fail(reason))
@@ -96,7 +98,8 @@ internal sealed class GroupCommitter
         bool startsEpoch = group[0].Kind == PendingKind.EpochStart;
         if ((startsEpoch ? _context.Health.Failure : _context.Health.ReadOnlyReason) is { } reason)
         {
-            // A nearly full disk has room for an epoch's record, without which not even reads would be served.
+            // A nearly full disk has room for an epoch's record, without which not even reads would be
+            // served.
             FailAll(group, 0, reason);
             return;
         }
@@ -174,7 +177,8 @@ internal sealed class GroupCommitter
         }
         catch (AiDbException error)
         {
-            // The entry is in the log, so the next start must decide it; nothing after it may be applied before.
+            // The entry is in the log, so the next start must decide it; nothing after it may be applied
+            // before.
             var reason = new AiDbException(
                 error.Kind,
                 $"An entry that is in the log could not be applied, so the database is read-only: {error.Message}", error);

@@ -12,7 +12,8 @@ internal enum PendingKind : byte
     /// <summary>The first entry of a new epoch.</summary>
     EpochStart,
 
-    /// <summary>No entry: makes the active memtable immutable. Its result's Lsn is the memtable's ordinal.</summary>
+    /// <summary>No entry: makes the active memtable immutable. Its result's Lsn is the memtable's
+    /// ordinal.</summary>
     Rotate,
 
     /// <summary>No entry: answers once everything before it is answered.</summary>
@@ -21,9 +22,9 @@ internal enum PendingKind : byte
 
 /// <summary>A write in the commit queue and the one who waits for it.</summary>
 /// <remarks>
-/// Pooled. Two parties hold it: the leader, until it has answered, and the waiter, until it has the answer; the second to let
-/// go puts it back. Between answer and cancellation the first wins; a cancelled write stays queued, and its batch is left the
-/// memory that the leader still reads.
+/// Pooled. Two parties hold it: the leader, until it has answered, and the waiter, until it has the answer;
+/// the second to let go puts it back. Between answer and cancellation the first wins; a cancelled write stays
+/// queued, and its batch is left the memory that the leader still reads.
 /// </remarks>
 internal sealed class PendingWrite : IValueTaskSource<WriteResult>
 {

@@ -3,10 +3,12 @@ using AiDb.Engine.State;
 namespace AiDb.Engine.Commit;
 
 /// <summary>
-/// Back-pressure: how much writes are slowed down or held up, and why. Between the slowdown and the stop the rate falls
-/// smoothly, from <see cref="FullRate"/> to a hundredth of it, with what flushes and compactions are behind.
+/// Back-pressure: how much writes are slowed down or held up, and why. Between the slowdown and the stop the
+/// rate falls smoothly, from <see cref="FullRate"/> to a hundredth of it, with what flushes and compactions
+/// are behind.
 /// </summary>
-/// <remarks>Thread safety: the leader asks and waits, background work signals, anyone reads the cause.</remarks>
+/// <remarks>Thread safety: the leader asks and waits, background work signals, anyone reads the
+/// cause.</remarks>
 internal sealed class WriteThrottle
 {
     /// <summary>Bytes per second at the start of the slowdown.</summary>

@@ -2,8 +2,8 @@ using AiDb.Engine.Diagnostics;
 
 namespace AiDb.Engine.Compaction;
 
-/// <summary>Work that runs on the executor while there is some, one run at a time, and is tried again after an error, less and
-/// less often.</summary>
+/// <summary>Work that runs on the executor while there is some, one run at a time, and is tried again after
+/// an error, less and less often.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class BackgroundJob : IDisposable
 {

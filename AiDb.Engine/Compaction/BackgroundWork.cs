@@ -9,8 +9,9 @@ using AiDb.Engine.State;
 namespace AiDb.Engine.Compaction;
 
 /// <summary>Flushes full memtables and keeps the levels in shape, on the executor.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. One flush and one compaction run at a time, beside each
-/// other: flushes add to level 0, compactions take away what was there when they began.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. One flush and one compaction run at a
+/// time, beside each other: flushes add to level 0, compactions take away what was there when they
+/// began.</remarks>
 internal sealed class BackgroundWork : IDisposable
 {
     private readonly EngineContext _context;
@@ -48,7 +49,8 @@ internal sealed class BackgroundWork : IDisposable
 
     public void ScheduleCompaction() => _compaction.Schedule();
 
-    /// <summary>Waits until a memtable and all before it are flushed; the first error of a flush ends the wait.</summary>
+    /// <summary>Waits until a memtable and all before it are flushed; the first error of a flush ends the
+    /// wait.</summary>
     public Task WaitFlushedAsync(ulong ordinal, CancellationToken cancellationToken)
     {
         Task done = _flushWaiters.WaitAsync(ordinal, cancellationToken);
@@ -88,7 +90,8 @@ internal sealed class BackgroundWork : IDisposable
         ReadState state = _state.Acquire();
         try
         {
-            // A log that failed cannot say that the memtable's entries are durable, so its tables must not hold them.
+            // A log that failed cannot say that the memtable's entries are durable, so its tables must not
+            // hold them.
             if (state.Immutable.Length == 0)
                 return false;
             if (_context.Health.Failure is { } failure)

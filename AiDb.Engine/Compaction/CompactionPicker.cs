@@ -3,9 +3,9 @@ using AiDb.Engine.Manifest;
 namespace AiDb.Engine.Compaction;
 
 /// <summary>
-/// Chooses the next compaction. Level 0 counts tables, deeper levels bytes; the level furthest beyond its target goes first.
-/// From a deeper level the table goes that overlaps least with the level below, relative to its size. Where no level is
-/// beyond its target, tables that are mostly deletions go down.
+/// Chooses the next compaction. Level 0 counts tables, deeper levels bytes; the level furthest beyond its
+/// target goes first. From a deeper level the table goes that overlaps least with the level below, relative
+/// to its size. Where no level is beyond its target, tables that are mostly deletions go down.
 /// </summary>
 internal sealed class CompactionPicker
 {

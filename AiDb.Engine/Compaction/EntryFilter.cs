@@ -8,7 +8,8 @@ internal enum EntryFate
     /// <summary>Written as it is.</summary>
     Keep,
 
-    /// <summary>Written as a deletion: it has expired, and older versions below it must stay hidden.</summary>
+    /// <summary>Written as a deletion: it has expired, and older versions below it must stay
+    /// hidden.</summary>
     KeepAsDeletion,
 
     /// <summary>Not written.</summary>
@@ -17,10 +18,10 @@ internal enum EntryFate
 
 /// <summary>Decides which entries nobody can see any more.</summary>
 /// <remarks>
-/// Of each key it keeps the newest version and, for each snapshot, the newest that is not newer than it. Expiry and drops of
-/// tables are judged by the last flushed entry only, never by the clock: every later entry is replayed after a crash,
-/// and its conditions must find the same state again. Entries are shown in internal key order.
-/// Thread safety: none.
+/// Of each key it keeps the newest version and, for each snapshot, the newest that is not newer than it.
+/// Expiry and drops of tables are judged by the last flushed entry only, never by the clock: every later
+/// entry is replayed after a crash, and its conditions must find the same state again. Entries are shown in
+/// internal key order. Thread safety: none.
 /// </remarks>
 internal sealed class EntryFilter
 {
@@ -33,7 +34,8 @@ internal sealed class EntryFilter
     private int _stripe;
 
     /// <summary>Makes a filter.</summary>
-    /// <param name="snapshots">Versions of the snapshots, ascending, taken after the inputs were chosen.</param>
+    /// <param name="snapshots">Versions of the snapshots, ascending, taken after the inputs were
+    /// chosen.</param>
     /// <param name="dropped">Dropped tables and the versions of their drops.</param>
     /// <param name="flushedTimestamp">Timestamp of the last entry that replay does not need.</param>
     public EntryFilter(ulong[] snapshots, IReadOnlyDictionary<uint, ulong> dropped, ulong flushedTimestamp)
@@ -50,7 +52,8 @@ internal sealed class EntryFilter
     /// <summary>Decides the next entry, as far as it does not depend on what lies below.</summary>
     /// <param name="key">Its internal key.</param>
     /// <param name="value">Its internal value.</param>
-    /// <param name="canVanish">Whether a deletion need not be kept if nothing lies below: every snapshot sees it.</param>
+    /// <param name="canVanish">Whether a deletion need not be kept if nothing lies below: every snapshot sees
+    /// it.</param>
     public EntryFate Decide(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, out bool canVanish)
     {
         canVanish = false;

@@ -4,7 +4,8 @@ using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Compaction;
 
-/// <summary>Writes the tables of one flush or compaction; what is not taken over is deleted with it.</summary>
+/// <summary>Writes the tables of one flush or compaction; what is not taken over is deleted with
+/// it.</summary>
 /// <remarks>Thread safety: none.</remarks>
 internal sealed class OutputTables : IDisposable
 {
@@ -55,8 +56,9 @@ internal sealed class OutputTables : IDisposable
             throw new AiDbException(AiDbErrorKind.Internal, $"{path} does not read as it was written.");
     }
 
-    /// <summary>Makes the names of the finished tables durable. From here on the files stay, whatever happens: the manifest
-    /// may list them even if writing it failed. Those that it does not list are removed at the next start.</summary>
+    /// <summary>Makes the names of the finished tables durable. From here on the files stay, whatever
+    /// happens: the manifest may list them even if writing it failed. Those that it does not list are removed
+    /// at the next start.</summary>
     public void Publish()
     {
         if (_begun.Count > 0)

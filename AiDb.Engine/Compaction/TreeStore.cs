@@ -5,7 +5,8 @@ using AiDb.Engine.State;
 
 namespace AiDb.Engine.Compaction;
 
-/// <summary>Changes the tree: first durably in the manifest, then in what reads see; and deletes what it no longer needs.</summary>
+/// <summary>Changes the tree: first durably in the manifest, then in what reads see; and deletes what it no
+/// longer needs.</summary>
 /// <remarks>Thread safety: all members may be called concurrently; changes happen one at a time.</remarks>
 internal sealed class TreeStore : IDisposable
 {
@@ -73,14 +74,16 @@ internal sealed class TreeStore : IDisposable
             _manifest.Append(new VersionEdit { KnownDurableLsn = durableLsn });
     }
 
-    /// <summary>The tree and what the manifest says, as of one moment; the caller releases the tree.</summary>
+    /// <summary>The tree and what the manifest says, as of one moment; the caller releases the
+    /// tree.</summary>
     public (TreeVersion Tree, VersionEdit Whole) Capture()
     {
         lock (_gate)
             return (AcquireTree(), _manifest.State.ToEdit());
     }
 
-    /// <summary>Called by the last user of a table; may be any thread, so the deletion goes to the executor.</summary>
+    /// <summary>Called by the last user of a table; may be any thread, so the deletion goes to the
+    /// executor.</summary>
     public void OnUnreferenced(LiveTable table)
     {
         if (!table.IsObsolete)

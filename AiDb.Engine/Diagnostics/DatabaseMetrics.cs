@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 
 namespace AiDb.Engine.Diagnostics;
 
-/// <summary>The engine's meter and activity source, both named <c>AiDb.Engine</c>. Counting costs next to nothing while
-/// nobody listens.</summary>
+/// <summary>The engine's meter and activity source, both named <c>AiDb.Engine</c>. Counting costs next to
+/// nothing while nobody listens.</summary>
 internal sealed class DatabaseMetrics : IDisposable
 {
     /// <summary>The name of the meter and of the activity source.</summary>
@@ -39,7 +39,8 @@ internal sealed class DatabaseMetrics : IDisposable
     /// <summary>Spans of writes and of slow reads.</summary>
     public static ActivitySource Activities { get; } = new(Name);
 
-    /// <summary>Adds gauges that are read when someone collects; null while the figures cannot be had.</summary>
+    /// <summary>Adds gauges that are read when someone collects; null while the figures cannot be
+    /// had.</summary>
     public void Observe(string path, Func<DatabaseStatistics?> statistics)
     {
         var tag = new KeyValuePair<string, object?>("aidb.database", path);

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace AiDb.Engine.Diagnostics;
 
-/// <summary>Makes a span of a read that took long, after the fact: only if someone listens, and not of the fast ones.</summary>
+/// <summary>Makes a span of a read that took long, after the fact: only if someone listens, and not of the
+/// fast ones.</summary>
 internal readonly struct SlowRead
 {
     private static readonly TimeSpan Threshold = TimeSpan.FromMilliseconds(10);

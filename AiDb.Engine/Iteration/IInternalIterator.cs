@@ -1,11 +1,13 @@
 namespace AiDb.Engine.Iteration;
 
-/// <summary>A cursor over internal entries in internal key order: memtables, tables and merges of them.</summary>
+/// <summary>A cursor over internal entries in internal key order: memtables, tables and merges of
+/// them.</summary>
 /// <remarks>
-/// Invariants: <see cref="Key"/>, <see cref="Value"/>, <see cref="Next"/> and <see cref="Previous"/> may be used only
-/// while <see cref="Valid"/>; the spans live until the iterator is moved or disposed. A new iterator is not valid
-/// until it is positioned. Moving past either end makes it invalid; positioning makes it usable again.
-/// Thread safety: none; one caller at a time. Errors are <see cref="AiDbException"/> and leave it invalid.
+/// Invariants: <see cref="Key"/>, <see cref="Value"/>, <see cref="Next"/> and <see cref="Previous"/> may be
+/// used only while <see cref="Valid"/>; the spans live until the iterator is moved or disposed. A new
+/// iterator is not valid until it is positioned. Moving past either end makes it invalid; positioning makes
+/// it usable again. Thread safety: none; one caller at a time. Errors are <see cref="AiDbException"/> and
+/// leave it invalid.
 /// </remarks>
 internal interface IInternalIterator : IDisposable
 {

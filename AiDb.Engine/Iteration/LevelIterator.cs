@@ -3,8 +3,8 @@ using AiDb.Engine.Manifest;
 
 namespace AiDb.Engine.Iteration;
 
-/// <summary>Walks the tables of a sorted level one after the other, opening each when it is reached. Its owner keeps the
-/// tables alive.</summary>
+/// <summary>Walks the tables of a sorted level one after the other, opening each when it is reached. Its
+/// owner keeps the tables alive.</summary>
 internal sealed class LevelIterator : IInternalIterator
 {
     private readonly LiveTable[] _tables;

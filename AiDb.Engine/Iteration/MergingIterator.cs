@@ -4,9 +4,9 @@ namespace AiDb.Engine.Iteration;
 
 /// <summary>One ordered walk over several iterators: a binary heap of those that are valid.</summary>
 /// <remarks>
-/// Invariants: going forward, every child stands at or after the current entry, going back at or before it; the child at
-/// the heap's root holds the current entry. Internal keys are unique over all children, since a version belongs to one
-/// place. Turning around seeks every other child anew.
+/// Invariants: going forward, every child stands at or after the current entry, going back at or before it;
+/// the child at the heap's root holds the current entry. Internal keys are unique over all children, since a
+/// version belongs to one place. Turning around seeks every other child anew.
 /// </remarks>
 internal sealed class MergingIterator : IInternalIterator
 {

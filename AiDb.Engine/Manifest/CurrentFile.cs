@@ -3,7 +3,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Manifest;
 
-/// <summary>The file CURRENT: the name of the manifest in force, a space, its CRC-32C in 8 hexadecimal digits, a line end.</summary>
+/// <summary>The file CURRENT: the name of the manifest in force, a space, its CRC-32C in 8 hexadecimal
+/// digits, a line end.</summary>
 internal static class CurrentFile
 {
     /// <summary>Puts a manifest into force: atomically and durably.</summary>

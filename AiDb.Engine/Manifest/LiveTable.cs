@@ -3,7 +3,8 @@ using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Manifest;
 
-/// <summary>An open table of the tree. The last release closes it and, once it is obsolete, has its file deleted.</summary>
+/// <summary>An open table of the tree. The last release closes it and, once it is obsolete, has its file
+/// deleted.</summary>
 internal sealed class LiveTable : RefCounted
 {
     private readonly Action<LiveTable> _onUnreferenced;
@@ -31,7 +32,8 @@ internal sealed class LiveTable : RefCounted
     /// <summary>Table id and user key of the last entry.</summary>
     public ReadOnlySpan<byte> LargestPrefix => InternalKey.Prefix(Metadata.LargestKey);
 
-    /// <summary>Marks it for deletion. Called after the manifest that does not list it any more is durable.</summary>
+    /// <summary>Marks it for deletion. Called after the manifest that does not list it any more is
+    /// durable.</summary>
     public void MarkObsolete() => _obsolete = true;
 
     /// <summary>Whether the key may be in it.</summary>

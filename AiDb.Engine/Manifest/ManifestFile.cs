@@ -4,7 +4,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Manifest;
 
-/// <summary>A manifest on disk: a header, then edits one after the other. Format: docs/formats/manifest.md.</summary>
+/// <summary>A manifest on disk: a header, then edits one after the other. Format:
+/// docs/formats/manifest.md.</summary>
 internal static class ManifestFile
 {
     /// <summary>The newest format version that this build reads and the one that it writes.</summary>
@@ -80,7 +81,8 @@ internal static class ManifestFile
             sequence++;
         }
 
-        // The first record was durable before CURRENT named the file, and what follows a torn record was never written.
+        // The first record was durable before CURRENT named the file, and what follows a torn record was
+        // never written.
         if (sequence == 0)
             throw Damaged(path, offset, "its first edit is not valid");
         for (int later = offset + 1; later < bytes.Length; later++)

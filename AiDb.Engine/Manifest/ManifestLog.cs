@@ -5,8 +5,8 @@ namespace AiDb.Engine.Manifest;
 
 /// <summary>Appends edits to the manifest in force, durably, and begins a new one when that is due.</summary>
 /// <remarks>
-/// Thread safety: none; its owner holds a lock. After an error the file is never touched again (a failed sync must not be
-/// repeated): the next edit begins a new manifest that states everything.
+/// Thread safety: none; its owner holds a lock. After an error the file is never touched again (a failed sync
+/// must not be repeated): the next edit begins a new manifest that states everything.
 /// </remarks>
 internal sealed class ManifestLog : IDisposable
 {
@@ -77,7 +77,8 @@ internal sealed class ManifestLog : IDisposable
 
     private void Roll(VersionEdit edit)
     {
-        // The state after the edit goes into the new file; State itself changes only once that file is in force.
+        // The state after the edit goes into the new file; State itself changes only once that file is in
+        // force.
         var next = new ManifestState();
         if (!next.TryApply(State.ToEdit()) || !next.TryApply(edit))
             throw Contradiction();

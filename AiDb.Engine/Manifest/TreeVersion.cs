@@ -4,8 +4,9 @@ namespace AiDb.Engine.Manifest;
 
 /// <summary>The tables of every level at one moment.</summary>
 /// <remarks>
-/// Immutable; holds a reference to each of its tables. Invariants: level 0 is ordered by sequence, newest first; in the
-/// deeper levels tables are ordered by key and no user key is in two of them, so that a point read looks into one.
+/// Immutable; holds a reference to each of its tables. Invariants: level 0 is ordered by sequence, newest
+/// first; in the deeper levels tables are ordered by key and no user key is in two of them, so that a point
+/// read looks into one.
 /// </remarks>
 internal sealed class TreeVersion : RefCounted
 {

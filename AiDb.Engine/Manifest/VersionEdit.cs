@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 
 namespace AiDb.Engine.Manifest;
 
-/// <summary>One change of what the database consists of; a record of the manifest. Format: docs/formats/manifest.md.</summary>
+/// <summary>One change of what the database consists of; a record of the manifest. Format:
+/// docs/formats/manifest.md.</summary>
 internal sealed class VersionEdit
 {
     /// <summary>The levels of the tree.</summary>

@@ -37,10 +37,12 @@ internal sealed unsafe class MemTable : RefCounted
     /// <summary>Internal entries.</summary>
     public long EntryCount => Volatile.Read(ref _entries);
 
-    /// <summary>The last log entry whose effects are in here; written by the applier, read once it is immutable.</summary>
+    /// <summary>The last log entry whose effects are in here; written by the applier, read once it is
+    /// immutable.</summary>
     public LogPosition LastPosition { get; set; }
 
-    /// <summary>Adds an entry; the same key with the same version (twice in one batch) takes the later value.</summary>
+    /// <summary>Adds an entry; the same key with the same version (twice in one batch) takes the later
+    /// value.</summary>
     public void Add(
         uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
         ReadOnlySpan<byte> value)
@@ -49,7 +51,8 @@ internal sealed unsafe class MemTable : RefCounted
             Volatile.Write(ref _entries, _entries + 1);
     }
 
-    /// <summary>Finds the newest entry of a key that is not newer than <paramref name="maxVersion"/>.</summary>
+    /// <summary>Finds the newest entry of a key that is not newer than
+    /// <paramref name="maxVersion"/>.</summary>
     /// <returns>Whether the memtable decides the key, by a value or a deletion.</returns>
     public bool TryFind(
         uint tableId, ReadOnlySpan<byte> userKey, ulong maxVersion, out ulong version, out ReadOnlySpan<byte> internalValue)

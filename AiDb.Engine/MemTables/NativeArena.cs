@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace AiDb.Engine.MemTables;
 
 /// <summary>Native memory that is handed out piece by piece and given back as a whole.</summary>
-/// <remarks>Thread safety: one allocating thread at a time; <see cref="AllocatedBytes"/> may be read by any.</remarks>
+/// <remarks>Thread safety: one allocating thread at a time; <see cref="AllocatedBytes"/> may be read by
+/// any.</remarks>
 internal sealed unsafe class NativeArena : IDisposable
 {
     private const int MinimumBlockBytes = 16 << 10;

@@ -5,8 +5,8 @@ using AiDb.Engine.Encoding;
 namespace AiDb.Engine.MemTables;
 
 /// <summary>
-/// Internal entries in internal key order, in native memory. A search compares table id and the first 8 bytes of the user
-/// key as numbers before it looks at the rest.
+/// Internal entries in internal key order, in native memory. A search compares table id and the first 8 bytes
+/// of the user key as numbers before it looks at the rest.
 /// </summary>
 /// <remarks>
 /// Thread safety: one writer; any number of readers beside it without locks. Nodes are never removed.
@@ -92,7 +92,8 @@ internal sealed unsafe class SkipList
         }
     }
 
-    /// <summary>Adds an entry; an equal internal key gets the new value instead. True when it was added.</summary>
+    /// <summary>Adds an entry; an equal internal key gets the new value instead. True when it was
+    /// added.</summary>
     public bool Insert(
         uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
         ReadOnlySpan<byte> value)
@@ -135,7 +136,8 @@ internal sealed unsafe class SkipList
         return true;
     }
 
-    /// <summary>The newest node of a key that is not newer than <paramref name="maxVersion"/>; null when there is none.</summary>
+    /// <summary>The newest node of a key that is not newer than <paramref name="maxVersion"/>; null when
+    /// there is none.</summary>
     public Node* Find(uint tableId, ReadOnlySpan<byte> userKey, ulong maxVersion)
     {
         Node* node = FindAtOrAfter(tableId, userKey, maxVersion);

@@ -4,8 +4,9 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Recovery;
 
-/// <summary>Makes a copy of a database out of hard links to its tables and a manifest of its own. The memtables were flushed
-/// before, so the copy needs no log: it begins an empty one after the last flushed entry.</summary>
+/// <summary>Makes a copy of a database out of hard links to its tables and a manifest of its own. The
+/// memtables were flushed before, so the copy needs no log: it begins an empty one after the last flushed
+/// entry.</summary>
 internal static class CheckpointJob
 {
     /// <summary>Makes the copy; removes it again when that fails.</summary>

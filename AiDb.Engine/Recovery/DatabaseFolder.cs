@@ -4,7 +4,8 @@ using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Recovery;
 
-/// <summary>A database's folder: how it is made, which tables belong to it, what is left over in it.</summary>
+/// <summary>A database's folder: how it is made, which tables belong to it, what is left over in
+/// it.</summary>
 internal static class DatabaseFolder
 {
     /// <summary>Makes the folder, durably.</summary>
@@ -16,7 +17,8 @@ internal static class DatabaseFolder
     }
 
     /// <summary>Makes an empty database in a folder that holds none.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: the folder holds the remains of one.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: the folder holds the remains of
+    /// one.</exception>
     public static void Initialize(EngineContext context)
     {
         foreach (string name in context.FileSystem.ListFiles(context.Path))
@@ -36,7 +38,8 @@ internal static class DatabaseFolder
     }
 
     /// <summary>Opens every table that the manifest lists.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: one is missing or not the one listed.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: one is missing or not the one
+    /// listed.</exception>
     public static TreeVersion OpenTables(EngineContext context, ManifestState manifest, Action<LiveTable> onUnreferenced)
     {
         List<LiveTable>[] levels = new List<LiveTable>[VersionEdit.Levels];

@@ -10,8 +10,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Recovery;
 
-/// <summary>Opens a database: folder lock, manifest, tables, catalogue, log, replay. It fails closed: nothing is changed
-/// before everything was read and found whole.</summary>
+/// <summary>Opens a database: folder lock, manifest, tables, catalogue, log, replay. It fails closed: nothing
+/// is changed before everything was read and found whole.</summary>
 internal static class DatabaseOpener
 {
     public static DatabaseParts Open(string path, DatabaseOptions options, DatabaseComponents components)
@@ -81,7 +81,8 @@ internal static class DatabaseOpener
         TreeStore? store = null;
         try
         {
-            // The tables' last users reach the store, which cannot be there before them; before it, nothing is obsolete.
+            // The tables' last users reach the store, which cannot be there before them; before it, nothing
+            // is obsolete.
             tree = DatabaseFolder.OpenTables(context, manifestState, table => store?.OnUnreferenced(table));
             state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree);
             store = new TreeStore(context, manifest, state);
@@ -143,7 +144,8 @@ internal static class DatabaseOpener
         }
     }
 
-    /// <summary>Applies what the log holds beyond the tables; stand-alone, everything valid in it is committed.</summary>
+    /// <summary>Applies what the log holds beyond the tables; stand-alone, everything valid in it is
+    /// committed.</summary>
     private static long Replay(
         EngineContext context, WriteAheadLog log, StateHolder state, Catalogue catalogue, LogPosition flushed)
     {

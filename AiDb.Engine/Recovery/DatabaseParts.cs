@@ -127,8 +127,9 @@ internal sealed class DatabaseParts
         }
     }
 
-    /// <summary>Answers the queued writes, ends background work, syncs, and gives everything up. Never throws: what was
-    /// acknowledged as durable is, and the log brings the rest back as far as the disk took it.</summary>
+    /// <summary>Answers the queued writes, ends background work, syncs, and gives everything up. Never
+    /// throws: what was acknowledged as durable is, and the log brings the rest back as far as the disk took
+    /// it.</summary>
     public void Close()
     {
         Pipeline.Close();

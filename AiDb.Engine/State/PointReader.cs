@@ -8,8 +8,10 @@ using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.State;
 
-/// <summary>Reads single keys: memtables, newest first, then level 0, newest first, then one table per level.</summary>
-/// <remarks>Does not allocate, except for keys longer than <see cref="StackKeyBytes"/>, whose buffers are pooled.</remarks>
+/// <summary>Reads single keys: memtables, newest first, then level 0, newest first, then one table per
+/// level.</summary>
+/// <remarks>Does not allocate, except for keys longer than <see cref="StackKeyBytes"/>, whose buffers are
+/// pooled.</remarks>
 internal static unsafe class PointReader
 {
     private const int StackKeyBytes = 512;

@@ -4,7 +4,8 @@ using AiDb.Engine.MemTables;
 namespace AiDb.Engine.State;
 
 /// <summary>Everything that a read looks into: the active memtable, the immutable ones, the tables.</summary>
-/// <remarks>Immutable, but for what the applier adds to the active memtable. It holds references to its parts.</remarks>
+/// <remarks>Immutable, but for what the applier adds to the active memtable. It holds references to its
+/// parts.</remarks>
 internal sealed class ReadState : RefCounted
 {
     /// <summary>Takes references of its own.</summary>

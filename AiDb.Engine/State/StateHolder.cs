@@ -3,13 +3,15 @@ using AiDb.Engine.MemTables;
 
 namespace AiDb.Engine.State;
 
-/// <summary>The state that reads see: the current <see cref="ReadState"/>, how far it is applied, and the snapshots.</summary>
+/// <summary>The state that reads see: the current <see cref="ReadState"/>, how far it is applied, and the
+/// snapshots.</summary>
 /// <remarks>
 /// Thread safety: all members may be called concurrently, but <see cref="Publish"/>, <see cref="Rotate"/> and
 /// <see cref="Active"/> by the applier only. Readers take no lock.
-/// Invariants: a reader takes the state first and the visible version after it; so the version is at least that of
-/// everything a compaction of that state has thrown away for. A batch lies in one memtable. The snapshots' list and the
-/// visible version change under one lock, so that a compaction which lists them misses no snapshot below what it sees.
+/// Invariants: a reader takes the state first and the visible version after it; so the version is at least
+/// that of everything a compaction of that state has thrown away for. A batch lies in one memtable. The
+/// snapshots' list and the visible version change under one lock, so that a compaction which lists them
+/// misses no snapshot below what it sees.
 /// </remarks>
 internal sealed class StateHolder
 {
@@ -69,7 +71,8 @@ internal sealed class StateHolder
         }
     }
 
-    /// <summary>Makes the active memtable immutable and goes on with a new one, whose reference it takes over.</summary>
+    /// <summary>Makes the active memtable immutable and goes on with a new one, whose reference it takes
+    /// over.</summary>
     public void Rotate(MemTable next)
     {
         lock (_stateGate)

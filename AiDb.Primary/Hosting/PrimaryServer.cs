@@ -15,7 +15,12 @@ public static class PrimaryServer
     /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
     public static WebApplication Build(string[] args)
     {
-        WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            // Settings files lie beside the program, data in the folder it is started from.
+            ContentRootPath = AppContext.BaseDirectory,
+        });
         PrimaryOptions options = PrimaryOptions.Read(builder.Configuration);
         builder.AddServiceDefaults();
         // One line of its own says where the node listens.

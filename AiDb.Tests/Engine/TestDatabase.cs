@@ -5,7 +5,8 @@ using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine;
 
-/// <summary>Databases as the engine's tests need them: on a disk in memory, with background work where it was queued.</summary>
+/// <summary>Databases as the engine's tests need them: on a disk in memory, with background work where it was
+/// queued.</summary>
 internal static class TestDatabase
 {
     public const string Folder = "/data/db";

@@ -94,6 +94,23 @@ public class EmbeddedMetadataStoreRestartTests
     }
 
     [Fact]
+    public async Task A_full_disk_refuses_changes_and_lets_leases_end_when_there_is_space_again()
+    {
+        await using EmbeddedMetadataStore store = new(_journal, _time);
+        long lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(5));
+        await store.PutAsync("alive", "x", lease);
+        _journal.IsFull = true;
+        Assert.Equal(AiDbErrorKind.Unavailable, (await Assert.ThrowsAsync<AiDbException>(() => store.PutAsync("a", "1"))).Kind);
+        _time.Advance(TimeSpan.FromSeconds(6));
+        Assert.NotNull((await store.RangeAsync("alive")).Single);
+
+        _journal.IsFull = false;
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Null((await store.RangeAsync("alive")).Single);
+        await store.PutAsync("a", "1");
+    }
+
+    [Fact]
     public async Task A_store_whose_disk_fails_stops_and_shows_nothing_of_the_step()
     {
         await using EmbeddedMetadataStore store = new(_journal, _time);

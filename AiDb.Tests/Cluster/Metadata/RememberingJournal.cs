@@ -11,12 +11,16 @@ internal sealed class RememberingJournal : IMetadataJournal
 
     public bool Fails { get; set; }
 
+    public bool IsFull { get; set; }
+
     public MetadataImage Load() => new(_revision, [.. _items.Values], [.. _leases.Values]);
 
     public ValueTask AppendAsync(MetadataJournalStep step)
     {
         if (Fails)
             throw new IOException("the disk is gone");
+        if (IsFull)
+            throw new AiDbException(AiDbErrorKind.ResourceExhausted, "the disk is full");
         _revision = step.Revision;
         foreach (MetadataEvent change in step.Events)
         {

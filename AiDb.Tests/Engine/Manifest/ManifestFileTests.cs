@@ -13,18 +13,13 @@ public sealed class ManifestFileTests
     public void The_bytes_of_header_and_record_are_those_of_the_format()
     {
         Assert.Equal(
-            "416944624D616E69010000000000000000100F0E0D0C0B0A0908070605040302010700000000000000",
-            Convert.ToHexString(ManifestFile.Header(FileId, 7))[..82]);
-        var edit = new VersionEdit
-        {
-            NextNumber = 9,
-            Flushed = new LogPosition(1, 2, 3),
-            KnownDurableLsn = 4,
-        };
+            "416944624D616E69" + "0100000000000000" + "100F0E0D0C0B0A090807060504030201" + "0700000000000000",
+            Convert.ToHexString(ManifestFile.Header(FileId, 7))[..80]);
+        var edit = new VersionEdit { NextNumber = 9, Flushed = new LogPosition(1, 2, 3), KnownDurableLsn = 4 };
         edit.Removed.Add((1, FileId));
         edit.Added.Add((2, Table(FileId, 5)));
         string record = Convert.ToHexString(ManifestFile.Record(FileId, 6, edit));
-        Assert.StartsWith("800000000600000000000000", record, StringComparison.Ordinal);
+        Assert.StartsWith("810000000600000000000000", record, StringComparison.Ordinal);
         Assert.Equal(
             "020900000000000000" + "03010000000000000002000000000000000300000000000000" + "040400000000000000"
             + "0601100F0E0D0C0B0A090807060504030201"

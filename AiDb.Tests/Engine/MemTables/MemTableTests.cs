@@ -15,7 +15,8 @@ public sealed class MemTableTests
         var model = new SortedDictionary<byte[], byte[]>(Comparer<byte[]>.Create((a, b) => InternalKey.Compare(a, b)));
         for (ulong version = 1; version <= 3000; version++)
         {
-            // Short and equal beginnings, zero bytes and different lengths, so that the key head alone does not decide.
+            // Short and equal beginnings, zero bytes and different lengths, so that the key head alone does
+            // not decide.
             byte[] userKey = new byte[random.Next(1, 14)];
             for (int index = 0; index < userKey.Length; index++)
                 userKey[index] = (byte)random.Next(2);

@@ -3,8 +3,9 @@ using AiDb.Tests.Engine.Storage;
 
 namespace AiDb.Tests.Engine.Recovery;
 
-/// <summary>A fixed history of numbered batches with flushes and compactions between them, small enough to run it again for each
-/// operation of its disk. Batch n sets the key "n" and two keys that must always agree, and deletes another.</summary>
+/// <summary>A fixed history of numbered batches with flushes and compactions between them, small enough to
+/// run it again for each operation of its disk. Batch n sets the key "n" and two keys that must always agree,
+/// and deletes another.</summary>
 internal static class NumberedHistory
 {
     public const int Batches = 40;
