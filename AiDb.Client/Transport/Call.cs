@@ -27,7 +27,7 @@ internal sealed class Call(CallKind kind, string table, IMessage message, bool i
     public GatewayConnection? LastConnection { get; set; }
 
     /// <summary>The W3C trace context, where the call is sampled.</summary>
-    public string TraceParent { get; init; } = "";
+    public string TraceParent { get; set; } = "";
 }
 
 /// <summary>The operations, with what retries and telemetry need to know of them.</summary>

@@ -120,7 +120,6 @@ internal sealed class CallExecutor : IAsyncDisposable
         return new Call(kind, table, message, idempotent, NewDeadline(timeout))
         {
             HedgeAfter = kind.IsRead ? hedgeAfter : null,
-            TraceParent = Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C, Id: { } id } ? id : "",
         };
     }
 
@@ -132,6 +131,9 @@ internal sealed class CallExecutor : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         using Activity? activity = ClientTelemetry.Start(kind, table);
+        // Of the call's own span where there is one: the gateway's spans belong below it.
+        if (Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C, Id: { } id })
+            call.TraceParent = id;
         long started = _time.GetTimestamp();
         Exception? error = null;
         try

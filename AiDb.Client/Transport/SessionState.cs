@@ -1,3 +1,4 @@
+using AiDb.Contracts;
 using Wire = AiDb.Contracts.V1;
 
 namespace AiDb.Client.Transport;

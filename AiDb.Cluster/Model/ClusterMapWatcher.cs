@@ -12,6 +12,8 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
     private readonly Lock _lock = new();
     private ClusterMap _current = ClusterMap.Empty;
     private TaskCompletionSource _newer = NewSignal();
+    private bool _isUnreachable;
+    private long _wentBackFrom = -1;
 
     /// <summary>The newest map; <see cref="ClusterMap.Empty"/> before the store was first reached.</summary>
     public ClusterMap Current => Volatile.Read(ref _current);
@@ -31,13 +33,17 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
             }
             catch (AiDbException error)
             {
-                LogUnreachable(error.Kind, error.Message);
+                // Told once per outage, not once per attempt.
+                if (!_isUnreachable)
+                    LogUnreachable(error.Kind, error.Message);
+                _isUnreachable = true;
                 await Task.Delay(RetryDelay, timeProvider, cancellationToken);
             }
         }
     }
 
-    /// <summary>Waits for a map newer than a version.</summary>
+    /// <summary>Waits for a map newer than a version; one of a store that was restored from before that version is
+    /// newer, too.</summary>
     public async ValueTask<ClusterMap> WaitForNewerAsync(long version, CancellationToken cancellationToken = default)
     {
         while (true)
@@ -45,7 +51,7 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
             Task newer;
             lock (_lock)
             {
-                if (_current.Version > version)
+                if (_current.Version > version || (_current.Version < version && version <= _wentBackFrom))
                     return _current;
                 newer = _newer.Task;
             }
@@ -67,6 +73,9 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
         MetadataRange range = await store.RangeAsync("", prefix: true, cancellationToken);
+        if (_isUnreachable)
+            LogReachable(range.Revision);
+        _isUnreachable = false;
         ClusterMapBuilder builder = new();
         builder.Load(range);
         Publish(builder.Build(range.Revision));
@@ -84,7 +93,11 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
         lock (_lock)
         {
             if (map.Version < _current.Version)
+            {
                 LogRestored(_current.Version, map.Version);
+                _wentBackFrom = Math.Max(_wentBackFrom, _current.Version);
+            }
+
             Volatile.Write(ref _current, map);
             signal = _newer;
             _newer = NewSignal();
@@ -100,6 +113,9 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The metadata store cannot be followed ({Kind}); the last map stays: {Reason}")]
     private partial void LogUnreachable(AiDbErrorKind kind, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The metadata store is followed again, from revision {Revision}")]
+    private partial void LogReachable(long revision);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The metadata store went back from revision {Before} to {After}: it was restored")]
     private partial void LogRestored(long before, long after);

@@ -19,6 +19,7 @@ public sealed partial class NodeRegistration(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
 
     private readonly TaskCompletionSource _registered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _isUnreachable;
 
     /// <summary>Completes with the first registration.</summary>
     public Task Registered => _registered.Task;
@@ -36,6 +37,7 @@ public sealed partial class NodeRegistration(
                     leaseId = await store.GrantLeaseAsync(timeToLive, cancellationToken);
                     if (await TryRegisterAsync(leaseId, cancellationToken))
                     {
+                        _isUnreachable = false;
                         LogRegistered(node.Id, node.Role, node.Address);
                         _registered.TrySetResult();
                         await KeepAliveAsync(leaseId, cancellationToken);
@@ -47,7 +49,7 @@ public sealed partial class NodeRegistration(
                 }
                 catch (AiDbException error)
                 {
-                    LogFailed(node.Id, error.Kind, error.Message);
+                    NoteFailure(error);
                 }
 
                 await Task.Delay(RetryDelay, timeProvider, cancellationToken);
@@ -104,13 +106,24 @@ public sealed partial class NodeRegistration(
             {
                 if (!await store.KeepLeaseAliveAsync(leaseId, cancellationToken))
                     return;
+                if (_isUnreachable)
+                    LogReachable(node.Id);
+                _isUnreachable = false;
             }
             catch (AiDbException error) when (error.Kind is AiDbErrorKind.Unavailable)
             {
                 // The lease may live on, or not: only the store's answer tells.
-                LogFailed(node.Id, error.Kind, error.Message);
+                NoteFailure(error);
             }
         }
+    }
+
+    // Told once per outage, not once per attempt.
+    private void NoteFailure(AiDbException error)
+    {
+        if (!_isUnreachable)
+            LogFailed(node.Id, error.Kind, error.Message);
+        _isUnreachable = true;
     }
 
     private async ValueTask SignOffAsync(long leaseId)
@@ -154,6 +167,9 @@ public sealed partial class NodeRegistration(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Node {Node} cannot reach the metadata store ({Kind}): {Reason}")]
     private partial void LogFailed(string node, AiDbErrorKind kind, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Node {Node} reaches the metadata store again and kept its lease")]
+    private partial void LogReachable(string node);
 
     [LoggerMessage(
         Level = LogLevel.Warning,

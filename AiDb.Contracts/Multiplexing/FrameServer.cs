@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Grpc.Core;
@@ -16,6 +17,10 @@ public sealed record FrameServerOptions
 
     /// <summary>Bytes of answers that one frame gathers; a larger answer travels alone. Default: 1 MiB.</summary>
     public int MaxFrameBytes { get; init; } = 1 << 20;
+
+    /// <summary>Bytes of one answer; in place of a larger one the peer gets an error, since the answer would break the
+    /// stream for all. Default: a little below <see cref="WireLimits.MaxMessageBytes"/>.</summary>
+    public int MaxResponseBytes { get; init; } = WireLimits.MaxMessageBytes - (1 << 20);
 }
 
 /// <summary>The serving half of a <see cref="StreamMultiplexer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/>:
@@ -67,6 +72,8 @@ public sealed class FrameServer<TRequest, TResponse, TRequestFrame, TResponseFra
         FrameServerOptions? options = null,
         CancellationToken stopping = default)
     {
+        // The span of the stream lives as long as the stream. It is not the parent of what travels on it.
+        Activity.Current = null;
         // The peer takes the headers for the sign that the stream stands.
         await context.WriteResponseHeadersAsync([]).ConfigureAwait(false);
         var server = new FrameServer<TRequest, TResponse, TRequestFrame, TResponseFrame>(
@@ -180,12 +187,21 @@ public sealed class FrameServer<TRequest, TResponse, TRequestFrame, TResponseFra
 
     private void End(ulong id, TResponse response)
     {
+        int size = _protocol.SizeOf(response);
+        if (size > _options.MaxResponseBytes)
+        {
+            response = _protocol.Failure(new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                $"The answer has about {size} bytes; at most {_options.MaxResponseBytes} can be sent. Ask for less at a time."));
+            size = _protocol.SizeOf(response);
+        }
+
         _protocol.SetId(response, id);
         lock (_gate)
         {
             _inFlight--;
             _ready.Enqueue(response);
-            _readyBytes += _protocol.SizeOf(response);
+            _readyBytes += size;
         }
     }
 

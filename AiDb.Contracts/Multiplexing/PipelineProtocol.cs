@@ -48,25 +48,31 @@ public sealed class PipelineProtocol
     /// <inheritdoc/>
     public override int SizeOf(PipelineRequest request)
     {
-        long bytes = FixedBytes;
+        long bytes = FixedBytes + request.Traceparent.Length;
         switch (request.CallCase)
         {
             case PipelineRequest.CallOneofCase.Get:
-                bytes += request.Get.Key.Length;
+                bytes += Address(request.Get.Table, request.Get.Partition, request.Get.Options) + request.Get.Key.Length;
                 break;
             case PipelineRequest.CallOneofCase.MultiGet:
+                bytes += Address(request.MultiGet.Table, request.MultiGet.Partition, request.MultiGet.Options);
                 foreach (ByteString key in request.MultiGet.Keys)
                     bytes += 8 + key.Length;
                 break;
             case PipelineRequest.CallOneofCase.Put:
-                bytes += request.Put.Key.Length + request.Put.Value.Length;
+                bytes += Address(request.Put.Table, request.Put.Partition) + request.Put.Key.Length + request.Put.Value.Length;
                 break;
             case PipelineRequest.CallOneofCase.Delete:
-                bytes += request.Delete.Key.Length;
+                bytes += Address(request.Delete.Table, request.Delete.Partition) + request.Delete.Key.Length;
                 break;
             case PipelineRequest.CallOneofCase.Batch:
+                bytes += request.Batch.Partition.Length;
                 foreach (BatchOperation operation in request.Batch.Operations)
-                    bytes += FixedBytes + operation.Key.Length + (operation.Put?.Value.Length ?? 0);
+                {
+                    bytes += FixedBytes + operation.Table.Length + operation.Key.Length
+                        + (operation.Put?.Value.Length ?? 0);
+                }
+
                 break;
         }
 
@@ -83,7 +89,7 @@ public sealed class PipelineProtocol
                 bytes += response.Error.Message.Length;
                 break;
             case PipelineResponse.ResultOneofCase.Get:
-                bytes += response.Get.Value.Length;
+                bytes += response.Get.Value.Length + (response.Get.Info?.Session.Length ?? 0);
                 break;
             case PipelineResponse.ResultOneofCase.MultiGet:
                 foreach (GetResponse value in response.MultiGet.Values)
@@ -96,4 +102,7 @@ public sealed class PipelineProtocol
 
         return (int)Math.Min(bytes, int.MaxValue);
     }
+
+    private static long Address(string table, ByteString partition, ReadOptions? options = null) =>
+        table.Length + partition.Length + (options?.Session.Length ?? 0);
 }

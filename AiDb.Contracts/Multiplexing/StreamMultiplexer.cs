@@ -55,10 +55,14 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
         _pending = new PendingRequests<TRequest, TResponse>(_options);
         _setId = protocol.SetId;
         _idOf = protocol.IdOf;
-        _sweep = _time.CreateTimer(
-            static state => ((StreamMultiplexer<TRequest, TResponse, TRequestFrame, TResponseFrame>)state!).Sweep(),
-            this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _loop = Task.Run(RunAsync, CancellationToken.None);
+        // Often the first request makes the connection: its trace must not become that of a stream that lives for days.
+        using (ExecutionContext.IsFlowSuppressed() ? null : (AsyncFlowControl?)ExecutionContext.SuppressFlow())
+        {
+            _sweep = _time.CreateTimer(
+                static state => ((StreamMultiplexer<TRequest, TResponse, TRequestFrame, TResponseFrame>)state!).Sweep(),
+                this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _loop = Task.Run(RunAsync, CancellationToken.None);
+        }
     }
 
     /// <summary>Whether the stream stands.</summary>

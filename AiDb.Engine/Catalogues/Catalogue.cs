@@ -128,6 +128,10 @@ internal sealed class Catalogue
         return key;
     }
 
+    /// <summary>The table whose drop mark a key of the system table is; null: it is another key.</summary>
+    public static uint? TableOfDrop(ReadOnlySpan<byte> key) =>
+        key.Length == 5 && key[0] == DropKey ? BinaryPrimitives.ReadUInt32BigEndian(key[1..]) : null;
+
     /// <summary>The value that stands for an id.</summary>
     public static byte[] ValueOfId(uint id)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using AiDb.Engine.Catalogues;
 
 namespace AiDb.Engine.Log;
 
@@ -38,6 +39,10 @@ public ref struct LogOperationReader
 
     /// <summary>Milliseconds that a put lives from the entry's timestamp; 0: for ever.</summary>
     public ulong TimeToLiveMs { get; private set; }
+
+    /// <summary>The table whose keys this operation drops; null: it drops none.</summary>
+    public readonly uint? DroppedTable =>
+        TableId == Catalogue.SystemTableId && Kind == LogOperationKind.Put ? Catalogue.TableOfDrop(Key) : null;
 
     /// <summary>The operation's condition.</summary>
     public WriteCondition Condition { get; private set; }

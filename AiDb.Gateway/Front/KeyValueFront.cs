@@ -95,8 +95,9 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = await _catalogue.GetOrCreateAsync(call.Table, cancellationToken);
-            return await _writes.PutAsync(table, call, DeadlineOf(timeout), cancellationToken);
+            Deadline deadline = DeadlineOf(timeout);
+            TableDescriptor table = await FindOrCreateTableAsync(call.Table, deadline, cancellationToken);
+            return await _writes.PutAsync(table, call, deadline, cancellationToken);
         }
         finally
         {
@@ -116,8 +117,9 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = await _catalogue.GetOrCreateAsync(call.Table, cancellationToken);
-            return await _writes.DeleteAsync(table, call, DeadlineOf(timeout), cancellationToken);
+            Deadline deadline = DeadlineOf(timeout);
+            TableDescriptor table = await FindOrCreateTableAsync(call.Table, deadline, cancellationToken);
+            return await _writes.DeleteAsync(table, call, deadline, cancellationToken);
         }
         finally
         {
@@ -133,16 +135,17 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
+            Deadline deadline = DeadlineOf(timeout);
             TableDescriptor[] tables = new TableDescriptor[call.Operations.Count];
             for (int i = 0; i < tables.Length; i++)
             {
                 string name = call.Operations[i].Table;
                 tables[i] = i > 0 && string.Equals(tables[i - 1].Name, name, StringComparison.Ordinal)
                     ? tables[i - 1]
-                    : await _catalogue.GetOrCreateAsync(name, cancellationToken);
+                    : await FindOrCreateTableAsync(name, deadline, cancellationToken);
             }
 
-            return await _writes.BatchAsync(tables, call, DeadlineOf(timeout), cancellationToken);
+            return await _writes.BatchAsync(tables, call, deadline, cancellationToken);
         }
         finally
         {
@@ -182,6 +185,26 @@ internal sealed class KeyValueFront
         _catalogue.Find(name)
         ?? throw new AiDbException(
             AiDbErrorKind.NotFound, $"There is no table '{name}'; the first write to it creates it.");
+
+    // Making a table waits for the metadata store and its watch, which the write's own limit must bound, too.
+    private async ValueTask<TableDescriptor> FindOrCreateTableAsync(
+        string name, Deadline deadline, CancellationToken cancellationToken)
+    {
+        if (_catalogue.Find(name) is { } known)
+            return known;
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(deadline.Remaining);
+        try
+        {
+            return await _catalogue.GetOrCreateAsync(name, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.DeadlineExceeded,
+                $"The table '{name}' was not made within the request's time limit; nothing was written to it.");
+        }
+    }
 
     private Deadline DeadlineOf(TimeSpan? timeout) => Deadline.In(_caller.Clock, timeout ?? _defaultTimeout);
 }

@@ -1,21 +1,14 @@
-using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
 using AiDb.Cluster;
+using AiDb.Contracts;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>What a session has seen: a position per shard. Opaque to callers; base64url of a format byte (1) and, for
-/// each shard, its number (4 bytes), epoch (8) and LSN (8), little-endian.</summary>
+/// <summary>What a session has seen: a position per shard. Its text is of <see cref="SessionTokenFormat"/>.</summary>
 /// <remarks>Thread safety: none; a token belongs to one request.</remarks>
 internal struct SessionToken
 {
-    private const byte Format = 1;
-    private const int EntryBytes = 20;
-
-    /// <summary>As many as a cluster may have shards; a longer token is not ours.</summary>
-    private const int MaxShards = 16_384;
-
     // Nearly every token names one shard or a few, so that a list beats a map.
     private List<(uint Shard, ShardPosition Position)>? _entries;
 
@@ -25,17 +18,14 @@ internal struct SessionToken
     {
         if (text.Length == 0)
             return default;
-        byte[]? bytes = text.Length <= Base64Url.GetEncodedLength(1 + (MaxShards * EntryBytes)) ? TryDecode(text) : null;
-        if (bytes is not [Format, ..] || (bytes.Length - 1) % EntryBytes != 0)
-            throw RequestLimits.Invalid("session: this is not a session token; send what AiDb-Session or `session` gave.");
+        byte[] buffer = [];
         List<(uint, ShardPosition)> entries = [];
-        for (ReadOnlySpan<byte> rest = bytes.AsSpan(1); !rest.IsEmpty; rest = rest[EntryBytes..])
+        for (ReadOnlySpan<byte> rest = SessionTokenFormat.Decode(text, ref buffer);
+            !rest.IsEmpty;
+            rest = rest[SessionTokenFormat.PartBytes..])
         {
-            entries.Add((
-                BinaryPrimitives.ReadUInt32LittleEndian(rest),
-                new ShardPosition(
-                    BinaryPrimitives.ReadUInt64LittleEndian(rest[4..]),
-                    BinaryPrimitives.ReadUInt64LittleEndian(rest[12..]))));
+            SessionPosition part = SessionTokenFormat.Read(rest);
+            entries.Add((part.Shard, new ShardPosition(part.Epoch, part.Lsn)));
         }
 
         return new SessionToken { _entries = entries };
@@ -76,30 +66,16 @@ internal struct SessionToken
         Span<(uint Shard, ShardPosition Position)> entries = CollectionsMarshal.AsSpan(_entries);
         if (entries.IsEmpty)
             return "";
-        int length = 1 + (entries.Length * EntryBytes);
+        int length = 1 + (entries.Length * SessionTokenFormat.PartBytes);
         Span<byte> bytes = length <= 512 ? stackalloc byte[512] : new byte[length];
-        bytes[0] = Format;
+        bytes[0] = SessionTokenFormat.Format;
         Span<byte> rest = bytes[1..];
         foreach ((uint shard, ShardPosition position) in entries)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(rest, shard);
-            BinaryPrimitives.WriteUInt64LittleEndian(rest[4..], position.Epoch);
-            BinaryPrimitives.WriteUInt64LittleEndian(rest[12..], position.Lsn);
-            rest = rest[EntryBytes..];
+            SessionTokenFormat.Write(rest, new SessionPosition(shard, position.Epoch, position.Lsn));
+            rest = rest[SessionTokenFormat.PartBytes..];
         }
 
         return Base64Url.EncodeToString(bytes[..length]);
-    }
-
-    private static byte[]? TryDecode(string text)
-    {
-        try
-        {
-            return Base64Url.DecodeFromChars(text);
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
     }
 }

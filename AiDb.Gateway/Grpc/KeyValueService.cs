@@ -64,26 +64,22 @@ internal sealed class KeyValueService(KeyValueFront front, IHostApplicationLifet
 
     private ValueTask<PipelineResponse> ExecuteAsync(PipelineRequest request, CancellationToken cancellationToken)
     {
-        if (request.Traceparent.Length > 0
+        return request.Traceparent.Length > 0 && Activities.HasListeners()
             && ActivityContext.TryParse(request.Traceparent, traceState: null, isRemote: true, out ActivityContext parent)
-            && Activities.StartActivity("pipeline " + request.CallCase, ActivityKind.Server, parent) is { } activity)
-        {
-            return TracedAsync(request, activity, cancellationToken);
-        }
-
-        return ExecuteCallAsync(request, cancellationToken);
+            ? TracedAsync(request, parent, cancellationToken)
+            : ExecuteCallAsync(request, cancellationToken);
     }
 
+    // The span begins in here: begun by the caller it would stay the current one of the stream's reading loop, and the
+    // requests that come after it would belong to it.
     private async ValueTask<PipelineResponse> TracedAsync(
-        PipelineRequest request, Activity activity, CancellationToken cancellationToken)
+        PipelineRequest request, ActivityContext parent, CancellationToken cancellationToken)
     {
-        using (activity)
-        {
-            PipelineResponse response = await ExecuteCallAsync(request, cancellationToken);
-            if (response.Error is { } error)
-                activity.SetStatus(ActivityStatusCode.Error, error.Message);
-            return response;
-        }
+        using Activity? activity = Activities.StartActivity("pipeline " + request.CallCase, ActivityKind.Server, parent);
+        PipelineResponse response = await ExecuteCallAsync(request, cancellationToken);
+        if (response.Error is { } error)
+            activity?.SetStatus(ActivityStatusCode.Error, error.Message);
+        return response;
     }
 
     private async ValueTask<PipelineResponse> ExecuteCallAsync(

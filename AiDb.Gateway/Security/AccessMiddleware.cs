@@ -31,7 +31,9 @@ internal sealed class AccessMiddleware
 
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.Request.Path.Value is { } path && path.StartsWith(InnerServices, StringComparison.Ordinal))
+        // Routing does not mind the case of a path; what guards it must not either.
+        if (context.Request.Path.Value is { } path
+            && path.StartsWith(InnerServices, StringComparison.OrdinalIgnoreCase))
         {
             return _secret is not null && _secret.Matches(context.Request.Headers[ClusterSecret.HeaderName])
                 ? _next(context)

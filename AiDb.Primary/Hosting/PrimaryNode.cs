@@ -149,6 +149,7 @@ public sealed partial class PrimaryNode : IShardClient
     private async Task<ShardDescriptor> PersistAsync(
         Func<ValueTask<ShardDescriptor>> step, CancellationToken cancellationToken)
     {
+        bool told = false;
         while (true)
         {
             try
@@ -158,7 +159,9 @@ public sealed partial class PrimaryNode : IShardClient
             catch (AiDbException exception) when (exception.Kind is
                 AiDbErrorKind.Unavailable or AiDbErrorKind.OutcomeUnknown or AiDbErrorKind.DeadlineExceeded)
             {
-                LogStoreUnreachable(_options.Node.MetadataAddress, exception.Message);
+                if (!told)
+                    LogStoreUnreachable(_options.Node.MetadataAddress, exception.Message);
+                told = true;
                 await Task.Delay(RetryDelay, _time, cancellationToken).ConfigureAwait(false);
             }
         }

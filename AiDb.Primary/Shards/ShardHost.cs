@@ -53,9 +53,6 @@ public sealed partial class ShardHost : IShardClient
         _writes = new ShardWrites(database, TableOf);
     }
 
-    /// <summary>A table was dropped: caches must forget its keys.</summary>
-    public event Action<uint>? TableDropped;
-
     /// <summary>The shard's number.</summary>
     public uint Shard { get; }
 
@@ -108,9 +105,9 @@ public sealed partial class ShardHost : IShardClient
     /// <summary>Executes a request.</summary>
     public ValueTask<Response> ExecuteAsync(Request request, CancellationToken cancellationToken = default)
     {
-        if (ShardTelemetry.Start(request) is { } activity)
-            return TracedAsync(request, activity, cancellationToken);
-        return GuardedAsync(request, cancellationToken);
+        return ShardTelemetry.IsTraced(request, out ActivityContext parent)
+            ? TracedAsync(request, parent, cancellationToken)
+            : GuardedAsync(request, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -128,8 +125,10 @@ public sealed partial class ShardHost : IShardClient
         await Database.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async ValueTask<Response> TracedAsync(Request request, Activity activity, CancellationToken cancellationToken)
+    private async ValueTask<Response> TracedAsync(
+        Request request, ActivityContext parent, CancellationToken cancellationToken)
     {
+        Activity? activity = ShardTelemetry.Start(request, parent);
         Response? response = null;
         try
         {
@@ -292,12 +291,11 @@ public sealed partial class ShardHost : IShardClient
         return At(Database.AppliedPosition);
     }
 
-    /// <summary>Drops a table's keys and tells the caches.</summary>
+    /// <summary>Drops a table's keys; caches hear of it by the log.</summary>
     public void DropTable(uint tableId)
     {
         _tables.TryRemove(tableId, out _);
         Database.DropTableById(tableId);
-        TableDropped?.Invoke(tableId);
     }
 
     private static void Fill(Value value, in ValueLease lease, bool head)

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
@@ -18,7 +17,6 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
 
     private const int MaxFrameInvalidations = 4096;
 
-    private readonly ConcurrentQueue<uint> _droppedTables = new();
     private LogPosition _sent;
     private ulong _newestLsn;
     private long _newestAt;
@@ -28,20 +26,12 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
         SubscribeRequest request, IServerStreamWriter<SubscribeFrame> writer, CancellationToken cancellationToken)
     {
         Position? from = request.From;
-        host.TableDropped += _droppedTables.Enqueue;
-        try
+        while (true)
         {
-            while (true)
-            {
-                using LogTail tail = Open(from, out bool reset);
-                await FollowAsync(tail, reset, writer, cancellationToken).ConfigureAwait(false);
-                // It fell behind what the log keeps: everything is cold, and it begins anew.
-                from = null;
-            }
-        }
-        finally
-        {
-            host.TableDropped -= _droppedTables.Enqueue;
+            using LogTail tail = Open(from, out bool reset);
+            await FollowAsync(tail, reset, writer, cancellationToken).ConfigureAwait(false);
+            // It fell behind what the log keeps: everything is cold, and it begins anew.
+            from = null;
         }
     }
 
@@ -100,8 +90,6 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
     /// <summary>Puts what can be read into a frame; false when the log no longer holds what comes next.</summary>
     private bool Fill(SubscribeFrame frame, LogTail tail)
     {
-        while (_droppedTables.TryDequeue(out uint table))
-            frame.DroppedTables.Add(table);
         // A moment and the newest entry at it; kept until that entry is sent, which may have to wait for the disk.
         if (_sent.Lsn >= _newestLsn)
         {
@@ -136,6 +124,9 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
         {
             if (operations.Kind == LogOperationKind.Require)
                 continue;
+            // A drop is an entry like any other, so that who was away while it happened hears of it, too.
+            if (operations.DroppedTable is { } dropped)
+                frame.DroppedTables.Add(dropped);
             frame.Invalidations.Add(new Invalidation
             {
                 Lsn = entry.Position.Lsn,

@@ -85,8 +85,10 @@ internal sealed class CacheFills(uint shard, CacheState cache, ReplicaOptions op
     private async ValueTask<Response> FillAsync(Request request, ulong hash)
     {
         Get get = request.Get;
-        // The value is wanted in the cache, whatever the caller needs of it.
+        // The value is wanted in the cache, whatever the caller needs of it; and others wait for it, whatever time
+        // the caller has left.
         get.Head = false;
+        request.TimeoutMs = 0;
         CacheFillTicket ticket = cache.BeginFill();
         Response response = await AskAsync(request, CancellationToken.None).ConfigureAwait(false);
         if (response is { Error: null, Get: { } value })

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using AiDb.Client;
 using AiDb.Contracts.V1;
 
@@ -37,6 +39,26 @@ public sealed class AiDbClientTests
         Assert.Equal("Ada Lovelace", read?.GetText());
         Assert.Equal(written.Version, read?.Version);
         Assert.Null(await table.GetAsync("nobody"));
+    }
+
+    [Fact]
+    public async Task A_call_carries_the_trace_of_its_own_span_even_where_it_is_the_first_one()
+    {
+        ConcurrentBag<string?> spans = [];
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name == AiDbClient.TelemetryName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = span => spans.Add(span.Id),
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using FaultyGateway gateway = await FaultyGateway.StartAsync();
+        await using AiDbClient client = Connect([gateway.Address]);
+        Activity.Current = null;
+
+        await client.Table("t").PutTextAsync("k", "v");
+
+        Assert.Contains(Assert.Single(gateway.Requests).Traceparent, spans);
     }
 
     [Fact]

@@ -168,8 +168,8 @@ internal sealed class FaultyGateway : KeyValue.KeyValueBase, IAsyncDisposable
         }
     }
 
-    private string Token() => AiDb.Client.Transport.SessionTokenFormat.Encode(
-        [new AiDb.Client.Transport.SessionPosition(1, 1, _version)]);
+    private string Token() => SessionTokenFormat.Encode(
+        [new SessionPosition(1, 1, _version)]);
 
     private GetResponse Get(string key) => _items.TryGetValue(key, out var item)
         ? new GetResponse { Found = true, Value = Google.Protobuf.ByteString.CopyFrom(item.Value), Version = item.Version }

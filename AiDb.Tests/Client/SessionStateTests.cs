@@ -1,4 +1,5 @@
 using AiDb.Client.Transport;
+using AiDb.Contracts;
 
 namespace AiDb.Tests.Client;
 

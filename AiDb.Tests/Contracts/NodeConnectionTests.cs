@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
+using AiDb.Contracts.V1;
 using Google.Protobuf;
 
 namespace AiDb.Tests.Contracts;
@@ -239,6 +241,53 @@ public sealed class NodeConnectionTests
         Response[] responses = await Task.WhenAll(all).WaitAsync(Patience);
         for (int index = 0; index < responses.Length; index++)
             Assert.Equal(index % 3 == 0 ? 3 << 20 : 100, responses[index].Get.Value_.Length);
+    }
+
+    [Fact]
+    public async Task An_answer_too_large_to_send_fails_its_request_and_not_the_stream()
+    {
+        var service = new EchoShard { Options = new FrameServerOptions { MaxResponseBytes = 10_000 } };
+        await using GrpcTestServer server = await GrpcTestServer.StartAsync(service);
+        await using var connection = new NodeConnection(server.Channel.CreateCallInvoker());
+
+        Response large = await connection.SendAsync(new Request { Scan = new Scan { LimitBytes = 20_000 } });
+        Response small = await connection.SendAsync(new Request { Scan = new Scan { LimitBytes = 5_000 } });
+
+        Assert.Equal((int)AiDbErrorKind.InvalidArgument, large.Error.Kind);
+        Assert.Null(small.Error);
+        Assert.True(connection.IsConnected);
+    }
+
+    [Fact]
+    public async Task A_stream_does_not_belong_to_the_trace_of_the_request_that_opened_it()
+    {
+        await using GrpcTestServer server = await GrpcTestServer.StartAsync(new EchoShard());
+        var client = new Shard.ShardClient(server.Channel);
+        var opened = new TaskCompletionSource<Activity?>();
+        using Activity request = new Activity("a request").Start();
+
+        await using var multiplexer = new StreamMultiplexer<Request, Response, RequestFrame, ResponseFrame>(
+            ExchangeProtocol.Instance,
+            token =>
+            {
+                opened.TrySetResult(Activity.Current);
+                return client.Exchange(cancellationToken: token);
+            });
+
+        Assert.Null(await opened.Task.WaitAsync(Patience));
+        Assert.Same(request, Activity.Current);
+    }
+
+    [Fact]
+    public void The_size_of_a_pipelined_request_counts_all_that_can_be_long()
+    {
+        ByteString partition = ByteString.CopyFrom(new byte[60_000]);
+        var put = new PipelineRequest { Put = new PutRequest { Partition = partition } };
+        var get = new PipelineRequest { Get = new GetRequest { Partition = partition, Options = new ReadOptions { Session = new string('s', 500) } } };
+        var batch = new PipelineRequest { Batch = new BatchRequest { Partition = partition } };
+
+        foreach (PipelineRequest request in new[] { put, get, batch })
+            Assert.True(PipelineProtocol.Instance.SizeOf(request) >= request.CalculateSize(), request.CallCase.ToString());
     }
 
     [Fact]

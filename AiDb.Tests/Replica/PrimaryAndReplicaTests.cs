@@ -3,6 +3,9 @@ using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
 using AiDb.Contracts.V1;
+using AiDb.Replica.Caching;
+using AiDb.Replica.Hosting;
+using AiDb.ServiceDefaults;
 using AiDb.Tests.Contracts;
 using Google.Protobuf;
 using Grpc.Core;
@@ -45,6 +48,62 @@ public sealed class PrimaryAndReplicaTests
         Assert.Equal("two", read.Get.Value_.ToStringUtf8());
         // Nobody reads an old value once the feed has passed its successor.
         Assert.Equal("two", (await cluster.Replica.SendAsync(cluster.Get("a", Eventual))).Get.Value_.ToStringUtf8());
+    }
+
+    [Fact]
+    public async Task A_feed_that_was_away_while_a_table_was_dropped_hears_of_it()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        Response before = await cluster.PutAsync("a", "one");
+        Response dropped = await cluster.Primary.SendAsync(
+            new Request { Shard = 1, DropTable = new DropTable { TableId = TestCluster.TableId } });
+        Assert.Null(dropped.Error);
+
+        var client = new Shard.ShardClient(GrpcTestServer.OpenChannel(cluster.PrimaryAddress));
+        using AsyncServerStreamingCall<SubscribeFrame> feed = client.Subscribe(
+            new SubscribeRequest { Shard = 1, From = before.Position },
+            new Grpc.Core.Metadata { { ClusterSecret.HeaderName, TestCluster.Secret } });
+        List<uint> tables = [];
+        do
+        {
+            Assert.True(await feed.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+            Assert.False(feed.ResponseStream.Current.Reset);
+            tables.AddRange(feed.ResponseStream.Current.DroppedTables);
+        }
+        while (feed.ResponseStream.Current.Position.Lsn < dropped.Position.Lsn);
+
+        Assert.Equal([TestCluster.TableId], tables);
+    }
+
+    [Fact]
+    public async Task A_fill_has_its_own_time_limit_and_not_that_of_the_read_that_began_it()
+    {
+        await using var primary = new RecordingShard();
+        var options = new ReplicaOptions
+        {
+            Node = new NodeOptions { NodeId = "r", MetadataAddress = "http://127.0.0.1:1", ClusterSecret = "s" },
+        };
+        var shard = new CachedShard(1, new CacheState(new CacheOptions(), TimeProvider.System), options, () => primary);
+
+        await shard.GetAsync(
+            new Request { Shard = 1, TimeoutMs = 3, Get = new Get { TableId = 1, Key = ByteString.CopyFromUtf8("k") } },
+            TestContext.Current.CancellationToken);
+
+        // Other reads of the key wait for the same fill, and may have more time.
+        Assert.Equal((uint)options.FillTimeout.TotalMilliseconds, Assert.Single(primary.Requests).TimeoutMs);
+    }
+
+    private sealed class RecordingShard : IShardClient
+    {
+        public List<Request> Requests { get; } = [];
+
+        public ValueTask<Response> SendAsync(Request request, CancellationToken cancellationToken = default)
+        {
+            Requests.Add(request);
+            return ValueTask.FromResult(new Response { Position = new Position { Epoch = 1, Lsn = 1 }, Get = new Value() });
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Engine.Storage;
+using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Cluster.Nodes;
 
@@ -46,6 +47,26 @@ public class NodeRegistrationTests
         await stopPrimary();
         ClusterMap map = await cluster.WaitForMapAsync(map => map.Nodes.All(node => !node.Alive));
         Assert.Equal(["p1"], map.Nodes.Select(node => node.Id));
+    }
+
+    [Fact]
+    public async Task A_store_that_is_not_up_yet_is_one_line_and_not_one_per_attempt()
+    {
+        await using ClusterFixture cluster = new();
+        cluster.Store.IsDown = true;
+        LogLines<NodeRegistration> lines = new();
+        NodeRegistration registration = new(cluster.Store, Replica, TimeSpan.FromSeconds(5), cluster.Time, lines);
+        using CancellationTokenSource end = new();
+        Task running = registration.RunAsync(end.Token);
+        for (int i = 0; i < 100; i++)
+        {
+            cluster.Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        Assert.Equal(1, lines.Count);
+        await end.CancelAsync();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     [Fact]

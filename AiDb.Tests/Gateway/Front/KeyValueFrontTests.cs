@@ -9,6 +9,20 @@ namespace AiDb.Tests.Gateway.Front;
 public sealed class KeyValueFrontTests
 {
     [Fact]
+    public async Task The_first_write_to_a_table_ends_in_time_though_the_map_never_shows_the_table()
+    {
+        await using FrontHarness harness = await FrontHarness.StartAsync(1);
+        await harness.StopFollowingAsync();
+
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(async () => await harness.Front.PutAsync(
+            new PutRequest { Table = "late", Key = ByteString.CopyFromUtf8("k") },
+            TimeSpan.FromMilliseconds(100), TestContext.Current.CancellationToken));
+
+        Assert.Equal(AiDbErrorKind.DeadlineExceeded, error.Kind);
+        Assert.Equal(0, harness.Admission.Requests);
+    }
+
+    [Fact]
     public async Task Keys_spread_over_the_shards_and_each_is_read_where_it_was_written()
     {
         await using FrontHarness harness = await FrontHarness.StartAsync(shards: 3);

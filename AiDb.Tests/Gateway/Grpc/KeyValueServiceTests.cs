@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using AiDb.Tests.Gateway.Support;
@@ -40,6 +42,45 @@ public sealed class KeyValueServiceTests(GatewayFixture gateway)
         Error error = Error.Parser.ParseFrom(thrown.Trailers.GetValueBytes(ErrorMapping.TrailerName));
         Assert.Equal((int)AiDbErrorKind.PreconditionFailed, error.Kind);
         Assert.NotEqual(0UL, error.CurrentVersion);
+    }
+
+    [Fact]
+    public async Task A_trace_goes_through_the_pipeline_to_the_shard_and_only_its_own_request_belongs_to_it()
+    {
+        await _client.PutAsync(Put("grpc-trace", "k", "v"));
+        ActivityTraceId trace = ActivityTraceId.CreateRandom();
+        ConcurrentBag<Activity> spans = [];
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name.StartsWith("AiDb.", StringComparison.Ordinal),
+            Sample = (ref ActivityCreationOptions<ActivityContext> options) => options.Parent.TraceId == trace
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.None,
+            ActivityStopped = span =>
+            {
+                if (span.TraceId == trace)
+                    spans.Add(span);
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        using AsyncDuplexStreamingCall<PipelineRequests, PipelineResponses> call = _client.Pipeline();
+        GetRequest get = new() { Table = "grpc-trace", Key = ByteString.CopyFromUtf8("k") };
+        PipelineRequests frame = new();
+        frame.Requests.Add(new PipelineRequest
+        {
+            Id = 1,
+            Get = get,
+            Traceparent = $"00-{trace}-{ActivitySpanId.CreateRandom()}-01",
+        });
+        frame.Requests.Add(new PipelineRequest { Id = 2, Get = get });
+        await call.RequestStream.WriteAsync(frame);
+        for (int answers = 0; answers < 2; answers += call.ResponseStream.Current.Responses.Count)
+            Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+        await call.RequestStream.CompleteAsync();
+
+        Activity gatewaySpan = Assert.Single(spans, span => span.Source.Name == "AiDb.Gateway");
+        Activity shardSpan = Assert.Single(spans, span => span.Source.Name == "AiDb.Primary");
+        Assert.Equal(gatewaySpan.SpanId, shardSpan.ParentSpanId);
     }
 
     [Fact]

@@ -46,6 +46,29 @@ public sealed class AccessTests
     }
 
     [Theory]
+    [InlineData("/aidb.internal.v1.Metadata/Range")]
+    [InlineData("/AIDB.Internal.v1.Metadata/Range")]
+    [InlineData("/aidb%2Einternal.v1.Metadata/Range")]
+    public async Task Inner_services_ask_for_the_secret_however_their_path_is_written(string path)
+    {
+        await using GatewayFixture gateway = await GatewayFixture.StartAsync();
+        using HttpClient http = new();
+        using HttpRequestMessage request = new(HttpMethod.Post, $"http://{gateway.Channel.Target}{path}")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(new byte[5]),
+        };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+
+        using HttpResponseMessage answer = await http.SendAsync(request);
+
+        Assert.Equal("16", answer.Headers.TryGetValues("grpc-status", out IEnumerable<string>? status)
+            ? status.Single()
+            : answer.TrailingHeaders.GetValues("grpc-status").Single());
+    }
+
+    [Theory]
     [InlineData("--urls=http://0.0.0.0:0")]
     [InlineData("--urls=http://*:0")]
     [InlineData("--HTTP_PORTS=0")]

@@ -73,6 +73,9 @@ internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
     public async ValueTask WaitForNewerMapAsync(long version, CancellationToken cancellationToken) =>
         await _watcher.WaitForNewerAsync(version, cancellationToken);
 
+    /// <summary>Stops following the metadata store, as when its watch hangs.</summary>
+    public Task StopFollowingAsync() => _end.CancelAsync();
+
     public async Task PutAsync(string key, string value = "v", string partition = "") =>
         await Front.PutAsync(new PutRequest
         {

@@ -1,21 +1,27 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 
-namespace AiDb.Client.Transport;
+namespace AiDb.Contracts;
 
 /// <summary>One part of a session token: a read of the shard must have seen the position.</summary>
-internal readonly record struct SessionPosition(uint Shard, ulong Epoch, ulong Lsn)
+public readonly record struct SessionPosition(uint Shard, ulong Epoch, ulong Lsn)
 {
     /// <summary>Whether this position has seen more than another of the same shard.</summary>
     public bool IsAfter(SessionPosition other) => Epoch != other.Epoch ? Epoch > other.Epoch : Lsn > other.Lsn;
 }
 
 /// <summary>The text of a session: base64url of a format byte (1) and, for each shard, its number (4 bytes), epoch (8)
-/// and LSN (8), little-endian. The client reads it to join the tokens of several answers.</summary>
-internal static class SessionTokenFormat
+/// and LSN (8), little-endian. Opaque to
+/// applications; the gateway makes it, and the client reads it to join the tokens of several answers.</summary>
+public static class SessionTokenFormat
 {
+    /// <summary>Bytes of one part.</summary>
     public const int PartBytes = 20;
-    private const byte Format = 1;
+
+    /// <summary>The first byte; the parts follow.</summary>
+    public const byte Format = 1;
+
+    // As many as a cluster may have shards; a longer token is not ours.
     private const int MaxShards = 16_384;
 
     /// <summary>Decodes a token into <paramref name="buffer"/>, enlarging it where needed.</summary>
@@ -44,11 +50,21 @@ internal static class SessionTokenFormat
         }
     }
 
+    /// <summary>Reads a part.</summary>
     public static SessionPosition Read(ReadOnlySpan<byte> part) => new(
         BinaryPrimitives.ReadUInt32LittleEndian(part),
         BinaryPrimitives.ReadUInt64LittleEndian(part[4..]),
         BinaryPrimitives.ReadUInt64LittleEndian(part[12..]));
 
+    /// <summary>Writes a part.</summary>
+    public static void Write(Span<byte> part, SessionPosition position)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(part, position.Shard);
+        BinaryPrimitives.WriteUInt64LittleEndian(part[4..], position.Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(part[12..], position.Lsn);
+    }
+
+    /// <summary>The token of some positions; empty for none.</summary>
     public static string Encode(IReadOnlyCollection<SessionPosition> positions)
     {
         if (positions.Count == 0)
@@ -58,9 +74,7 @@ internal static class SessionTokenFormat
         Span<byte> rest = bytes.AsSpan(1);
         foreach (SessionPosition position in positions)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(rest, position.Shard);
-            BinaryPrimitives.WriteUInt64LittleEndian(rest[4..], position.Epoch);
-            BinaryPrimitives.WriteUInt64LittleEndian(rest[12..], position.Lsn);
+            Write(rest, position);
             rest = rest[PartBytes..];
         }
 
@@ -68,5 +82,5 @@ internal static class SessionTokenFormat
     }
 
     private static AiDbException Invalid() =>
-        new(AiDbErrorKind.InvalidArgument, "session: this is not a token that an answer of AiDb carried.");
+        new(AiDbErrorKind.InvalidArgument, "session: this is not a session token; send what AiDb-Session or `session` gave.");
 }
