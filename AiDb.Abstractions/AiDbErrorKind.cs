@@ -1,15 +1,16 @@
 namespace AiDb;
 
 /// <summary>
-/// Why an operation did not do what was asked, chosen by what the caller should do next. One enum for the embedded
-/// engine, the client and the wire; each edge maps it once (HTTP status, gRPC status).
+/// Why an operation did not do what was asked, chosen by what the caller should do next. One enum for the
+/// embedded engine, the client and the wire; each edge maps it once (HTTP status, gRPC status).
 /// </summary>
 public enum AiDbErrorKind
 {
     /// <summary>A fault of AiDb itself. Report it.</summary>
     Internal = 0,
 
-    /// <summary>The request can never succeed as it stands; the message names the field and the limit.</summary>
+    /// <summary>The request can never succeed as it stands; the message names the field and the
+    /// limit.</summary>
     InvalidArgument = 1,
 
     /// <summary>What the request names does not exist.</summary>
@@ -18,7 +19,8 @@ public enum AiDbErrorKind
     /// <summary>What the request would create exists.</summary>
     AlreadyExists = 3,
 
-    /// <summary>A condition of the request (a version, an existence) does not hold. Read again, then decide.</summary>
+    /// <summary>A condition of the request (a version, an existence) does not hold. Read again, then
+    /// decide.</summary>
     PreconditionFailed = 4,
 
     /// <summary>The operation lost a race or its snapshot is gone. Start it anew.</summary>

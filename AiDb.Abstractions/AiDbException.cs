@@ -13,10 +13,11 @@ public sealed class AiDbException : Exception
     /// <summary>What the caller should do about it.</summary>
     public AiDbErrorKind Kind { get; }
 
-    /// <summary>For <see cref="AiDbErrorKind.ResourceExhausted"/> and <see cref="AiDbErrorKind.Unavailable"/>: when to
-    /// try again, where it is known.</summary>
+    /// <summary>For <see cref="AiDbErrorKind.ResourceExhausted"/> and
+    /// <see cref="AiDbErrorKind.Unavailable"/>: when to try again, where it is known.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
-    /// <summary>Whether the same request may succeed later without being changed, and repeating it does no harm.</summary>
+    /// <summary>Whether the same request may succeed later without being changed, and repeating it does no
+    /// harm.</summary>
     public bool IsRetryable => Kind is AiDbErrorKind.Unavailable or AiDbErrorKind.ResourceExhausted or AiDbErrorKind.Aborted;
 }

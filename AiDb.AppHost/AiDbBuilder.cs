@@ -3,7 +3,8 @@ using Aspire.Hosting.ApplicationModel;
 
 namespace AiDb.AppHost;
 
-/// <summary>An AiDb cluster in an Aspire application: one gateway, and what <see cref="WithShards"/> puts behind it.</summary>
+/// <summary>An AiDb cluster in an Aspire application: one gateway, and what <see cref="WithShards"/> puts
+/// behind it.</summary>
 internal sealed class AiDbBuilder
 {
     private const string HttpEndpoint = "http";
@@ -34,8 +35,8 @@ internal sealed class AiDbBuilder
             ReferenceExpression.Create($"Endpoint={Gateway.GetEndpoint(GrpcEndpoint)};ApiKey={ApiKey}"));
     }
 
-    /// <summary>The front door: REST at its endpoint `http`, gRPC at `grpc`. It hosts the embedded metadata store, so
-    /// there is one of it.</summary>
+    /// <summary>The front door: REST at its endpoint `http`, gRPC at `grpc`. It hosts the embedded metadata
+    /// store, so there is one of it.</summary>
     public IResourceBuilder<ProjectResource> Gateway { get; }
 
     /// <summary>What clients of the gateway show.</summary>
@@ -74,8 +75,8 @@ internal sealed class AiDbBuilder
             .WithEnvironment("AiDb__Metadata__Address", Gateway.GetEndpoint(GrpcEndpoint))
             .WaitForStart(Gateway);
 
-    // The services have no launch profile, so both listeners are spelled out. As Kestrel settings rather than URLS:
-    // only so can cleartext HTTP/2 have a port that speaks nothing else.
+    // The services have no launch profile, so both listeners are spelled out. As Kestrel settings rather than
+    // URLS: only so can cleartext HTTP/2 have a port that speaks nothing else.
     private IResourceBuilder<ProjectResource> AddNode(
         IResourceBuilder<ProjectResource> node, int? restPort, int? grpcPort)
     {

@@ -1,6 +1,7 @@
 namespace AiDb.Cli;
 
-/// <summary>Where a command reads and writes. Data goes to <see cref="Out"/>, everything else to <see cref="Error"/>.</summary>
+/// <summary>Where a command reads and writes. Data goes to <see cref="Out"/>, everything else to
+/// <see cref="Error"/>.</summary>
 internal sealed record CliConsole(TextWriter Out, TextWriter Error, Func<Stream> OpenInput, Func<Stream> OpenOutput)
 {
     /// <summary>Whether <see cref="Error"/> is a terminal, so that a progress bar makes sense.</summary>

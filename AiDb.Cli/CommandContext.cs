@@ -14,7 +14,8 @@ internal enum OutputFormat
     Json,
 }
 
-/// <summary>What all commands share: the console, the global options, and the client that they describe.</summary>
+/// <summary>What all commands share: the console, the global options, and the client that they
+/// describe.</summary>
 internal sealed class CommandContext(CliConsole console)
 {
     public const string DefaultEndpoint = "http://localhost:6334";

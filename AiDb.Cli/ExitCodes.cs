@@ -1,6 +1,7 @@
 namespace AiDb.Cli;
 
-/// <summary>What the process ends with: 0, or a number for the kind of the error (documented in docs/cli.md).</summary>
+/// <summary>What the process ends with: 0, or a number for the kind of the error (documented in
+/// docs/cli.md).</summary>
 internal static class ExitCodes
 {
     public const int Success = 0;

@@ -1,7 +1,7 @@
 namespace AiDb.Client;
 
-/// <summary>How the partition of a key - the unit of atomicity and of placement - is found. A <c>{tag}</c> in a key
-/// overrides it.</summary>
+/// <summary>How the partition of a key - the unit of atomicity and of placement - is found. A <c>{tag}</c> in
+/// a key overrides it.</summary>
 public sealed record Partitioning
 {
     internal PartitioningKind Kind { get; private init; }

@@ -5,7 +5,8 @@ namespace AiDb.Client;
 
 /// <summary>Writes that are applied together or not at all. All keys must belong to one partition, unless
 /// <see cref="Atomic"/> is false.</summary>
-/// <remarks>Thread safety: none. Keys and values are copied in. Conditions look at the state before the batch.</remarks>
+/// <remarks>Thread safety: none. Keys and values are copied in. Conditions look at the state before the
+/// batch.</remarks>
 public sealed class AiDbBatch
 {
     private readonly List<BatchOperation> _operations = [];
@@ -62,7 +63,8 @@ public sealed class AiDbBatch
         SizeBytes = 0;
     }
 
-    // A request of its own for each call, so that changing the batch afterwards does not change what is being sent.
+    // A request of its own for each call, so that changing the batch afterwards does not change what is being
+    // sent.
     internal BatchRequest ToRequest(WriteOptions options)
     {
         if (options.Condition != default || options.TimeToLive is not null)

@@ -3,10 +3,10 @@ using AiDb.Contracts.V1;
 
 namespace AiDb.Client;
 
-/// <summary>The client of a single node or a cluster, over the gRPC port of its gateways. Make one for a process and keep
-/// it: it holds the connections.</summary>
-/// <remarks>Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. Errors are
-/// <see cref="AiDbException"/>s, whose kind says what to do; a call whose token is cancelled throws
+/// <summary>The client of a single node or a cluster, over the gRPC port of its gateways. Make one for a
+/// process and keep it: it holds the connections.</summary>
+/// <remarks>Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. Errors
+/// are <see cref="AiDbException"/>s, whose kind says what to do; a call whose token is cancelled throws
 /// <see cref="OperationCanceledException"/>.</remarks>
 public sealed class AiDbClient : IAsyncDisposable, IDisposable
 {
@@ -19,7 +19,8 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
     /// <summary>Starts to connect.</summary>
     /// <param name="settings">Where, and how.</param>
     /// <param name="timeProvider">The clock of timeouts and pauses; null: the system's.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming every invalid setting.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming every invalid
+    /// setting.</exception>
     public AiDbClient(AiDbClientSettings settings, TimeProvider? timeProvider = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
@@ -38,16 +39,18 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
     /// <summary>The settings that it was made with.</summary>
     public AiDbClientSettings Settings { get; }
 
-    /// <summary>What this client has read and written so far, as a token for <see cref="ReadOptions.Session"/> or
-    /// <see cref="JoinSession"/> of another client. Empty before the first answer, and when
-    /// <see cref="AiDbClientSettings.TrackSession"/> is off.</summary>
+    /// <summary>What this client has read and written so far, as a token for
+    /// <see cref="ReadOptions.Session"/> or <see cref="JoinSession"/> of another client. Empty before the
+    /// first answer, and when <see cref="AiDbClientSettings.TrackSession"/> is off.</summary>
     public string SessionToken => _calls.Session.Token;
 
     /// <summary>Makes reads of this client see what the token's owner saw and wrote.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not a token.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not a
+    /// token.</exception>
     public void JoinSession(string token) => _calls.Session.Join(token);
 
-    /// <summary>A handle on a table. Nothing is sent; the first write makes the table where it is missing.</summary>
+    /// <summary>A handle on a table. Nothing is sent; the first write makes the table where it is
+    /// missing.</summary>
     public AiDbTable Table(string name)
     {
         WireMapping.CheckTable(name);
@@ -56,10 +59,13 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
 
     /// <summary>Writes a batch.</summary>
     /// <param name="batch">The operations.</param>
-    /// <param name="options">Partition, durability, timeout; conditions and times to live belong to the operations.</param>
-    /// <param name="cancellationToken">Gives up waiting; whether the batch took effect is then unknown.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: a condition does not hold and nothing
-    /// was applied. <see cref="AiDbErrorKind.InvalidArgument"/>: an atomic batch names several partitions.</exception>
+    /// <param name="options">Partition, durability, timeout; conditions and times to live belong to the
+    /// operations.</param>
+    /// <param name="cancellationToken">Gives up waiting; whether the batch took effect is then
+    /// unknown.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: a condition does not
+    /// hold and nothing was applied. <see cref="AiDbErrorKind.InvalidArgument"/>: an atomic batch names
+    /// several partitions.</exception>
     public async ValueTask<BatchOutcome> BatchAsync(
         AiDbBatch batch, WriteOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -97,7 +103,8 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Describes a table.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that name.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that
+    /// name.</exception>
     public async ValueTask<TableDescription> GetTableAsync(string name, CancellationToken cancellationToken = default)
     {
         WireMapping.CheckTable(name);
@@ -117,7 +124,8 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Drops a table and its keys.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that name.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that
+    /// name.</exception>
     public async ValueTask DropTableAsync(string name, CancellationToken cancellationToken = default)
     {
         WireMapping.CheckTable(name);

@@ -11,7 +11,8 @@ public sealed record AiDbEntry
     /// <summary>How long the value is, in bytes.</summary>
     public long ValueBytes { get; init; }
 
-    /// <summary>The version of the write that set it: the entity tag for <see cref="Condition.VersionIs"/>.</summary>
+    /// <summary>The version of the write that set it: the entity tag for
+    /// <see cref="Condition.VersionIs"/>.</summary>
     public ulong Version { get; init; }
 
     /// <summary>When it expires; null: never.</summary>
@@ -46,7 +47,8 @@ public sealed record AiDbItem
 /// <summary>What a write answered.</summary>
 /// <param name="Version">The version of the write: the entity tag of every key it wrote.</param>
 /// <param name="Durability">What was reached when it was acknowledged.</param>
-/// <param name="Session">A token for <see cref="ReadOptions.Session"/>: a read with it sees this write, from any client.</param>
+/// <param name="Session">A token for <see cref="ReadOptions.Session"/>: a read with it sees this write, from
+/// any client.</param>
 public readonly record struct WriteOutcome(ulong Version, Durability Durability, string Session);
 
 /// <summary>What a batch answered.</summary>
@@ -61,7 +63,8 @@ public sealed record BatchOutcome
     /// <summary>A token for <see cref="ReadOptions.Session"/>.</summary>
     public string Session { get; init; } = "";
 
-    /// <summary>Of a batch that was not atomic: how each operation went, in their order. Empty for an atomic one.</summary>
+    /// <summary>Of a batch that was not atomic: how each operation went, in their order. Empty for an atomic
+    /// one.</summary>
     public IReadOnlyList<OperationOutcome> Results { get; init; } = [];
 }
 

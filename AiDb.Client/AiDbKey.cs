@@ -3,8 +3,8 @@ using System.Text;
 namespace AiDb.Client;
 
 /// <summary>A key: 1 byte to 64 KiB, any bytes. Text converts as UTF-8.</summary>
-/// <remarks>The bytes are copied when a call is made, so that an array may be used again once the call has returned its
-/// task.</remarks>
+/// <remarks>The bytes are copied when a call is made, so that an array may be used again once the call has
+/// returned its task.</remarks>
 public readonly struct AiDbKey : IEquatable<AiDbKey>
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -22,7 +22,8 @@ public readonly struct AiDbKey : IEquatable<AiDbKey>
     public bool IsEmpty => Bytes.IsEmpty;
 
     /// <summary>The key that a text names, as UTF-8.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the text has unpaired surrogates.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the text has unpaired
+    /// surrogates.</exception>
     public static AiDbKey FromText(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -5,8 +5,10 @@ using Google.Protobuf;
 
 namespace AiDb.Client;
 
-/// <summary>A handle on a table: an ordered map of binary keys to values. It costs nothing and holds nothing.</summary>
-/// <remarks>Thread safety: all members may be called concurrently; small concurrent calls share one stream.</remarks>
+/// <summary>A handle on a table: an ordered map of binary keys to values. It costs nothing and holds
+/// nothing.</summary>
+/// <remarks>Thread safety: all members may be called concurrently; small concurrent calls share one
+/// stream.</remarks>
 public sealed class AiDbTable
 {
     private static readonly ReadOptions DefaultRead = new();
@@ -24,12 +26,14 @@ public sealed class AiDbTable
     public string Name { get; }
 
     /// <summary>Reads a key; null when it is absent or expired.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no such table.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no such
+    /// table.</exception>
     public ValueTask<AiDbEntry?> GetAsync(
         AiDbKey key, ReadOptions? options = null, CancellationToken cancellationToken = default) =>
         GetCoreAsync(key, head: false, options, cancellationToken);
 
-    /// <summary>Reads version, size and expiry of a key without its value; null when it is absent or expired.</summary>
+    /// <summary>Reads version, size and expiry of a key without its value; null when it is absent or
+    /// expired.</summary>
     public ValueTask<AiDbEntry?> HeadAsync(
         AiDbKey key, ReadOptions? options = null, CancellationToken cancellationToken = default) =>
         GetCoreAsync(key, head: true, options, cancellationToken);
@@ -64,9 +68,10 @@ public sealed class AiDbTable
     /// <param name="key">1 byte to 64 KiB.</param>
     /// <param name="value">0 bytes to 64 MiB; copied.</param>
     /// <param name="options">Time to live, condition, durability.</param>
-    /// <param name="cancellationToken">Gives up waiting; whether the write took effect is then unknown.</param>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the condition does not hold.
-    /// <see cref="AiDbErrorKind.OutcomeUnknown"/>: it may or may not have taken effect.</exception>
+    /// <param name="cancellationToken">Gives up waiting; whether the write took effect is then
+    /// unknown.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the condition does not
+    /// hold. <see cref="AiDbErrorKind.OutcomeUnknown"/>: it may or may not have taken effect.</exception>
     public async ValueTask<WriteOutcome> PutAsync(
         AiDbKey key, ReadOnlyMemory<byte> value, WriteOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -107,10 +112,10 @@ public sealed class AiDbTable
         return Acknowledge(response);
     }
 
-    /// <summary>Walks keys in order, consistent at one moment per shard. Pages are fetched as they are consumed; a page
-    /// that was lost on the way is asked for again.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the state that the scan looks at is gone, because
-    /// its consumer took too long or a node went away. Start it anew.</exception>
+    /// <summary>Walks keys in order, consistent at one moment per shard. Pages are fetched as they are
+    /// consumed; a page that was lost on the way is asked for again.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the state that the scan looks at
+    /// is gone, because its consumer took too long or a node went away. Start it anew.</exception>
     public async IAsyncEnumerable<AiDbItem> ScanAsync(
         ScanOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {

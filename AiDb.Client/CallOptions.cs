@@ -78,22 +78,25 @@ public sealed record ReadOptions
     /// <summary>How much the read must see. Default: <see cref="Consistency.Session"/>.</summary>
     public Consistency Consistency { get; init; }
 
-    /// <summary>A token from an answer to any client: the read sees at least what that answer saw or wrote. It is joined
-    /// with the client's own session. Null: the client's own session alone.</summary>
+    /// <summary>A token from an answer to any client: the read sees at least what that answer saw or wrote.
+    /// It is joined with the client's own session. Null: the client's own session alone.</summary>
     public string? Session { get; init; }
 
-    /// <summary>Chooses the partition; empty: the table's rule. Must be as it was when the key was written.</summary>
+    /// <summary>Chooses the partition; empty: the table's rule. Must be as it was when the key was
+    /// written.</summary>
     public ReadOnlyMemory<byte> Partition { get; init; }
 
-    /// <summary>Sends a second, equal request when the first is not answered within this time, and takes the answer that
-    /// comes first. Null: as <see cref="AiDbClientSettings.HedgeReadsAfter"/> says.</summary>
+    /// <summary>Sends a second, equal request when the first is not answered within this time, and takes the
+    /// answer that comes first. Null: as <see cref="AiDbClientSettings.HedgeReadsAfter"/> says.</summary>
     public TimeSpan? HedgeAfter { get; init; }
 
-    /// <summary>How long the call may take, retries included. Null: <see cref="AiDbClientSettings.Timeout"/>.</summary>
+    /// <summary>How long the call may take, retries included. Null:
+    /// <see cref="AiDbClientSettings.Timeout"/>.</summary>
     public TimeSpan? Timeout { get; init; }
 
     /// <summary>Reports every invalid option at once; calls do so before they send anything.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and
+    /// its range.</exception>
     public void Validate() => OptionChecks.Report(nameof(ReadOptions), [
         OptionChecks.Defined(Consistency, nameof(Consistency)),
         OptionChecks.Duration(HedgeAfter, nameof(HedgeAfter)),
@@ -116,16 +119,18 @@ public sealed record WriteOptions
     /// <summary>Chooses the partition; empty: the table's rule.</summary>
     public ReadOnlyMemory<byte> Partition { get; init; }
 
-    /// <summary>Repeating this write does no harm: it is sent again when its outcome is unknown. Leave it off where
-    /// others write the same key, or the write is conditional: a repeated one may undo theirs, or fail for its own first
-    /// attempt's success. Default: false.</summary>
+    /// <summary>Repeating this write does no harm: it is sent again when its outcome is unknown. Leave it off
+    /// where others write the same key, or the write is conditional: a repeated one may undo theirs, or fail
+    /// for its own first attempt's success. Default: false.</summary>
     public bool Idempotent { get; init; }
 
-    /// <summary>How long the call may take, retries included. Null: <see cref="AiDbClientSettings.Timeout"/>.</summary>
+    /// <summary>How long the call may take, retries included. Null:
+    /// <see cref="AiDbClientSettings.Timeout"/>.</summary>
     public TimeSpan? Timeout { get; init; }
 
     /// <summary>Reports every invalid option at once; calls do so before they send anything.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and
+    /// its range.</exception>
     public void Validate() => OptionChecks.Report(nameof(WriteOptions), [
         OptionChecks.Defined(Durability, nameof(Durability)),
         TimeToLive is { } span && span < TimeSpan.FromMilliseconds(1)
@@ -163,7 +168,8 @@ public sealed record ScanOptions
     public string? Session { get; init; }
 
     /// <summary>Reports every invalid option at once; a scan does so before it sends anything.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each option and
+    /// its range.</exception>
     public void Validate() => OptionChecks.Report(nameof(ScanOptions), [
         OptionChecks.Defined(Consistency, nameof(Consistency)),
         Limit is <= 0 ? $"{nameof(Limit)} must be 1 or more, or null" : null,

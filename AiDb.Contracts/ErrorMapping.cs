@@ -4,14 +4,15 @@ using Grpc.Core;
 
 namespace AiDb.Contracts;
 
-/// <summary>The one place where error kinds meet the wire: protobuf errors, gRPC and HTTP status codes.</summary>
+/// <summary>The one place where error kinds meet the wire: protobuf errors, gRPC and HTTP status
+/// codes.</summary>
 public static class ErrorMapping
 {
     /// <summary>The trailer that carries the whole <see cref="Error"/> beside a gRPC status.</summary>
     public const string TrailerName = "aidb-error-bin";
 
-    /// <summary>The gRPC status of a kind. OutcomeUnknown and Cancelled by the server have no exact counterpart; the
-    /// trailer tells them apart.</summary>
+    /// <summary>The gRPC status of a kind. OutcomeUnknown and Cancelled by the server have no exact
+    /// counterpart; the trailer tells them apart.</summary>
     public static StatusCode ToStatusCode(AiDbErrorKind kind) => kind switch
     {
         AiDbErrorKind.InvalidArgument => StatusCode.InvalidArgument,
@@ -31,7 +32,8 @@ public static class ErrorMapping
         _ => StatusCode.Internal,
     };
 
-    /// <summary>The kind of a gRPC status that came without a trailer: the call broke before AiDb could answer.</summary>
+    /// <summary>The kind of a gRPC status that came without a trailer: the call broke before AiDb could
+    /// answer.</summary>
     public static AiDbErrorKind FromStatusCode(StatusCode code) => code switch
     {
         StatusCode.InvalidArgument or StatusCode.OutOfRange => AiDbErrorKind.InvalidArgument,
@@ -70,8 +72,8 @@ public static class ErrorMapping
         _ => 500,
     };
 
-    /// <summary>The wire form of an exception. What is not an AiDb error is a fault of ours: its details stay in the
-    /// log.</summary>
+    /// <summary>The wire form of an exception. What is not an AiDb error is a fault of ours: its details stay
+    /// in the log.</summary>
     public static Error ToError(Exception exception) => exception switch
     {
         AiDbException known => new Error

@@ -10,9 +10,10 @@ public readonly record struct SessionPosition(uint Shard, ulong Epoch, ulong Lsn
     public bool IsAfter(SessionPosition other) => Epoch != other.Epoch ? Epoch > other.Epoch : Lsn > other.Lsn;
 }
 
-/// <summary>The text of a session: base64url of a format byte (1) and, for each shard, its number (4 bytes), epoch (8)
-/// and LSN (8), little-endian. Opaque to
-/// applications; the gateway makes it, and the client reads it to join the tokens of several answers.</summary>
+/// <summary>The text of a session: base64url of a format byte (1) and, for each shard, its number (4 bytes),
+/// epoch (8) and LSN (8), little-endian. Opaque to
+/// applications; the gateway makes it, and the client reads it to join the tokens of several
+/// answers.</summary>
 public static class SessionTokenFormat
 {
     /// <summary>Bytes of one part.</summary>
@@ -26,7 +27,8 @@ public static class SessionTokenFormat
 
     /// <summary>Decodes a token into <paramref name="buffer"/>, enlarging it where needed.</summary>
     /// <returns>Its parts, to be read with <see cref="Read"/>.</returns>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not a token.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not a
+    /// token.</exception>
     public static ReadOnlySpan<byte> Decode(ReadOnlySpan<char> token, ref byte[] buffer)
     {
         if (token.Length > Base64Url.GetEncodedLength(1 + (MaxShards * PartBytes)))

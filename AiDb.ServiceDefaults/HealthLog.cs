@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace AiDb.ServiceDefaults;
 
-/// <summary>Tells the log when a health check begins to fail, why, and when it passes again: one line each, however often
-/// the service is probed.</summary>
+/// <summary>Tells the log when a health check begins to fail, why, and when it passes again: one line each,
+/// however often the service is probed.</summary>
 /// <remarks>Thread safety: none; the host publishes one report after the other.</remarks>
 public sealed partial class HealthLog(ILogger<HealthLog> logger) : IHealthCheckPublisher
 {

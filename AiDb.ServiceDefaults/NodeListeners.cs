@@ -11,9 +11,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AiDb.ServiceDefaults;
 
 /// <summary>
-/// Where a node behind the gateway listens: gRPC on a port of its own, since cleartext HTTP/2 shares none, and HTTP/1 for
-/// health and metrics. Settings: <c>Kestrel:Endpoints:Grpc</c> and others beside it; or URLS, whose first address is gRPC
-/// and whose others are HTTP/1; or nothing, which means free ports on loopback.
+/// Where a node behind the gateway listens: gRPC on a port of its own, since cleartext HTTP/2 shares none,
+/// and HTTP/1 for health and metrics. Settings: <c>Kestrel:Endpoints:Grpc</c> and others beside it; or URLS,
+/// whose first address is gRPC and whose others are HTTP/1; or nothing, which means free ports on loopback.
 /// </summary>
 public sealed class NodeListeners
 {

@@ -2,7 +2,8 @@ using Microsoft.Extensions.Configuration;
 
 namespace AiDb.ServiceDefaults;
 
-/// <summary>What a node behind the gateway must know to join its cluster: the section <c>AiDb</c> of the settings.</summary>
+/// <summary>What a node behind the gateway must know to join its cluster: the section <c>AiDb</c> of the
+/// settings.</summary>
 public sealed record NodeOptions
 {
     /// <summary><c>AiDb:Node:Id</c>: its name, the same after a restart, unique in the cluster.</summary>
@@ -11,13 +12,15 @@ public sealed record NodeOptions
     /// <summary><c>AiDb:Node:Address</c>: where others reach its gRPC port; null: where it listens.</summary>
     public string? NodeAddress { get; init; }
 
-    /// <summary><c>AiDb:Metadata:Address</c>: the gRPC address of the gateway that holds the metadata store.</summary>
+    /// <summary><c>AiDb:Metadata:Address</c>: the gRPC address of the gateway that holds the metadata
+    /// store.</summary>
     public required string MetadataAddress { get; init; }
 
     /// <summary><c>AiDb:Cluster:Secret</c>: what every inner call carries.</summary>
     public required string ClusterSecret { get; init; }
 
-    /// <summary>Reads the settings. Every fault is added to <paramref name="errors"/>, each naming its setting.</summary>
+    /// <summary>Reads the settings. Every fault is added to <paramref name="errors"/>, each naming its
+    /// setting.</summary>
     public static NodeOptions Read(IConfiguration configuration, ICollection<string> errors)
     {
         string id = configuration["AiDb:Node:Id"] ?? "";

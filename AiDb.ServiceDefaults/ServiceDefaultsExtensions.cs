@@ -12,8 +12,9 @@ using OpenTelemetry.Trace;
 namespace Microsoft.Extensions.Hosting;
 
 /// <summary>
-/// What every service of AiDb shares: telemetry, health, service discovery and resilient HTTP clients. A service calls
-/// <see cref="AddServiceDefaults"/> before it builds and <see cref="MapDefaultEndpoints"/> after.
+/// What every service of AiDb shares: telemetry, health, service discovery and resilient HTTP clients. A
+/// service calls <see cref="AddServiceDefaults"/> before it builds and <see cref="MapDefaultEndpoints"/>
+/// after.
 /// </summary>
 public static class ServiceDefaultsExtensions
 {
@@ -33,8 +34,9 @@ public static class ServiceDefaultsExtensions
     private const string OtlpEndpointSetting = "OTEL_EXPORTER_OTLP_ENDPOINT";
     private const string ServiceNameSetting = "OTEL_SERVICE_NAME";
 
-    /// <summary>Adds telemetry, health checks, service discovery and resilience. Only clients of IHttpClientFactory are
-    /// touched by the last two: the inner gRPC channels keep streams open for hours and retry by rules of their own.</summary>
+    /// <summary>Adds telemetry, health checks, service discovery and resilience. Only clients of
+    /// IHttpClientFactory are touched by the last two: the inner gRPC channels keep streams open for hours
+    /// and retry by rules of their own.</summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.ConfigureOpenTelemetry();
@@ -50,9 +52,10 @@ public static class ServiceDefaultsExtensions
         return builder;
     }
 
-    /// <summary>Collects traces, metrics and logs of the process: all meters and sources named AiDb.*, those of ASP.NET
-    /// Core, of HTTP clients and of the runtime. Metrics are always readable at <see cref="MetricsPath"/>; all three go
-    /// out over OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is set.</summary>
+    /// <summary>Collects traces, metrics and logs of the process: all meters and sources named AiDb.*, those
+    /// of ASP.NET Core, of HTTP clients and of the runtime. Metrics are always readable at
+    /// <see cref="MetricsPath"/>; all three go out over OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is
+    /// set.</summary>
     public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
@@ -83,12 +86,14 @@ public static class ServiceDefaultsExtensions
         return builder;
     }
 
-    /// <summary>Adds the check that the process answers. Services add their own readiness checks beside it.</summary>
+    /// <summary>Adds the check that the process answers. Services add their own readiness checks beside
+    /// it.</summary>
     public static TBuilder AddDefaultHealthChecks<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag]);
-        // Every probe of a check that fails would be an error in the log; HealthLog tells when it begins and when it ends.
+        // Every probe of a check that fails would be an error in the log; HealthLog tells when it begins and
+        // when it ends.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.Services.AddSingleton<IHealthCheckPublisher, AiDb.ServiceDefaults.HealthLog>();
         builder.Services.Configure<HealthCheckPublisherOptions>(options =>
@@ -99,8 +104,9 @@ public static class ServiceDefaultsExtensions
         return builder;
     }
 
-    /// <summary>Maps <see cref="HealthPath"/>, <see cref="AlivePath"/> and <see cref="MetricsPath"/>, in every
-    /// environment: orchestrators and scrapers need them most in production. They name no data.</summary>
+    /// <summary>Maps <see cref="HealthPath"/>, <see cref="AlivePath"/> and <see cref="MetricsPath"/>, in
+    /// every environment: orchestrators and scrapers need them most in production. They name no
+    /// data.</summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealthChecks(HealthPath).AllowAnonymous();

@@ -29,7 +29,8 @@ internal static class BenchReport
             errors = result.Errors,
         });
 
-    /// <summary>How each line compares with each line of Redis for the same operation; empty without Redis.</summary>
+    /// <summary>How each line compares with each line of Redis for the same operation; empty without
+    /// Redis.</summary>
     public static string Ratios(IReadOnlyList<BenchResult> results)
     {
         StringBuilder text = new();

@@ -5,7 +5,8 @@ using System.Net.Sockets;
 
 namespace AiDb.Cli.Bench;
 
-/// <summary>A private Redis on a free port, measured by redis-benchmark: the yardstick in the same run.</summary>
+/// <summary>A private Redis on a free port, measured by redis-benchmark: the yardstick in the same
+/// run.</summary>
 internal sealed class RedisPeer(BenchOptions options, TimeProvider time)
 {
     private const int RequestsPerSecond = 40_000;
@@ -14,7 +15,8 @@ internal sealed class RedisPeer(BenchOptions options, TimeProvider time)
     /// <summary>Whether both programs are installed.</summary>
     public static bool IsInstalled => Find("redis-server") is not null && Find("redis-benchmark") is not null;
 
-    /// <summary>Measures get and set, one request at a time and 16 in a pipeline, in memory and with every write synced.</summary>
+    /// <summary>Measures get and set, one request at a time and 16 in a pipeline, in memory and with every
+    /// write synced.</summary>
     public async Task<List<BenchResult>> RunAsync(CancellationToken cancellationToken)
     {
         List<BenchResult> results = [];

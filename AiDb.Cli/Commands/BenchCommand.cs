@@ -5,7 +5,8 @@ using AiDb.Client;
 
 namespace AiDb.Cli.Commands;
 
-/// <summary><c>bench</c>: throughput, latency and CPU for each request, beside Redis where it is installed.</summary>
+/// <summary><c>bench</c>: throughput, latency and CPU for each request, beside Redis where it is
+/// installed.</summary>
 internal static class BenchCommand
 {
     public static Command Create(CommandContext context)

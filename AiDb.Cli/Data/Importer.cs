@@ -15,8 +15,8 @@ internal sealed record ImportOptions
     public Durability Durability { get; init; }
 }
 
-/// <summary>Puts the lines of a file into a table. Lines are written in any order; where a key occurs twice, which line
-/// wins is not said.</summary>
+/// <summary>Puts the lines of a file into a table. Lines are written in any order; where a key occurs twice,
+/// which line wins is not said.</summary>
 internal sealed class Importer(AiDbTable table, ImportOptions options, ProgressReport progress, TimeProvider time)
 {
     private readonly AcknowledgedLines _acknowledged = new(options.SkipLines);

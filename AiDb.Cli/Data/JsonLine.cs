@@ -14,7 +14,8 @@ internal enum ValueForm
     /// <summary>Always base64.</summary>
     Base64,
 
-    /// <summary>Values that are JSON objects, arrays, numbers or literals as they are, others as <see cref="Auto"/>.</summary>
+    /// <summary>Values that are JSON objects, arrays, numbers or literals as they are, others as
+    /// <see cref="Auto"/>.</summary>
     Json,
 }
 
@@ -22,14 +23,16 @@ internal enum ValueForm
 /// <param name="Key">The key.</param>
 /// <param name="Value">The value.</param>
 /// <param name="ExpiresAt">When it expires; null: never.</param>
-/// <remarks><c>{"key":"text"}</c> or <c>{"keyBase64":"..."}</c>, with <c>"value":"text"</c>, <c>"valueBase64":"..."</c> or
-/// <c>"value":</c> any other JSON, whose text becomes the value; <c>"expiresAt":</c> Unix milliseconds is optional.</remarks>
+/// <remarks><c>{"key":"text"}</c> or <c>{"keyBase64":"..."}</c>, with <c>"value":"text"</c>,
+/// <c>"valueBase64":"..."</c> or <c>"value":</c> any other JSON, whose text becomes the value;
+/// <c>"expiresAt":</c> Unix milliseconds is optional.</remarks>
 internal sealed record JsonLine(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, DateTimeOffset? ExpiresAt)
 {
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Reads a line.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: what is wrong with it.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: what is wrong with
+    /// it.</exception>
     public static JsonLine Parse(ReadOnlyMemory<byte> line)
     {
         try

@@ -3,7 +3,8 @@ using Spectre.Console;
 
 namespace AiDb.Cli.Data;
 
-/// <summary>Shows how far a long command is, on standard error: a bar on a terminal, else a line every few seconds.</summary>
+/// <summary>Shows how far a long command is, on standard error: a bar on a terminal, else a line every few
+/// seconds.</summary>
 /// <remarks>Thread safety: the counters may be advanced by anyone.</remarks>
 internal sealed class ProgressReport(CliConsole console, TimeProvider time, string what, long totalBytes)
 {

@@ -22,7 +22,8 @@ internal static class TextBytes
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Reads an argument.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the argument.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the
+    /// argument.</exception>
     public static byte[] Parse(string text, ByteEncoding encoding, string name)
     {
         try
@@ -56,7 +57,8 @@ internal static class TextBytes
         }
     }
 
-    /// <summary>One line for people: the text, with control characters made visible, or <c>base64:</c> and the bytes.</summary>
+    /// <summary>One line for people: the text, with control characters made visible, or <c>base64:</c> and
+    /// the bytes.</summary>
     public static string Display(ReadOnlySpan<byte> bytes)
     {
         if (!TryGetText(bytes, out string text))

@@ -31,8 +31,8 @@ internal sealed record UpOptions
 internal sealed record PlannedProcess(
     string Name, string Role, string Assembly, string Address, IReadOnlyDictionary<string, string> Environment);
 
-/// <summary>The processes of a cluster on this machine. Ports are chosen once, so that a process that is started again is
-/// found where it was.</summary>
+/// <summary>The processes of a cluster on this machine. Ports are chosen once, so that a process that is
+/// started again is found where it was.</summary>
 internal sealed record ClusterPlan(IReadOnlyList<PlannedProcess> Processes, string RestAddress, string GrpcAddress)
 {
     public static ClusterPlan Create(UpOptions options)

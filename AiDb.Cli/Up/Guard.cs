@@ -3,8 +3,8 @@ using System.Globalization;
 
 namespace AiDb.Cli.Up;
 
-/// <summary>The near end of the process that outlives <c>aidb up</c> by a moment: when the pipe to it breaks, because
-/// <c>aidb</c> was killed, it ends the services. So no kill of <c>aidb</c> leaves orphans.</summary>
+/// <summary>The near end of the process that outlives <c>aidb up</c> by a moment: when the pipe to it breaks,
+/// because <c>aidb</c> was killed, it ends the services. So no kill of <c>aidb</c> leaves orphans.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class Guard : IDisposable
 {

@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace AiDb.Cli.Up;
 
-/// <summary>Tells before anything is started that a port is taken, and by which option to choose another.</summary>
+/// <summary>Tells before anything is started that a port is taken, and by which option to choose
+/// another.</summary>
 internal static class PortCheck
 {
     /// <summary>Throws when another program listens on the loopback port.</summary>

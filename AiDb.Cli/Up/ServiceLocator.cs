@@ -1,10 +1,12 @@
 namespace AiDb.Cli.Up;
 
-/// <summary>Finds the programs of the services: beside the CLI's own, or in the build output of the solution.</summary>
+/// <summary>Finds the programs of the services: beside the CLI's own, or in the build output of the
+/// solution.</summary>
 internal static class ServiceLocator
 {
     /// <summary>The path of a service's dll.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: where was looked, and how to get it.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: where was looked, and how to get
+    /// it.</exception>
     public static string Find(string assembly) => Find(assembly, AppContext.BaseDirectory);
 
     internal static string Find(string assembly, string baseDirectory)

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace AiDb.Cli.Up;
 
-/// <summary>Keeps one process of the plan running: starts it, forwards its output, starts it again when it dies.</summary>
+/// <summary>Keeps one process of the plan running: starts it, forwards its output, starts it again when it
+/// dies.</summary>
 /// <remarks>Thread safety: the properties may be read by anyone.</remarks>
 internal sealed class ServiceRunner(PlannedProcess plan, int index, string program, PrefixedLog log, Guard guard, TimeProvider time)
 {

@@ -10,14 +10,15 @@ namespace Microsoft.Extensions.Hosting;
 /// <summary>Registers <see cref="AiDbClient"/> with an application.</summary>
 public static class AiDbClientHostingExtensions
 {
-    /// <summary>Registers an <see cref="AiDbClient"/> as a singleton, with its health check, traces and metrics. Its
-    /// settings come from <c>Aspire:AiDb:Client</c>, then <c>Aspire:AiDb:Client:{connectionName}</c>, then the connection
-    /// string <c>ConnectionStrings:{connectionName}</c>, then <paramref name="configure"/>.</summary>
+    /// <summary>Registers an <see cref="AiDbClient"/> as a singleton, with its health check, traces and
+    /// metrics. Its settings come from <c>Aspire:AiDb:Client</c>, then
+    /// <c>Aspire:AiDb:Client:{connectionName}</c>, then the connection string
+    /// <c>ConnectionStrings:{connectionName}</c>, then <paramref name="configure"/>.</summary>
     /// <param name="builder">The application.</param>
     /// <param name="connectionName">The name of the connection string.</param>
     /// <param name="configure">Has the last word on the settings.</param>
-    /// <exception cref="AiDbException">When the client is first asked for: <see cref="AiDbErrorKind.InvalidArgument"/>, naming
-    /// every invalid setting.</exception>
+    /// <exception cref="AiDbException">When the client is first asked for:
+    /// <see cref="AiDbErrorKind.InvalidArgument"/>, naming every invalid setting.</exception>
     public static IHostApplicationBuilder AddAiDbClient(
         this IHostApplicationBuilder builder, string connectionName,
         Func<AiDbClientSettings, AiDbClientSettings>? configure = null)
@@ -30,8 +31,9 @@ public static class AiDbClientHostingExtensions
         return builder;
     }
 
-    /// <summary>As <see cref="AddAiDbClient"/>, for applications with several clients: this one is asked for with
-    /// <c>[FromKeyedServices(name)]</c>, and <paramref name="name"/> is the connection string's name too.</summary>
+    /// <summary>As <see cref="AddAiDbClient"/>, for applications with several clients: this one is asked for
+    /// with <c>[FromKeyedServices(name)]</c>, and <paramref name="name"/> is the connection string's name
+    /// too.</summary>
     public static IHostApplicationBuilder AddKeyedAiDbClient(
         this IHostApplicationBuilder builder, string name, Func<AiDbClientSettings, AiDbClientSettings>? configure = null)
     {

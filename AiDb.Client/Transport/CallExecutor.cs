@@ -6,7 +6,8 @@ using Grpc.Core;
 
 namespace AiDb.Client.Transport;
 
-/// <summary>Runs calls: chooses the gateway, repeats what may be repeated, hedges, measures, translates errors.</summary>
+/// <summary>Runs calls: chooses the gateway, repeats what may be repeated, hedges, measures, translates
+/// errors.</summary>
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last.</remarks>
 internal sealed class CallExecutor : IAsyncDisposable
 {
@@ -80,7 +81,8 @@ internal sealed class CallExecutor : IAsyncDisposable
             kind, "", NewCall(kind, "", request, idempotent: kind.IsRead, null),
             (call, token) => AdministerOnceAsync(call, request, send, token), cancellationToken);
 
-    /// <summary>Streams the items of a scan. A stream that breaks is opened again at the cursor of its last page.</summary>
+    /// <summary>Streams the items of a scan. A stream that breaks is opened again at the cursor of its last
+    /// page.</summary>
     public async IAsyncEnumerable<ScanItem> ScanAsync(
         ScanRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -179,7 +181,8 @@ internal sealed class CallExecutor : IAsyncDisposable
         {
             if (exception.Kind is AiDbErrorKind.Unavailable or AiDbErrorKind.OutcomeUnknown)
                 connection.MarkFailed();
-            // A stream that was refused for its credentials shows as a node out of reach; the cause is what helps.
+            // A stream that was refused for its credentials shows as a node out of reach; the cause is what
+            // helps.
             if (exception is { Kind: AiDbErrorKind.Unavailable, InnerException: RpcException cause }
                 && ErrorTranslation.IsRefusal(cause.StatusCode))
             {

@@ -11,7 +11,8 @@ internal static class ErrorTranslation
 
     /// <summary>The exception of a call with a stream of its own.</summary>
     /// <param name="exception">What the call threw.</param>
-    /// <param name="changesState">Whether the call was a write: when it broke on the way, its outcome is unknown.</param>
+    /// <param name="changesState">Whether the call was a write: when it broke on the way, its outcome is
+    /// unknown.</param>
     public static AiDbException ToException(RpcException exception, bool changesState)
     {
         AiDbException error = ErrorMapping.FromRpc(exception);
@@ -37,7 +38,8 @@ internal static class ErrorTranslation
             : error;
     }
 
-    /// <summary>Whether the gateway answered, and repeating the call elsewhere or later does not help.</summary>
+    /// <summary>Whether the gateway answered, and repeating the call elsewhere or later does not
+    /// help.</summary>
     public static bool IsRefusal(StatusCode code) =>
         code is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unimplemented;
 

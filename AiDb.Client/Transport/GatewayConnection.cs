@@ -9,7 +9,8 @@ using Pipeline = AiDb.Contracts.Multiplexing.StreamMultiplexer<
 
 namespace AiDb.Client.Transport;
 
-/// <summary>The way to one gateway: one HTTP/2 connection (or a few), on each a stream that small calls share.</summary>
+/// <summary>The way to one gateway: one HTTP/2 connection (or a few), on each a stream that small calls
+/// share.</summary>
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last.</remarks>
 internal sealed class GatewayConnection : IAsyncDisposable
 {

@@ -15,8 +15,8 @@ internal sealed class GatewayPool : IAsyncDisposable
 
     public IReadOnlyList<GatewayConnection> Connections => _connections;
 
-    /// <summary>The gateway for the next attempt: a usable one, other than <paramref name="previous"/> where there is
-    /// one; any other where none is usable.</summary>
+    /// <summary>The gateway for the next attempt: a usable one, other than <paramref name="previous"/> where
+    /// there is one; any other where none is usable.</summary>
     public GatewayConnection Pick(GatewayConnection? previous)
     {
         if (_connections.Length == 1)

@@ -4,8 +4,8 @@ using Polly.Retry;
 namespace AiDb.Client.Transport;
 
 /// <summary>Which failed attempts are repeated, and after which pause.</summary>
-/// <remarks>A write is repeated where the error says that nothing was done, or where its caller said that repeating it
-/// does no harm; a read is repeated besides where its answer was lost.</remarks>
+/// <remarks>A write is repeated where the error says that nothing was done, or where its caller said that
+/// repeating it does no harm; a read is repeated besides where its answer was lost.</remarks>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<Call> CallKey = new("aidb.call");

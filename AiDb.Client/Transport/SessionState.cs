@@ -4,8 +4,8 @@ using Wire = AiDb.Contracts.V1;
 namespace AiDb.Client.Transport;
 
 /// <summary>The positions that this client has seen, as the token that its reads carry.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. Positions only grow. The token's text is made when a
-/// read needs it, not for every answer.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. Positions only grow. The token's text is
+/// made when a read needs it, not for every answer.</remarks>
 internal sealed class SessionState(bool track)
 {
     private readonly Lock _gate = new();

@@ -60,7 +60,8 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
             BlockCacheBytes = 1 << 20,
             DefaultDurability = WriteDurability.Synced,
 
-            // Far less than what the data keeps free: a node whose data is read-only still registers and serves reads.
+            // Far less than what the data keeps free: a node whose data is read-only still registers and
+            // serves reads.
             MinFreeDiskBytes = 2 << 20,
         };
         Database database = Database.Open(path, options, components);
@@ -235,7 +236,8 @@ public sealed class EmbeddedMetadataStore : IMetadataStore
         }
         catch (AiDbException)
         {
-            // Either the store has stopped and every caller is told so, or its disk is full now and has space later.
+            // Either the store has stopped and every caller is told so, or its disk is full now and has space
+            // later.
             if (_failure is null)
                 _timer.Change(RefusedExpiryPause, Timeout.InfiniteTimeSpan);
         }

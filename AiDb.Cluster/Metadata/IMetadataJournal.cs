@@ -7,8 +7,8 @@ internal interface IMetadataJournal : IAsyncDisposable
     MetadataImage Load();
 
     /// <summary>Makes a step durable, whole or not at all. Called one at a time. An error of kind
-    /// <see cref="AiDbErrorKind.ResourceExhausted"/> means that nothing was kept; after any other one the outcome is
-    /// unknown, and the journal is not called again.</summary>
+    /// <see cref="AiDbErrorKind.ResourceExhausted"/> means that nothing was kept; after any other one the
+    /// outcome is unknown, and the journal is not called again.</summary>
     ValueTask AppendAsync(MetadataJournalStep step);
 }
 

@@ -15,7 +15,8 @@ public sealed record RemoteMetadataStoreOptions
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Reports every invalid setting at once.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each
+    /// setting.</exception>
     public void Validate()
     {
         List<string> errors = [];

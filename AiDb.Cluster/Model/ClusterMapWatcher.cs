@@ -42,8 +42,8 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
         }
     }
 
-    /// <summary>Waits for a map newer than a version; one of a store that was restored from before that version is
-    /// newer, too.</summary>
+    /// <summary>Waits for a map newer than a version; one of a store that was restored from before that
+    /// version is newer, too.</summary>
     public async ValueTask<ClusterMap> WaitForNewerAsync(long version, CancellationToken cancellationToken = default)
     {
         while (true)

@@ -13,7 +13,8 @@ public sealed record CoordinatorOptions
     public int Shards { get; init; } = 1;
 
     /// <summary>Reports an invalid setting.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming it and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming it and its
+    /// range.</exception>
     public void Validate()
     {
         if (Shards is < 1 or >= MetadataLimits.MaxTransactionSteps)

@@ -5,28 +5,32 @@ using Grpc.Core;
 
 namespace AiDb.Contracts.Multiplexing;
 
-/// <summary>Bounds of a <see cref="FrameServer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/>.</summary>
+/// <summary>Bounds of a
+/// <see cref="FrameServer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/>.</summary>
 public sealed record FrameServerOptions
 {
-    /// <summary>Requests under way on one stream; while there are as many, no more are read. Default: 8,192.</summary>
+    /// <summary>Requests under way on one stream; while there are as many, no more are read. Default:
+    /// 8,192.</summary>
     public int MaxInFlight { get; init; } = 8192;
 
-    /// <summary>Bytes of answers that wait to be written; while there are as many, no more requests are begun.
-    /// Default: 8 MiB.</summary>
+    /// <summary>Bytes of answers that wait to be written; while there are as many, no more requests are
+    /// begun. Default: 8 MiB.</summary>
     public int MaxWaitingBytes { get; init; } = 8 << 20;
 
-    /// <summary>Bytes of answers that one frame gathers; a larger answer travels alone. Default: 1 MiB.</summary>
+    /// <summary>Bytes of answers that one frame gathers; a larger answer travels alone. Default: 1
+    /// MiB.</summary>
     public int MaxFrameBytes { get; init; } = 1 << 20;
 
-    /// <summary>Bytes of one answer; in place of a larger one the peer gets an error, since the answer would break the
-    /// stream for all. Default: a little below <see cref="WireLimits.MaxMessageBytes"/>.</summary>
+    /// <summary>Bytes of one answer; in place of a larger one the peer gets an error, since the answer would
+    /// break the stream for all. Default: a little below <see cref="WireLimits.MaxMessageBytes"/>.</summary>
     public int MaxResponseBytes { get; init; } = WireLimits.MaxMessageBytes - (1 << 20);
 }
 
-/// <summary>The serving half of a <see cref="StreamMultiplexer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/>:
-/// reads frames, runs their requests concurrently, and writes the answers that are ready in the next frame.</summary>
-/// <remarks>A request whose handler ends without waiting is answered from the reading loop; the others go on by
-/// themselves. A peer that does not read its answers is not read from either.</remarks>
+/// <summary>The serving half of a
+/// <see cref="StreamMultiplexer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/>: reads frames, runs
+/// their requests concurrently, and writes the answers that are ready in the next frame.</summary>
+/// <remarks>A request whose handler ends without waiting is answered from the reading loop; the others go on
+/// by themselves. A peer that does not read its answers is not read from either.</remarks>
 public sealed class FrameServer<TRequest, TResponse, TRequestFrame, TResponseFrame>
     where TRequest : class
     where TResponse : class
@@ -62,7 +66,8 @@ public sealed class FrameServer<TRequest, TResponse, TRequestFrame, TResponseFra
     /// <param name="context">The call.</param>
     /// <param name="handler">Executes a request; what it throws becomes the request's answer.</param>
     /// <param name="options">Bounds.</param>
-    /// <param name="stopping">Ends the stream: no more requests are read, those under way are answered.</param>
+    /// <param name="stopping">Ends the stream: no more requests are read, those under way are
+    /// answered.</param>
     public static async Task ServeAsync(
         MultiplexProtocol<TRequest, TResponse, TRequestFrame, TResponseFrame> protocol,
         IAsyncStreamReader<TRequestFrame> requests,
@@ -272,7 +277,8 @@ public sealed class FrameServer<TRequest, TResponse, TRequestFrame, TResponseFra
             return _broken || (_requestsEnded && _inFlight == 0 && _ready.Count == 0);
     }
 
-    /// <summary>Handlers may use the call until they end, so that the call must not end before them.</summary>
+    /// <summary>Handlers may use the call until they end, so that the call must not end before
+    /// them.</summary>
     private async Task DrainAsync()
     {
         while (true)

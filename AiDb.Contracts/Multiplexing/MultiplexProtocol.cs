@@ -3,9 +3,10 @@ using Google.Protobuf.Collections;
 namespace AiDb.Contracts.Multiplexing;
 
 /// <summary>How numbered requests and responses travel in frames: what <see cref="StreamMultiplexer{TRequest,
-/// TResponse, TRequestFrame, TResponseFrame}"/> and <see cref="FrameServer{TRequest, TResponse, TRequestFrame,
+/// TResponse, TRequestFrame, TResponseFrame}"/> and see cref="FrameServer{TRequest, TResponse, TRequestFrame,
 /// TResponseFrame}"/> need to know of their messages.</summary>
-/// <remarks>Sizes are estimates that bound memory and frames; they need not be exact, only proportional.</remarks>
+/// <remarks>Sizes are estimates that bound memory and frames; they need not be exact, only
+/// proportional.</remarks>
 public abstract class MultiplexProtocol<TRequest, TResponse, TRequestFrame, TResponseFrame>
     where TRequest : class
     where TResponse : class
@@ -39,7 +40,8 @@ public abstract class MultiplexProtocol<TRequest, TResponse, TRequestFrame, TRes
     /// <summary>How long the sender waits, in milliseconds; 0: as the multiplexer's options say.</summary>
     public abstract uint TimeoutMs(TRequest request);
 
-    /// <summary>Whether the request changes something: then a lost answer leaves the outcome unknown.</summary>
+    /// <summary>Whether the request changes something: then a lost answer leaves the outcome
+    /// unknown.</summary>
     public abstract bool ChangesState(TRequest request);
 
     /// <summary>The response that says that the request failed.</summary>

@@ -6,8 +6,8 @@ public sealed record MultiplexerOptions
     /// <summary>Most requests that may be unanswered at one time.</summary>
     public const int InFlightCeiling = 1 << 20;
 
-    /// <summary>Bytes of requests that one frame gathers; a larger request travels alone. Bigger: fewer frames; smaller:
-    /// a small request waits less behind large ones. Default: 1 MiB.</summary>
+    /// <summary>Bytes of requests that one frame gathers; a larger request travels alone. Bigger: fewer
+    /// frames; smaller: a small request waits less behind large ones. Default: 1 MiB.</summary>
     public int MaxFrameBytes { get; init; } = 1 << 20;
 
     /// <summary>Requests that one frame gathers. Default: 4,096.</summary>
@@ -19,17 +19,19 @@ public sealed record MultiplexerOptions
     /// <summary>Bytes of unanswered requests; a single request may be larger. Default: 128 MiB.</summary>
     public long MaxInFlightBytes { get; init; } = 128L << 20;
 
-    /// <summary>Bytes of one request; a larger one is refused, since it would break the stream for all. Default: a little
-    /// below <see cref="WireLimits.MaxMessageBytes"/>.</summary>
+    /// <summary>Bytes of one request; a larger one is refused, since it would break the stream for all.
+    /// Default: a little below <see cref="WireLimits.MaxMessageBytes"/>.</summary>
     public int MaxRequestBytes { get; init; } = WireLimits.MaxMessageBytes - (1 << 20);
 
-    /// <summary>How long a request without a time limit of its own waits; null: for ever. Default: 30 s.</summary>
+    /// <summary>How long a request without a time limit of its own waits; null: for ever. Default: 30
+    /// s.</summary>
     public TimeSpan? DefaultTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long opening the stream may take. Default: 5 s.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The pause after the first failure; it doubles with each further one. Default: 50 ms.</summary>
+    /// <summary>The pause after the first failure; it doubles with each further one. Default: 50
+    /// ms.</summary>
     public TimeSpan MinBackoff { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The longest pause between two attempts. Default: 2 s.</summary>
@@ -42,7 +44,8 @@ public sealed record MultiplexerOptions
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Reports every invalid setting at once.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and
+    /// its range.</exception>
     public void Validate()
     {
         List<string> errors = [];

@@ -4,8 +4,8 @@ using Grpc.Core;
 namespace AiDb.Contracts.Multiplexing;
 
 /// <summary>The shared stream to one node of the cluster.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. The channel belongs to the caller, who closes it after
-/// this.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. The channel belongs to the caller, who
+/// closes it after this.</remarks>
 public sealed class NodeConnection : IShardClient
 {
     private readonly StreamMultiplexer<Request, Response, RequestFrame, ResponseFrame> _multiplexer;

@@ -16,13 +16,15 @@ internal enum PendingState : byte
     Written,
 }
 
-/// <summary>What the sender of one request awaits. It goes back to its pool when the result was taken.</summary>
+/// <summary>What the sender of one request awaits. It goes back to its pool when the result was
+/// taken.</summary>
 internal sealed class PendingRequest<TRequest, TResponse>(PendingRequests<TRequest, TResponse> owner)
     : IValueTaskSource<TResponse>
     where TRequest : class
     where TResponse : class
 {
-    // Continuations run on the pool: the reading loop must not be held up by what senders do with their answers.
+    // Continuations run on the pool: the reading loop must not be held up by what senders do with their
+    // answers.
     private ManualResetValueTaskSourceCore<TResponse> _core = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _cancellation;
 
@@ -44,8 +46,8 @@ internal sealed class PendingRequest<TRequest, TResponse>(PendingRequests<TReque
 
     public ValueTask<TResponse> Task => new(this, _core.Version);
 
-    /// <summary>Cancellation from here on ends the wait. Called before the request is queued, so that the answer cannot
-    /// overtake it.</summary>
+    /// <summary>Cancellation from here on ends the wait. Called before the request is queued, so that the
+    /// answer cannot overtake it.</summary>
     public void CancelWith(CancellationToken cancellationToken) =>
         _cancellation = cancellationToken.UnsafeRegister(
             static state =>

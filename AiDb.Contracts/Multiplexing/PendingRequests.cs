@@ -2,12 +2,13 @@ using Google.Protobuf.Collections;
 
 namespace AiDb.Contracts.Multiplexing;
 
-/// <summary>The requests of one multiplexer that have no answer yet: numbered, bounded, queued for the next frame.</summary>
+/// <summary>The requests of one multiplexer that have no answer yet: numbered, bounded, queued for the next
+/// frame.</summary>
 /// <remarks>
 /// Thread safety: all members may be called concurrently, except <see cref="TakeForFrame"/> (one writer) and
-/// <see cref="Complete"/> (one reader). Invariant: who moves a request to <see cref="PendingState.Idle"/> under the lock
-/// is the one that completes it, outside the lock. A number is slot | generation, so that a late answer to a request that
-/// was given up never meets the slot's next user.
+/// <see cref="Complete"/> (one reader). Invariant: who moves a request to <see cref="PendingState.Idle"/>
+/// under the lock is the one that completes it, outside the lock. A number is slot | generation, so that a
+/// late answer to a request that was given up never meets the slot's next user.
 /// </remarks>
 internal sealed class PendingRequests<TRequest, TResponse>(MultiplexerOptions options)
     where TRequest : class
@@ -61,8 +62,8 @@ internal sealed class PendingRequests<TRequest, TResponse>(MultiplexerOptions op
         }
     }
 
-    /// <summary>Puts a request into the queue; null, or why it is refused. <paramref name="number"/> is called with its
-    /// number before the writer can see it.</summary>
+    /// <summary>Puts a request into the queue; null, or why it is refused. <paramref name="number"/> is
+    /// called with its number before the writer can see it.</summary>
     public AiDbException? TryQueue(PendingRequest<TRequest, TResponse> pending, Action<TRequest, ulong> number)
     {
         lock (_gate)
@@ -116,7 +117,8 @@ internal sealed class PendingRequests<TRequest, TResponse>(MultiplexerOptions op
         return frame.Count > 0;
     }
 
-    /// <summary>Hands out the answers of a frame. Answers to requests that were given up are dropped.</summary>
+    /// <summary>Hands out the answers of a frame. Answers to requests that were given up are
+    /// dropped.</summary>
     public void Complete(RepeatedField<TResponse> responses, Func<TResponse, ulong> idOf)
     {
         lock (_gate)
@@ -204,8 +206,8 @@ internal sealed class PendingRequests<TRequest, TResponse>(MultiplexerOptions op
             _refusal = refusal;
     }
 
-    /// <summary>Refuses requests from here on and ends every wait: what changes something and was written is unknown,
-    /// everything else did nothing and fails with <paramref name="kind"/>.</summary>
+    /// <summary>Refuses requests from here on and ends every wait: what changes something and was written is
+    /// unknown, everything else did nothing and fails with <paramref name="kind"/>.</summary>
     public void FailAll(
         Func<AiDbException> refusal, AiDbErrorKind kind, string cause, Exception? innerException)
     {

@@ -3,13 +3,14 @@ using Grpc.Core;
 
 namespace AiDb.Contracts.Multiplexing;
 
-/// <summary>Many concurrent requests over one duplex stream. What gathers while a frame is being written leaves in the
-/// next frame; answers come in any order.</summary>
+/// <summary>Many concurrent requests over one duplex stream. What gathers while a frame is being written
+/// leaves in the next frame; answers come in any order.</summary>
 /// <remarks>
-/// Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. The server must send its
-/// response headers at once (<see cref="FrameServer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/> does): they are
-/// the sign that the stream stands, so that nothing is written, and no outcome in doubt, before it does. While the stream
-/// is down requests fail at once; it is opened again with growing, jittered pauses.
+/// Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. The server must
+/// send its response headers at once
+/// (<see cref="FrameServer{TRequest, TResponse, TRequestFrame, TResponseFrame}"/> does): they are the sign
+/// that the stream stands, so that nothing is written, and no outcome in doubt, before it does. While the
+/// stream is down requests fail at once; it is opened again with growing, jittered pauses.
 /// </remarks>
 public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TResponseFrame> : IAsyncDisposable
     where TRequest : class
@@ -55,7 +56,8 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
         _pending = new PendingRequests<TRequest, TResponse>(_options);
         _setId = protocol.SetId;
         _idOf = protocol.IdOf;
-        // Often the first request makes the connection: its trace must not become that of a stream that lives for days.
+        // Often the first request makes the connection: its trace must not become that of a stream that lives
+        // for days.
         using (ExecutionContext.IsFlowSuppressed() ? null : (AsyncFlowControl?)ExecutionContext.SuppressFlow())
         {
             _sweep = _time.CreateTimer(
@@ -77,12 +79,13 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
     /// <summary>Requests written since the start.</summary>
     public long RequestsSent => Interlocked.Read(ref _requestsSent);
 
-    /// <summary>Sends a request and waits for its answer. The request belongs to the multiplexer from here on: it must
-    /// not be changed, nor sent again before this call has ended.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: nothing was done (or a read's answer was
-    /// lost). <see cref="AiDbErrorKind.OutcomeUnknown"/>: a change was sent and its answer did not come.
-    /// <see cref="AiDbErrorKind.ResourceExhausted"/>: too much is under way.
-    /// <see cref="AiDbErrorKind.DeadlineExceeded"/> or <see cref="AiDbErrorKind.Cancelled"/>: the wait ended.</exception>
+    /// <summary>Sends a request and waits for its answer. The request belongs to the multiplexer from here
+    /// on: it must not be changed, nor sent again before this call has ended.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: nothing was done (or a read's
+    /// answer was lost). <see cref="AiDbErrorKind.OutcomeUnknown"/>: a change was sent and its answer did not
+    /// come. <see cref="AiDbErrorKind.ResourceExhausted"/>: too much is under way.
+    /// <see cref="AiDbErrorKind.DeadlineExceeded"/> or <see cref="AiDbErrorKind.Cancelled"/>: the wait
+    /// ended.</exception>
     public ValueTask<TResponse> SendAsync(TRequest request, CancellationToken cancellationToken = default)
     {
         int sizeBytes = _protocol.SizeOf(request);
@@ -114,7 +117,8 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
         return answer;
     }
 
-    /// <summary>Refuses new requests, waits a while for the answers that are under way, and closes the stream.</summary>
+    /// <summary>Refuses new requests, waits a while for the answers that are under way, and closes the
+    /// stream.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -197,8 +201,8 @@ public sealed class StreamMultiplexer<TRequest, TResponse, TRequestFrame, TRespo
             RetryAfter = TimeSpan.FromMilliseconds(100),
         };
 
-    /// <summary>What a broken stream means for a request that did nothing: it may be tried again, unless the credentials
-    /// are wrong.</summary>
+    /// <summary>What a broken stream means for a request that did nothing: it may be tried again, unless the
+    /// credentials are wrong.</summary>
     private static AiDbErrorKind KindOf(Exception? cause) => cause switch
     {
         RpcException { StatusCode: StatusCode.Unauthenticated } => AiDbErrorKind.Unauthenticated,

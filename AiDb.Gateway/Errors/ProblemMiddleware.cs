@@ -3,8 +3,8 @@ using AiDb.Gateway.Front;
 
 namespace AiDb.Gateway.Errors;
 
-/// <summary>Turns exceptions, and answers without a body, into problem details. gRPC calls pass: their services map errors
-/// themselves.</summary>
+/// <summary>Turns exceptions, and answers without a body, into problem details. gRPC calls pass: their
+/// services map errors themselves.</summary>
 internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> logger)
 {
     public async Task InvokeAsync(HttpContext context)

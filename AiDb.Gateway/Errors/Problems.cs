@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiDb.Gateway.Errors;
 
-/// <summary>Errors of the REST API: RFC 9457 problem details with a stable <c>type</c>, and the members <c>kind</c>,
-/// <c>retryable</c> and <c>traceId</c>.</summary>
+/// <summary>Errors of the REST API: RFC 9457 problem details with a stable <c>type</c>, and the members
+/// <c>kind</c>, <c>retryable</c> and <c>traceId</c>.</summary>
 internal static class Problems
 {
     /// <summary>The media type.</summary>
@@ -40,7 +40,8 @@ internal static class Problems
         return problem;
     }
 
-    /// <summary>The problem of a request that no endpoint took, or that the server refused by itself.</summary>
+    /// <summary>The problem of a request that no endpoint took, or that the server refused by
+    /// itself.</summary>
     public static ProblemDetails OfStatus(int status, HttpContext context) => status switch
     {
         StatusCodes.Status404NotFound => Create(

@@ -3,8 +3,9 @@ using AiDb.Cluster;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>The last position of each shard that this gateway acknowledged a write at. Callers that carry no session token
-/// (plain REST) read at least that, and so their own writes, as long as they stay with one gateway.</summary>
+/// <summary>The last position of each shard that this gateway acknowledged a write at. Callers that carry no
+/// session token (plain REST) read at least that, and so their own writes, as long as they stay with one
+/// gateway.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class AcknowledgedPositions
 {

@@ -1,7 +1,7 @@
 namespace AiDb.Gateway.Front;
 
-/// <summary>Bounds what the gateway has in hand: requests, and the bytes of their bodies. What is over it is refused at
-/// once with <see cref="AiDbErrorKind.ResourceExhausted"/>, before it costs memory.</summary>
+/// <summary>Bounds what the gateway has in hand: requests, and the bytes of their bodies. What is over it is
+/// refused at once with <see cref="AiDbErrorKind.ResourceExhausted"/>, before it costs memory.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class Admission(int maxRequests, long maxBodyBytes)
 {
@@ -33,8 +33,8 @@ internal sealed class Admission(int maxRequests, long maxBodyBytes)
     /// <summary>Gives a place back.</summary>
     public void Exit() => Interlocked.Decrement(ref _requests);
 
-    /// <summary>Takes room for the bytes of a body; the caller gives it back by <see cref="ReleaseBytes"/>. A body that
-    /// is larger than the bound itself is let in alone.</summary>
+    /// <summary>Takes room for the bytes of a body; the caller gives it back by <see cref="ReleaseBytes"/>. A
+    /// body that is larger than the bound itself is let in alone.</summary>
     public void ReserveBytes(long bytes)
     {
         long now = Interlocked.Add(ref _bodyBytes, bytes);

@@ -7,7 +7,8 @@ namespace AiDb.Gateway.Front;
 internal static class BatchCheck
 {
     /// <summary>Checks every operation and the size.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the operation.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the
+    /// operation.</exception>
     public static void Check(BatchRequest call)
     {
         RequestLimits.CheckCount(call.Operations.Count, "operations");

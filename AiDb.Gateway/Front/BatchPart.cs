@@ -29,8 +29,8 @@ internal sealed class BatchPart
     }
 
     /// <summary>Splits a batch by partition.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is atomic and has more than one
-    /// partition; the message names two keys.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is atomic and has more
+    /// than one partition; the message names two keys.</exception>
     public static List<BatchPart> Split(TableDescriptor[] tables, BatchRequest call, bool atomic)
     {
         Dictionary<PartitionKey, BatchPart> parts = [];

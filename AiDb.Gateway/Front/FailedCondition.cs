@@ -3,8 +3,8 @@ using AiDb.Contracts.V1;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>The cause inside an error of kind <see cref="AiDbErrorKind.PreconditionFailed"/>: which operation's condition
-/// failed, and what its key's version is. The edges show it.</summary>
+/// <summary>The cause inside an error of kind <see cref="AiDbErrorKind.PreconditionFailed"/>: which
+/// operation's condition failed, and what its key's version is. The edges show it.</summary>
 internal sealed class FailedCondition : Exception
 {
     private FailedCondition(Error error)

@@ -6,10 +6,12 @@ internal sealed record FrontOptions
     /// <summary>How long a request may take that does not say. Default: 30 s.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a request that a node refused without doing anything (no primary, a moved slot) is tried again.
-    /// Bigger: short elections go unnoticed; smaller: callers learn sooner. Default: 3 s.</summary>
+    /// <summary>How long a request that a node refused without doing anything (no primary, a moved slot) is
+    /// tried again. Bigger: short elections go unnoticed; smaller: callers learn sooner. Default: 3
+    /// s.</summary>
     public TimeSpan RetryTime { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a cache replica has for its answer before the primary is asked. Default: 500 ms.</summary>
+    /// <summary>How long a cache replica has for its answer before the primary is asked. Default: 500
+    /// ms.</summary>
     public TimeSpan ReplicaPatience { get; init; } = TimeSpan.FromMilliseconds(500);
 }

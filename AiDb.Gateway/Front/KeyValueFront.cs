@@ -6,9 +6,10 @@ using AiDb.Gateway.Scans;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>The one way to the keys, for REST and gRPC alike: checks limits, finds the table, routes, retries where
-/// nothing was done, and answers with what sessions need.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. Errors are <see cref="AiDbException"/>.</remarks>
+/// <summary>The one way to the keys, for REST and gRPC alike: checks limits, finds the table, routes, retries
+/// where nothing was done, and answers with what sessions need.</summary>
+/// <remarks>Thread safety: all members may be called concurrently. Errors are
+/// <see cref="AiDbException"/>.</remarks>
 internal sealed class KeyValueFront
 {
     private readonly TableCatalogue _catalogue;

@@ -8,8 +8,8 @@ using Google.Protobuf;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>Reads of single keys and of many, from a cache replica where the consistency allows it. A replica that fails,
-/// or declines, never fails the read: the primary answers instead.</summary>
+/// <summary>Reads of single keys and of many, from a cache replica where the consistency allows it. A replica
+/// that fails, or declines, never fails the read: the primary answers instead.</summary>
 internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions acknowledged, TimeSpan replicaPatience)
 {
     private static readonly Action<Request, uint, GetState> FillGet = (request, shard, state) => request.Get = new Get
@@ -83,7 +83,8 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
         return result;
     }
 
-    /// <summary>What a read asks of the node: its consistency, and the position that it must have seen.</summary>
+    /// <summary>What a read asks of the node: its consistency, and the position that it must have
+    /// seen.</summary>
     public ReadLevel LevelOf(uint shard, ReadOptions? options, SessionToken session)
     {
         ReadLevel level = new() { Consistency = ConsistencyOf(options) };

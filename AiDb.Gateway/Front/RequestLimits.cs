@@ -5,7 +5,8 @@ using Google.Protobuf;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>What every edge checks before anything is done; each message names the field, the limit and what came.</summary>
+/// <summary>What every edge checks before anything is done; each message names the field, the limit and what
+/// came.</summary>
 internal static class RequestLimits
 {
     /// <summary>A thousand years: an expiry beyond it would overflow a version's clock.</summary>

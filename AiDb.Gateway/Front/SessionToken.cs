@@ -5,7 +5,8 @@ using AiDb.Contracts;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>What a session has seen: a position per shard. Its text is of <see cref="SessionTokenFormat"/>.</summary>
+/// <summary>What a session has seen: a position per shard. Its text is of
+/// <see cref="SessionTokenFormat"/>.</summary>
 /// <remarks>Thread safety: none; a token belongs to one request.</remarks>
 internal struct SessionToken
 {
@@ -13,7 +14,8 @@ internal struct SessionToken
     private List<(uint Shard, ShardPosition Position)>? _entries;
 
     /// <summary>Reads a token.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not one of ours.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not one of
+    /// ours.</exception>
     public static SessionToken Parse(string text)
     {
         if (text.Length == 0)

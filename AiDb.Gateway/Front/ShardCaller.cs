@@ -6,8 +6,8 @@ using AiDb.Gateway.Routing;
 
 namespace AiDb.Gateway.Front;
 
-/// <summary>Sends an operation to the primary of a slot or shard: retries where nothing was done, follows the slots when
-/// they moved, and turns the error of an answer into an exception.</summary>
+/// <summary>Sends an operation to the primary of a slot or shard: retries where nothing was done, follows the
+/// slots when they moved, and turns the error of an answer into an exception.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeSpan retryTime)
 {
@@ -25,7 +25,8 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
 
     /// <summary>Sends to the primary of a slot's shard.</summary>
     /// <param name="slot">The slot.</param>
-    /// <param name="fill">Sets the operation of a request; called anew for each attempt, with the shard.</param>
+    /// <param name="fill">Sets the operation of a request; called anew for each attempt, with the
+    /// shard.</param>
     /// <param name="state">Handed to <paramref name="fill"/>.</param>
     /// <param name="isRead">A read whose answer was lost may be sent again.</param>
     /// <param name="deadline">When to give up.</param>
@@ -36,8 +37,8 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
         CancellationToken cancellationToken) =>
         SendAsync(slot, 0, fill, state, isRead, deadline, cancellationToken);
 
-    /// <summary>Sends to the primary of a shard; as <see cref="SendToSlotAsync"/>, except that a shard that no longer owns
-    /// what is asked of it ends the call with <see cref="AiDbErrorKind.Aborted"/>.</summary>
+    /// <summary>Sends to the primary of a shard; as <see cref="SendToSlotAsync"/>, except that a shard that
+    /// no longer owns what is asked of it ends the call with <see cref="AiDbErrorKind.Aborted"/>.</summary>
     public async ValueTask<Response> SendToShardAsync<TState>(
         uint shard, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
         CancellationToken cancellationToken)

@@ -70,8 +70,8 @@ internal sealed class KeyValueService(KeyValueFront front, IHostApplicationLifet
             : ExecuteCallAsync(request, cancellationToken);
     }
 
-    // The span begins in here: begun by the caller it would stay the current one of the stream's reading loop, and the
-    // requests that come after it would belong to it.
+    // The span begins in here: begun by the caller it would stay the current one of the stream's reading
+    // loop, and the requests that come after it would belong to it.
     private async ValueTask<PipelineResponse> TracedAsync(
         PipelineRequest request, ActivityContext parent, CancellationToken cancellationToken)
     {

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AiDb.Gateway.Hosting;
 
-/// <summary>What stands behind a gateway: the metadata store with its coordinator, and - stand-alone - the one node that
-/// holds the data, in this process.</summary>
+/// <summary>What stands behind a gateway: the metadata store with its coordinator, and - stand-alone - the
+/// one node that holds the data, in this process.</summary>
 /// <remarks>Both ways of running differ in nothing but where the nodes are.</remarks>
 internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
 {

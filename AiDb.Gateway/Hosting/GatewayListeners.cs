@@ -6,8 +6,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace AiDb.Gateway.Hosting;
 
-/// <summary>Where the gateway listens: Kestrel's settings as they are; or URLS or HTTP_PORTS, whose first address is REST
-/// and whose second is gRPC; or, with neither, REST on 6333 and gRPC on 6334 of loopback.</summary>
+/// <summary>Where the gateway listens: Kestrel's settings as they are; or URLS or HTTP_PORTS, whose first
+/// address is REST and whose second is gRPC; or, with neither, REST on 6333 and gRPC on 6334 of
+/// loopback.</summary>
 internal sealed class GatewayListeners
 {
     public const int RestPort = 6333;
@@ -22,7 +23,8 @@ internal sealed class GatewayListeners
     private GatewayListeners(int grpcIndex) => _grpcIndex = grpcIndex;
 
     /// <summary>Sets the listeners up.</summary>
-    /// <exception cref="InvalidOperationException">One is beyond loopback, and there is no API key.</exception>
+    /// <exception cref="InvalidOperationException">One is beyond loopback, and there is no API
+    /// key.</exception>
     public static GatewayListeners Configure(WebApplicationBuilder builder, bool hasApiKey)
     {
         List<IConfigurationSection> endpoints = [.. builder.Configuration.GetSection(EndpointsSection).GetChildren()];
@@ -68,8 +70,8 @@ internal sealed class GatewayListeners
         return new GatewayListeners(byKestrel ? Math.Max(named, 0) : 1);
     }
 
-    /// <summary>The addresses of a running gateway: all but gRPC, and gRPC (where there is one address, it serves
-    /// both).</summary>
+    /// <summary>The addresses of a running gateway: all but gRPC, and gRPC (where there is one address, it
+    /// serves both).</summary>
     public (string Http, string Grpc) Addresses(IServer server)
     {
         List<string> all = [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];

@@ -11,7 +11,8 @@ internal enum GatewayMode
     /// <summary>One process, everything in it.</summary>
     Standalone,
 
-    /// <summary>The front door of primaries and cache replicas; it holds the cluster's metadata store.</summary>
+    /// <summary>The front door of primaries and cache replicas; it holds the cluster's metadata
+    /// store.</summary>
     Cluster,
 }
 
@@ -21,11 +22,12 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Mode</c>: standalone (default) or cluster.</summary>
     public required GatewayMode Mode { get; init; }
 
-    /// <summary><c>AiDb:DataDirectory</c>: the folder of its data. Default: <c>data</c> in the folder it is started
-    /// from.</summary>
+    /// <summary><c>AiDb:DataDirectory</c>: the folder of its data. Default: <c>data</c> in the folder it is
+    /// started from.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary><c>AiDb:ApiKey</c>: what every client shows; null: nothing, which only loopback allows.</summary>
+    /// <summary><c>AiDb:ApiKey</c>: what every client shows; null: nothing, which only loopback
+    /// allows.</summary>
     public string? ApiKey { get; init; }
 
     /// <summary><c>AiDb:Node:Id</c>: its name in a cluster. Default: <c>gateway</c>.</summary>
@@ -34,26 +36,31 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Node:Address</c>: where others reach its gRPC port; null: where it listens.</summary>
     public string? NodeAddress { get; init; }
 
-    /// <summary><c>AiDb:Cluster:Shards</c>: primaries to wait for before the slots are first dealt out. Default: 1.</summary>
+    /// <summary><c>AiDb:Cluster:Shards</c>: primaries to wait for before the slots are first dealt out.
+    /// Default: 1.</summary>
     public int Shards { get; init; } = 1;
 
     /// <summary><c>AiDb:Cluster:Secret</c>: what every inner call carries.</summary>
     public string ClusterSecret { get; init; } = "";
 
-    /// <summary><c>AiDb:Limits:MaxRequestsInFlight</c>: requests in hand; one more is refused. Default: 8,192.</summary>
+    /// <summary><c>AiDb:Limits:MaxRequestsInFlight</c>: requests in hand; one more is refused. Default:
+    /// 8,192.</summary>
     public int MaxRequestsInFlight { get; init; } = 8192;
 
-    /// <summary><c>AiDb:Limits:MaxBodyBytesInFlight</c>: bytes of the bodies in hand. Default: 512 MiB.</summary>
+    /// <summary><c>AiDb:Limits:MaxBodyBytesInFlight</c>: bytes of the bodies in hand. Default: 512
+    /// MiB.</summary>
     public long MaxBodyBytesInFlight { get; init; } = 512L << 20;
 
     /// <summary><c>AiDb:Engine</c>: settings of the engine of a stand-alone gateway.</summary>
     public DatabaseOptions Engine { get; init; } = new();
 
-    /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30 s.</summary>
+    /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30
+    /// s.</summary>
     public FrontOptions Front { get; init; } = new();
 
     /// <summary>Reads the settings.</summary>
-    /// <exception cref="InvalidOperationException">Some are malformed or missing; the message names all of them.</exception>
+    /// <exception cref="InvalidOperationException">Some are malformed or missing; the message names all of
+    /// them.</exception>
     public static GatewayOptions Read(IConfiguration configuration)
     {
         List<string> errors = [];

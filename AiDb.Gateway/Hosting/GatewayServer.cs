@@ -21,7 +21,8 @@ internal static class GatewayServer
 
     /// <summary>Builds it from its command line, its environment and its settings files.</summary>
     /// <param name="args">The command line: <c>--AiDb:DataDirectory=…</c>, <c>--urls …</c>.</param>
-    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
+    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all
+    /// of them.</exception>
     public static WebApplication Build(string[] args)
     {
         // Settings files lie beside the program; the data folder is where one stands.

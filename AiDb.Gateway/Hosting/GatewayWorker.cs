@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Hosting.Server;
 
 namespace AiDb.Gateway.Hosting;
 
-/// <summary>Starts what stands behind the gateway before it listens, says where it listens, and ends the process when it
-/// cannot serve any more.</summary>
+/// <summary>Starts what stands behind the gateway before it listens, says where it listens, and ends the
+/// process when it cannot serve any more.</summary>
 internal sealed partial class GatewayWorker(
     ClusterHost cluster, GatewayOptions options, GatewayListeners listeners, IServer server, IHostApplicationLifetime lifetime,
     ILogger<GatewayWorker> logger) : IHostedLifecycleService

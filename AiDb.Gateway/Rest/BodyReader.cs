@@ -62,7 +62,8 @@ internal static class BodyReader
     }
 
     /// <summary>Reads a JSON body.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is missing or malformed.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is missing or
+    /// malformed.</exception>
     public static async ValueTask<T> ReadJsonAsync<T>(HttpContext context, JsonTypeInfo<T> type)
         where T : class
     {

@@ -17,7 +17,8 @@ internal static class EntityTags
 
     /// <summary>The condition that two tags make; null: none.</summary>
     /// <param name="ifMatch"><c>*</c> (the key must exist), or the version that it must have.</param>
-    /// <param name="ifNoneMatch"><c>*</c> (the key must be absent), or the version that it must not have.</param>
+    /// <param name="ifNoneMatch"><c>*</c> (the key must be absent), or the version that it must not
+    /// have.</param>
     public static Condition? ConditionOf(string? ifMatch, string? ifNoneMatch)
     {
         if (ifMatch is not null && ifNoneMatch is not null)

@@ -5,8 +5,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace AiDb.Gateway.Rest;
 
-/// <summary>The table and the key of a request under <c>/v1/kv/</c>, decoded once from the raw request target: the server's
-/// own path has dot segments removed and cannot tell <c>a/b</c> from <c>a%2Fb</c> in a URL that a proxy rewrote.</summary>
+/// <summary>The table and the key of a request under <c>/v1/kv/</c>, decoded once from the raw request
+/// target: the server's own path has dot segments removed and cannot tell <c>a/b</c> from <c>a%2Fb</c> in a
+/// URL that a proxy rewrote.</summary>
 internal sealed class KeyValueTarget
 {
     /// <summary>What these requests begin with.</summary>
@@ -54,8 +55,8 @@ internal sealed class KeyValueTarget
         return UnsafeByteOperations.UnsafeWrap(key);
     }
 
-    /// <summary>Takes the target of a request under the prefix apart and gives it a path that routing cannot mistake. Comes
-    /// before routing.</summary>
+    /// <summary>Takes the target of a request under the prefix apart and gives it a path that routing cannot
+    /// mistake. Comes before routing.</summary>
     public static Task RewriteAsync(HttpContext context, RequestDelegate next)
     {
         string target = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";

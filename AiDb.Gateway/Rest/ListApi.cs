@@ -7,8 +7,8 @@ using AiDb.Gateway.Scans;
 
 namespace AiDb.Gateway.Rest;
 
-/// <summary>Tables in key order: <c>GET /v1/kv/{table}</c>, a page as JSON or the whole range as a stream of JSON
-/// lines.</summary>
+/// <summary>Tables in key order: <c>GET /v1/kv/{table}</c>, a page as JSON or the whole range as a stream of
+/// JSON lines.</summary>
 internal static partial class ListApi
 {
     /// <summary>Items of a page that does not say.</summary>
@@ -70,8 +70,8 @@ internal static partial class ListApi
             page, RestJson.Readable.ListAnswer, contentType: null, context.RequestAborted);
     }
 
-    // Flushing waits while the client does not read; so the scan goes as fast as the client, and holds no more than a page
-    // of each shard.
+    // Flushing waits while the client does not read; so the scan goes as fast as the client, and holds no
+    // more than a page of each shard.
     private static async Task WriteLinesAsync(HttpContext context, TableScan scan, ScanRequest call, ILogger logger)
     {
         List<ScanItem> items = [];

@@ -10,7 +10,8 @@ internal static class PercentEncoding
     private static readonly SearchValues<char> Special = SearchValues.Create("%+");
 
     /// <summary>Decodes a part of an address; characters beyond ASCII stand for their UTF-8 bytes.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a % without two hexadecimal digits.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a % without two
+    /// hexadecimal digits.</exception>
     public static byte[] Decode(ReadOnlySpan<char> text, bool plusIsSpace)
     {
         byte[] bytes = new byte[Encoding.UTF8.GetByteCount(text)];

@@ -239,7 +239,8 @@ internal sealed record ShardAnswer(uint Id, string Primary, ulong Epoch, uint Sl
 [Description("What this is.")]
 internal sealed record TitleAnswer(string Title, string Version);
 
-/// <summary>The JSON of the REST API. A member that it does not have is an error: a misspelt one must not be ignored.</summary>
+/// <summary>The JSON of the REST API. A member that it does not have is an error: a misspelt one must not be
+/// ignored.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

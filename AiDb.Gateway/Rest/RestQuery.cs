@@ -6,8 +6,8 @@ using Google.Protobuf;
 
 namespace AiDb.Gateway.Rest;
 
-/// <summary>The query of an address, decoded once into bytes. A parameter that the endpoint does not have, or that comes
-/// twice, is an error: a misspelt one must not be ignored.</summary>
+/// <summary>The query of an address, decoded once into bytes. A parameter that the endpoint does not have, or
+/// that comes twice, is an error: a misspelt one must not be ignored.</summary>
 internal sealed class RestQuery
 {
     private readonly Dictionary<string, byte[]> _values = new(StringComparer.Ordinal);

@@ -6,7 +6,8 @@ using Grpc.Net.Client;
 
 namespace AiDb.Gateway.Routing;
 
-/// <summary>The nodes of a cluster, each behind one shared stream that all requests to it travel on.</summary>
+/// <summary>The nodes of a cluster, each behind one shared stream that all requests to it travel
+/// on.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class RemoteNodes(string clusterSecret) : INodeDirectory
 {

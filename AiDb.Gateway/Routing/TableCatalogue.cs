@@ -2,8 +2,8 @@ using AiDb.Cluster.Model;
 
 namespace AiDb.Gateway.Routing;
 
-/// <summary>The tables by name. What this gateway made or dropped it sees at once, though the map follows the store with a
-/// delay.</summary>
+/// <summary>The tables by name. What this gateway made or dropped it sees at once, though the map follows the
+/// store with a delay.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class TableCatalogue(Catalogue catalogue, ClusterMapWatcher map)
 {
@@ -21,8 +21,8 @@ internal sealed class TableCatalogue(Catalogue catalogue, ClusterMapWatcher map)
 
     /// <summary>Creates a table.</summary>
     /// <returns>The table, and whether this call made it.</returns>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>: there is one with other settings, or one
-    /// at all where <paramref name="ifNotExists"/> is false.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>: there is one with other
+    /// settings, or one at all where <paramref name="ifNotExists"/> is false.</exception>
     public async ValueTask<(TableDescriptor Table, bool IsNew)> CreateAsync(
         string name, TableSettings settings, bool ifNotExists, CancellationToken cancellationToken)
     {

@@ -5,8 +5,8 @@ using Google.Protobuf;
 
 namespace AiDb.Gateway.Scans;
 
-/// <summary>The keys of a scan: from <see cref="Start"/> inclusive to <see cref="End"/> exclusive; an empty bound is
-/// open.</summary>
+/// <summary>The keys of a scan: from <see cref="Start"/> inclusive to <see cref="End"/> exclusive; an empty
+/// bound is open.</summary>
 internal readonly record struct ScanBounds(ByteString Start, ByteString End)
 {
     /// <summary>Checks the fields of a request.</summary>
@@ -17,7 +17,8 @@ internal readonly record struct ScanBounds(ByteString Start, ByteString End)
         CheckLength(call.End, "end");
     }
 
-    /// <summary>The keys that a request asks for: those of the prefix that are also between start and end.</summary>
+    /// <summary>The keys that a request asks for: those of the prefix that are also between start and
+    /// end.</summary>
     public static ScanBounds Of(ScanRequest call)
     {
         ByteString start = Compare(call.Prefix, call.Start) >= 0 ? call.Prefix : call.Start;
@@ -33,7 +34,8 @@ internal readonly record struct ScanBounds(ByteString Start, ByteString End)
 
     /// <summary>What remains of the range after a key was given out.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="inclusive">Whether the key itself remains (another shard may have one of the same name).</param>
+    /// <param name="inclusive">Whether the key itself remains (another shard may have one of the same
+    /// name).</param>
     /// <param name="reverse">The direction.</param>
     public ScanBounds After(ByteString key, bool inclusive, bool reverse)
     {

@@ -7,10 +7,10 @@ using Google.Protobuf;
 
 namespace AiDb.Gateway.Scans;
 
-/// <summary>Where a scan stands between two pages: the snapshot of each shard, the last key that was given out, and which
-/// shard it came from. Opaque to callers: base64url of a format byte (1), the fingerprint of the query (8), the index of the
-/// last key's shard (2), the number of shards (2), for each its number (4) and snapshot (8), the last key, and an XxHash64
-/// of all that (8); little-endian.</summary>
+/// <summary>Where a scan stands between two pages: the snapshot of each shard, the last key that was given
+/// out, and which shard it came from. Opaque to callers: base64url of a format byte (1), the fingerprint of
+/// the query (8), the index of the last key's shard (2), the number of shards (2), for each its number (4)
+/// and snapshot (8), the last key, and an XxHash64 of all that (8); little-endian.</summary>
 internal sealed record ScanCursor(
     ulong Fingerprint, ByteString LastKey, int LastShardIndex, IReadOnlyList<(uint Shard, ulong Snapshot)> Shards)
 {
@@ -66,8 +66,8 @@ internal sealed record ScanCursor(
     }
 
     /// <summary>Reads a cursor.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not one, or of another
-    /// query.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not one, or of
+    /// another query.</exception>
     public static ScanCursor Parse(string text, ulong fingerprint)
     {
         if (TryDecode(text) is not { } bytes || bytes.Length < HeaderBytes + ChecksumBytes || bytes[0] != Format

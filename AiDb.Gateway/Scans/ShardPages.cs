@@ -4,7 +4,8 @@ using AiDb.Gateway.Front;
 
 namespace AiDb.Gateway.Scans;
 
-/// <summary>One shard's part of a scan, page by page. While one page is given out the next one is on its way.</summary>
+/// <summary>One shard's part of a scan, page by page. While one page is given out the next one is on its
+/// way.</summary>
 /// <remarks>Thread safety: none; it belongs to one scan.</remarks>
 internal sealed class ShardPages
 {

@@ -7,8 +7,8 @@ namespace AiDb.Gateway.Scans;
 
 /// <summary>A scan over all shards of a table: merges their pages in key order.</summary>
 /// <remarks>
-/// <para>Keys of one name in two shards (written with different explicit partitions) are both given out; the lower shard's
-/// comes first, in either direction, and a cursor between the two knows it.</para>
+/// <para>Keys of one name in two shards (written with different explicit partitions) are both given out; the
+/// lower shard's comes first, in either direction, and a cursor between the two knows it.</para>
 /// <para>Thread safety: none; a scan belongs to one request, which disposes it.</para>
 /// </remarks>
 internal sealed class TableScan : IAsyncDisposable

@@ -9,8 +9,9 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace AiDb.Gateway.Security;
 
-/// <summary>Lets in who shows the API key, by the header <c>api-key</c> or as a bearer token; inner services ask for the
-/// cluster's secret instead. Endpoints that say AllowAnonymous (health, metrics, documentation) are open.</summary>
+/// <summary>Lets in who shows the API key, by the header <c>api-key</c> or as a bearer token; inner services
+/// ask for the cluster's secret instead. Endpoints that say AllowAnonymous (health, metrics, documentation)
+/// are open.</summary>
 internal sealed class AccessMiddleware
 {
     public const string ApiKeyHeader = "api-key";

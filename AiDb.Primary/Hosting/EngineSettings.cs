@@ -8,7 +8,8 @@ public static class EngineSettings
     /// <summary>The section's name.</summary>
     public const string Section = "AiDb:Engine";
 
-    /// <summary>The settings, or the defaults for what is not set; adds what is wrong to <paramref name="errors"/>.</summary>
+    /// <summary>The settings, or the defaults for what is not set; adds what is wrong to
+    /// <paramref name="errors"/>.</summary>
     public static DatabaseOptions Read(IConfiguration configuration, List<string> errors)
     {
         try

@@ -11,9 +11,10 @@ using AiDb.Primary.Shards;
 
 namespace AiDb.Primary.Hosting;
 
-/// <summary>A node that holds shards: it registers, is given its shard, takes a new epoch of it and serves it.</summary>
-/// <remarks>Thread safety: all members may be called concurrently; <see cref="RunAsync"/> once. Once it serves it does so
-/// without the metadata store; a later epoch of its shard in the map ends it.</remarks>
+/// <summary>A node that holds shards: it registers, is given its shard, takes a new epoch of it and serves
+/// it.</summary>
+/// <remarks>Thread safety: all members may be called concurrently; <see cref="RunAsync"/> once. Once it
+/// serves it does so without the metadata store; a later epoch of its shard in the map ends it.</remarks>
 public sealed partial class PrimaryNode : IShardClient
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
@@ -66,7 +67,8 @@ public sealed partial class PrimaryNode : IShardClient
     /// <summary>Joins the cluster and serves until it is cancelled.</summary>
     /// <param name="address">Where others reach its gRPC port.</param>
     /// <param name="cancellationToken">Ends it; the data is closed by <see cref="DisposeAsync"/>.</param>
-    /// <exception cref="AiDbException">It cannot serve, and trying again would not help; the message says why.</exception>
+    /// <exception cref="AiDbException">It cannot serve, and trying again would not help; the message says
+    /// why.</exception>
     public async Task RunAsync(string address, CancellationToken cancellationToken)
     {
         NodeDescriptor node = Describe(address);
@@ -145,7 +147,8 @@ public sealed partial class PrimaryNode : IShardClient
         await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Repeats a step of the election while the store cannot be reached; each is safe to repeat.</summary>
+    /// <summary>Repeats a step of the election while the store cannot be reached; each is safe to
+    /// repeat.</summary>
     private async Task<ShardDescriptor> PersistAsync(
         Func<ValueTask<ShardDescriptor>> step, CancellationToken cancellationToken)
     {

@@ -10,8 +10,8 @@ public sealed record PrimaryOptions
     /// <summary>How it joins its cluster.</summary>
     public required NodeOptions Node { get; init; }
 
-    /// <summary><c>AiDb:DataDirectory</c>: the folder of its data; each shard has one of its own in it. Default:
-    /// <c>data</c>.</summary>
+    /// <summary><c>AiDb:DataDirectory</c>: the folder of its data; each shard has one of its own in it.
+    /// Default: <c>data</c>.</summary>
     public required string DataDirectory { get; init; }
 
     /// <summary><c>AiDb:Engine</c>: settings of each shard's engine.</summary>

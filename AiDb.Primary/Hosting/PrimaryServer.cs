@@ -12,7 +12,8 @@ namespace AiDb.Primary.Hosting;
 public static class PrimaryServer
 {
     /// <summary>Builds it from its command line, its environment and its settings files.</summary>
-    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
+    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all
+    /// of them.</exception>
     public static WebApplication Build(string[] args)
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AiDb.Primary.Hosting;
 
-/// <summary>Runs a primary for as long as its process lives, and ends the process when it cannot serve.</summary>
+/// <summary>Runs a primary for as long as its process lives, and ends the process when it cannot
+/// serve.</summary>
 internal sealed partial class PrimaryWorker(
     PrimaryNode node,
     PrimaryOptions options,

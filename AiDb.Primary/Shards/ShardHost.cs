@@ -8,16 +8,19 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiDb.Primary.Shards;
 
-/// <summary>One shard: its database, and the requests of the wire against it. In a cluster a primary hosts it; the
-/// stand-alone gateway calls it in its own process.</summary>
+/// <summary>One shard: its database, and the requests of the wire against it. In a cluster a primary hosts
+/// it; the stand-alone gateway calls it in its own process.</summary>
 /// <remarks>
-/// Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. Gets are answered without
-/// waiting; writes wait for the engine; scans and large multi-gets run on the pool, since they may read much from the disk.
-/// What is wrong with a request comes back in <see cref="Response.Error"/>; nothing is thrown.
+/// Thread safety: all members may be called concurrently, <see cref="DisposeAsync"/> last. Gets are answered
+/// without waiting; writes wait for the engine; scans and large multi-gets run on the pool, since they may
+/// read much from the disk. What is wrong with a request comes back in <see cref="Response.Error"/>; nothing
+/// is thrown.
 /// </remarks>
 public sealed partial class ShardHost : IShardClient
 {
     private const int InlineKeys = 128;
+
+    private static readonly RequestTracing Tracing = new("AiDb.Primary");
     private const int MaxMultiGetBytes = WireLimits.MaxBatchBytes;
 
     private readonly ConcurrentDictionary<uint, Table> _tables = new();
@@ -105,8 +108,8 @@ public sealed partial class ShardHost : IShardClient
     /// <summary>Executes a request.</summary>
     public ValueTask<Response> ExecuteAsync(Request request, CancellationToken cancellationToken = default)
     {
-        return ShardTelemetry.IsTraced(request, out ActivityContext parent)
-            ? TracedAsync(request, parent, cancellationToken)
+        return Tracing.IsTraced(request, out ActivityContext parent)
+            ? Tracing.RunAsync(request, parent, GuardedAsync, cancellationToken)
             : GuardedAsync(request, cancellationToken);
     }
 
@@ -123,22 +126,6 @@ public sealed partial class ShardHost : IShardClient
             return;
         _scans.Dispose();
         await Database.DisposeAsync().ConfigureAwait(false);
-    }
-
-    private async ValueTask<Response> TracedAsync(
-        Request request, ActivityContext parent, CancellationToken cancellationToken)
-    {
-        Activity? activity = ShardTelemetry.Start(request, parent);
-        Response? response = null;
-        try
-        {
-            response = await GuardedAsync(request, cancellationToken).ConfigureAwait(false);
-            return response;
-        }
-        finally
-        {
-            ShardTelemetry.Stop(activity, response);
-        }
     }
 
     private ValueTask<Response> GuardedAsync(Request request, CancellationToken cancellationToken)
@@ -312,8 +299,9 @@ public sealed partial class ShardHost : IShardClient
     private Table TableOf(uint id) =>
         _tables.TryGetValue(id, out Table? table) ? table : _tables.GetOrAdd(id, Database.GetTableById(id));
 
-    /// <summary>A primary has seen every acknowledged write of its own epoch and all that survived of earlier ones. A
-    /// position beyond that is of a later primary: this one has been replaced and does not know yet.</summary>
+    /// <summary>A primary has seen every acknowledged write of its own epoch and all that survived of earlier
+    /// ones. A position beyond that is of a later primary: this one has been replaced and does not know
+    /// yet.</summary>
     private static void CheckSeen(ReadLevel? level, LogPosition position)
     {
         if (level?.AtLeast is not { } least)
@@ -327,8 +315,8 @@ public sealed partial class ShardHost : IShardClient
         }
     }
 
-    /// <summary>An answer at a position. The message is shared between answers until the position moves on; nobody
-    /// changes it.</summary>
+    /// <summary>An answer at a position. The message is shared between answers until the position moves on;
+    /// nobody changes it.</summary>
     private Response At(LogPosition position)
     {
         Position shared = Volatile.Read(ref _position);

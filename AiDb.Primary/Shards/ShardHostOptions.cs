@@ -3,8 +3,8 @@ namespace AiDb.Primary.Shards;
 /// <summary>Bounds of a <see cref="ShardHost"/>.</summary>
 public sealed record ShardHostOptions
 {
-    /// <summary>Snapshots that scans hold between their pages; with one more, the one that was idle longest goes.
-    /// Default: 1,024.</summary>
+    /// <summary>Snapshots that scans hold between their pages; with one more, the one that was idle longest
+    /// goes. Default: 1,024.</summary>
     public int MaxPinnedSnapshots { get; init; } = 1024;
 
     /// <summary>How long a scan's snapshot is held after its last page. Default: 60 s.</summary>
@@ -19,11 +19,13 @@ public sealed record ShardHostOptions
     /// <summary>Bytes of keys and values from which on a page is full. Default: 1 MiB.</summary>
     public int DefaultScanBytes { get; init; } = 1 << 20;
 
-    /// <summary>The most that a request may ask for instead; an item that is larger travels alone. Default: 4 MiB.</summary>
+    /// <summary>The most that a request may ask for instead; an item that is larger travels alone. Default: 4
+    /// MiB.</summary>
     public int MaxScanBytes { get; init; } = 4 << 20;
 
     /// <summary>Reports every invalid setting at once.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and its range.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and
+    /// its range.</exception>
     public void Validate()
     {
         List<string> errors = [];

@@ -14,7 +14,8 @@ internal sealed class ShardScans(Database database, ShardHostOptions options, Ti
     public int PinnedSnapshots => _pins.Count;
 
     /// <summary>Reads a page.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the scan's snapshot is gone.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the scan's snapshot is
+    /// gone.</exception>
     public (ScanPage Page, LogPosition Position) Read(Scan request, Table table, CancellationToken cancellationToken) =>
         request.SnapshotVersion == 0
             ? ReadFirst(request, table, cancellationToken)
@@ -96,7 +97,8 @@ internal sealed class ShardScans(Database database, ShardHostOptions options, Ti
             if (!request.KeysOnly)
             {
                 ReadOnlySpan<byte> value = cursor.Value;
-                // A page of small items must not swell by a large value at its end: that begins the next page.
+                // A page of small items must not swell by a large value at its end: that begins the next
+                // page.
                 if (page.Items.Count > 0 && bytes + value.Length > maxBytes)
                 {
                     page.More = true;

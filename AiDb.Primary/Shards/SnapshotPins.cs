@@ -3,8 +3,9 @@ using AiDb.Engine;
 namespace AiDb.Primary.Shards;
 
 /// <summary>The snapshots that scans hold between their pages.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. A snapshot that a page is reading is released only
-/// after that page, however it lost its place here. Scans that began at the same version share one.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. A snapshot that a page is reading is
+/// released only after that page, however it lost its place here. Scans that began at the same version share
+/// one.</remarks>
 internal sealed class SnapshotPins : IDisposable
 {
     private readonly Lock _gate = new();

@@ -6,10 +6,11 @@ using Grpc.Core;
 
 namespace AiDb.Primary.Shards;
 
-/// <summary>What a cache hears of a shard: the keys of its applied, durable entries in order, and, while nothing happens,
-/// a heartbeat with the position.</summary>
-/// <remarks>One feed belongs to one subscriber. Every frame names the position before it, so that a subscriber notices a
-/// gap. The feed says that it is current only as of a moment at which what it has sent was the newest entry.</remarks>
+/// <summary>What a cache hears of a shard: the keys of its applied, durable entries in order, and, while
+/// nothing happens, a heartbeat with the position.</summary>
+/// <remarks>One feed belongs to one subscriber. Every frame names the position before it, so that a
+/// subscriber notices a gap. The feed says that it is current only as of a moment at which what it has sent
+/// was the newest entry.</remarks>
 internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
 {
     /// <summary>The longest silence.</summary>
@@ -87,10 +88,12 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
         }
     }
 
-    /// <summary>Puts what can be read into a frame; false when the log no longer holds what comes next.</summary>
+    /// <summary>Puts what can be read into a frame; false when the log no longer holds what comes
+    /// next.</summary>
     private bool Fill(SubscribeFrame frame, LogTail tail)
     {
-        // A moment and the newest entry at it; kept until that entry is sent, which may have to wait for the disk.
+        // A moment and the newest entry at it; kept until that entry is sent, which may have to wait for the
+        // disk.
         if (_sent.Lsn >= _newestLsn)
         {
             _newestAt = time.GetTimestamp();

@@ -8,8 +8,8 @@ using Google.Protobuf;
 
 namespace AiDb.Replica.Caching;
 
-/// <summary>Asks the primary for what a cache does not know, once per key however many reads miss it, and installs the
-/// answers.</summary>
+/// <summary>Asks the primary for what a cache does not know, once per key however many reads miss it, and
+/// installs the answers.</summary>
 internal sealed class CacheFills(uint shard, CacheState cache, ReplicaOptions options, Func<IShardClient?> primary)
 {
     private readonly ConcurrentDictionary<FillKey, Task<Response>> _running = new();
@@ -85,8 +85,8 @@ internal sealed class CacheFills(uint shard, CacheState cache, ReplicaOptions op
     private async ValueTask<Response> FillAsync(Request request, ulong hash)
     {
         Get get = request.Get;
-        // The value is wanted in the cache, whatever the caller needs of it; and others wait for it, whatever time
-        // the caller has left.
+        // The value is wanted in the cache, whatever the caller needs of it; and others wait for it, whatever
+        // time the caller has left.
         get.Head = false;
         request.TimeoutMs = 0;
         CacheFillTicket ticket = cache.BeginFill();
@@ -134,8 +134,8 @@ internal sealed class CacheFills(uint shard, CacheState cache, ReplicaOptions op
         Error = ErrorMapping.ToError(kind, $"The cache does not know the key, and {reason}"),
     };
 
-    /// <summary>A request of its own to send on: the multiplexer numbers what it sends, and the incoming one has a number
-    /// already.</summary>
+    /// <summary>A request of its own to send on: the multiplexer numbers what it sends, and the incoming one
+    /// has a number already.</summary>
     private static Request Copy(Request request)
     {
         Request copy = Header(request);

@@ -6,9 +6,9 @@ using Grpc.Core;
 namespace AiDb.Replica.Caching;
 
 /// <summary>Keeps the cache of one shard subscribed to its primary.</summary>
-/// <remarks>A feed that breaks is opened anew from the cache's position. Whether that works without a gap is the
-/// primary's to say: if the log does not reach back, or the epoch is another one, its first frame makes everything
-/// cold. Until then the cache goes on answering, and the age it tells grows.</remarks>
+/// <remarks>A feed that breaks is opened anew from the cache's position. Whether that works without a gap is
+/// the primary's to say: if the log does not reach back, or the epoch is another one, its first frame makes
+/// everything cold. Until then the cache goes on answering, and the age it tells grows.</remarks>
 internal sealed partial class ShardFeed(
     uint shard, CacheState cache, ReplicaOptions options, TimeProvider time, ILogger<ShardFeed> logger)
 {

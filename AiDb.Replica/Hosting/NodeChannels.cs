@@ -9,7 +9,8 @@ namespace AiDb.Replica.Hosting;
 /// <summary>Channels to other nodes of the cluster.</summary>
 internal static class NodeChannels
 {
-    /// <summary>Opens a channel. A node that hangs rather than closes is noticed by its missing answers to pings.</summary>
+    /// <summary>Opens a channel. A node that hangs rather than closes is noticed by its missing answers to
+    /// pings.</summary>
     public static GrpcChannel Open(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
     {
         HttpHandler = new SocketsHttpHandler

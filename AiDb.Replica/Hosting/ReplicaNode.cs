@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Diagnostics;
 using AiDb.Cluster.Caching;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
@@ -9,10 +10,13 @@ using AiDb.Replica.Caching;
 
 namespace AiDb.Replica.Hosting;
 
-/// <summary>A node that holds caches of every shard: it follows the primaries' feeds and answers reads.</summary>
+/// <summary>A node that holds caches of every shard: it follows the primaries' feeds and answers
+/// reads.</summary>
 /// <remarks>Thread safety: all members may be called concurrently; <see cref="RunAsync"/> once.</remarks>
 public sealed partial class ReplicaNode : IShardClient
 {
+    private static readonly RequestTracing Tracing = new("AiDb.Replica");
+
     private readonly ReplicaOptions _options;
     private readonly IMetadataStore _store;
     private readonly TimeProvider _time;
@@ -91,7 +95,20 @@ public sealed partial class ReplicaNode : IShardClient
     }
 
     /// <inheritdoc/>
-    public ValueTask<Response> SendAsync(Request request, CancellationToken cancellationToken = default)
+    public ValueTask<Response> SendAsync(Request request, CancellationToken cancellationToken = default) =>
+        Tracing.IsTraced(request, out ActivityContext parent)
+            ? Tracing.RunAsync(request, parent, ExecuteAsync, cancellationToken)
+            : ExecuteAsync(request, cancellationToken);
+
+    /// <summary>Closes the connections to the primaries.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (PrimaryConnection connection in _connections.Values)
+            await connection.DisposeAsync().ConfigureAwait(false);
+        _connections.Clear();
+    }
+
+    private ValueTask<Response> ExecuteAsync(Request request, CancellationToken cancellationToken)
     {
         if (!Volatile.Read(ref _shards).TryGetValue(request.Shard, out CachedShard? shard))
         {
@@ -122,14 +139,6 @@ public sealed partial class ReplicaNode : IShardClient
         {
             return ValueTask.FromResult(Failed(exception));
         }
-    }
-
-    /// <summary>Closes the connections to the primaries.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        foreach (PrimaryConnection connection in _connections.Values)
-            await connection.DisposeAsync().ConfigureAwait(false);
-        _connections.Clear();
     }
 
     private ValueTask<Response> MultiGetAsync(CachedShard shard, Request request, CancellationToken cancellationToken)
@@ -174,8 +183,8 @@ public sealed partial class ReplicaNode : IShardClient
         return new Response { Error = ErrorMapping.ToError(exception) };
     }
 
-    /// <summary>Runs caches for the shards of a map until their number changes; then all begin anew with their new share
-    /// of the memory.</summary>
+    /// <summary>Runs caches for the shards of a map until their number changes; then all begin anew with
+    /// their new share of the memory.</summary>
     private async Task<ClusterMap> FollowShardsAsync(ClusterMap map, CancellationToken cancellationToken)
     {
         int count = map.Shards.Count;
@@ -213,7 +222,8 @@ public sealed partial class ReplicaNode : IShardClient
 
     private PrimaryConnection? PrimaryOf(uint shard) => Volatile.Read(ref _primaries).GetValueOrDefault(shard);
 
-    /// <summary>Opens connections to the primaries that a map names, and closes those that it no longer names.</summary>
+    /// <summary>Opens connections to the primaries that a map names, and closes those that it no longer
+    /// names.</summary>
     private async Task ConnectAsync(ClusterMap map)
     {
         Dictionary<uint, PrimaryConnection> primaries = [];

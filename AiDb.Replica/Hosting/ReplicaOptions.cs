@@ -12,17 +12,19 @@ public sealed record ReplicaOptions
     /// <summary>How it joins its cluster.</summary>
     public required NodeOptions Node { get; init; }
 
-    /// <summary><c>AiDb:Cache:MemoryBytes</c>: what the caches of all shards may hold together. More: fewer reads reach the
-    /// primaries. Default: 256 MiB.</summary>
+    /// <summary><c>AiDb:Cache:MemoryBytes</c>: what the caches of all shards may hold together. More: fewer
+    /// reads reach the primaries. Default: 256 MiB.</summary>
     public long CacheBytes { get; init; } = 256L << 20;
 
-    /// <summary>How long a read waits for what its session must see before it is passed on. Default: 20 ms.</summary>
+    /// <summary>How long a read waits for what its session must see before it is passed on. Default: 20
+    /// ms.</summary>
     public TimeSpan WatermarkPatience { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>How long the primary may take to answer a miss. Default: 5 s.</summary>
     public TimeSpan FillTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Silence of the feed after which it is opened anew; heartbeats come every 200 ms. Default: 2 s.</summary>
+    /// <summary>Silence of the feed after which it is opened anew; heartbeats come every 200 ms. Default: 2
+    /// s.</summary>
     public TimeSpan FeedTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Reads the settings and reports every fault at once.</summary>

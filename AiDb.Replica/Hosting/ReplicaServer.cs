@@ -10,7 +10,8 @@ namespace AiDb.Replica.Hosting;
 public static class ReplicaServer
 {
     /// <summary>Builds it from its command line, its environment and its settings files.</summary>
-    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all of them.</exception>
+    /// <exception cref="InvalidOperationException">Settings are missing or malformed; the message names all
+    /// of them.</exception>
     public static WebApplication Build(string[] args)
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions

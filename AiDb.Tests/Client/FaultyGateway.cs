@@ -25,7 +25,8 @@ internal abstract record Fault
     public sealed record Wait(Task Until) : Fault;
 }
 
-/// <summary>A gateway over real sockets that keeps its keys in a dictionary and fails as a test tells it to.</summary>
+/// <summary>A gateway over real sockets that keeps its keys in a dictionary and fails as a test tells it
+/// to.</summary>
 internal sealed class FaultyGateway : KeyValue.KeyValueBase, IAsyncDisposable
 {
     private readonly Lock _gate = new();

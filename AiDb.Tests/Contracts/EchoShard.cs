@@ -56,7 +56,8 @@ internal sealed class EchoShard : Shard.ShardBase
             {
                 Write = new Written { Version = (ulong)request.Write.Operations.Count },
             },
-            // A kilobyte of answer for each byte asked, to make the answers many times larger than the requests.
+            // A kilobyte of answer for each byte asked, to make the answers many times larger than the
+            // requests.
             Request.OperationOneofCase.Scan => new Response
             {
                 Get = new Value { Value_ = UnsafeByteOperations.UnsafeWrap(new byte[request.Scan.LimitBytes]) },

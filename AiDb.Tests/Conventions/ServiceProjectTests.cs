@@ -4,7 +4,8 @@ namespace AiDb.Tests.Conventions;
 
 public sealed class ServiceProjectTests
 {
-    // `dotnet run` of a web project would stand in the project's folder, and ./data would end up among the sources.
+    // `dotnet run` of a web project would stand in the project's folder, and ./data would end up among the
+    // sources.
     private const string StandsWhereTheUserStands = "<EnableDefaultRunWorkingDirectory>false</EnableDefaultRunWorkingDirectory>";
 
     [Theory]

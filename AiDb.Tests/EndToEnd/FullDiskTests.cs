@@ -3,7 +3,8 @@ using System.Net;
 
 namespace AiDb.Tests.EndToEnd;
 
-/// <summary>A volume that really runs full under the server: a small tmpfs, which needs the right to mount.</summary>
+/// <summary>A volume that really runs full under the server: a small tmpfs, which needs the right to
+/// mount.</summary>
 public sealed class FullDiskTests : IDisposable
 {
     private const int ValueBytes = 16 << 10;

@@ -1,6 +1,7 @@
 namespace AiDb.Tests.EndToEnd;
 
-/// <summary>A stand-alone gateway as a process on free ports, its data in a temporary folder that outlives a kill.</summary>
+/// <summary>A stand-alone gateway as a process on free ports, its data in a temporary folder that outlives a
+/// kill.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly string[] _settings;

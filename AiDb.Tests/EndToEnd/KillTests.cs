@@ -4,7 +4,8 @@ using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.EndToEnd;
 
-/// <summary>kill -9 while clients write: what was acknowledged is there after the restart, whole and in order.</summary>
+/// <summary>kill -9 while clients write: what was acknowledged is there after the restart, whole and in
+/// order.</summary>
 public sealed class KillTests(ITestOutputHelper output)
 {
     private const int Writers = 8;
@@ -56,7 +57,8 @@ public sealed class KillTests(ITestOutputHelper output)
             int sequence = ++writer.Attempted;
             try
             {
-                // A counter that is overwritten, and beside it, in one atomic batch, the same number under a new key.
+                // A counter that is overwritten, and beside it, in one atomic batch, the same number under a
+                // new key.
                 string tag = $"{{w{writer.Index}}}";
                 string body = $$"""
                     {"operations":[

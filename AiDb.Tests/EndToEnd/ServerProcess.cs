@@ -21,7 +21,8 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string Output => string.Join('\n', _output);
 
-    /// <summary>Starts <paramref name="assembly"/> (e.g. <c>AiDb.Gateway</c>) with settings as arguments.</summary>
+    /// <summary>Starts <paramref name="assembly"/> (e.g. <c>AiDb.Gateway</c>) with settings as
+    /// arguments.</summary>
     public static ServerProcess Start(string assembly, string workingDirectory, params string[] arguments)
     {
         ProcessStartInfo info = new("dotnet")
@@ -57,7 +58,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         return ports;
     }
 
-    /// <summary>Waits until the URL answers 200; fails with the process's output when it ends first.</summary>
+    /// <summary>Waits until the URL answers 200; fails with the process's output when it ends
+    /// first.</summary>
     public async Task WaitUntilReadyAsync(Uri url, CancellationToken cancellationToken)
     {
         using HttpClient client = new();

@@ -2,7 +2,8 @@ using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Interop;
 
-/// <summary>The gateway as a user runs it: a process of its own, stand-alone, with an API key and a fresh folder.</summary>
+/// <summary>The gateway as a user runs it: a process of its own, stand-alone, with an API key and a fresh
+/// folder.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     public const string ApiKey = "interop-key";

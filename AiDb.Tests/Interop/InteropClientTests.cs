@@ -65,7 +65,8 @@ public sealed class InteropClientTests(InteropClientTests.Runs runs) : IClassFix
             method => method is "/grpc.testing.TestService/StreamingInputCall" or "/grpc.testing.TestService/FullDuplexCall");
     }
 
-    /// <summary>Each peer's client runs once, against a server of its own; the tests look at what it said.</summary>
+    /// <summary>Each peer's client runs once, against a server of its own; the tests look at what it
+    /// said.</summary>
     public sealed class Runs
     {
         private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);

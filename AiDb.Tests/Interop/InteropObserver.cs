@@ -3,7 +3,8 @@ using Grpc.Core;
 
 namespace AiDb.Tests.Interop;
 
-/// <summary>What the server saw of its calls that no client can tell: compression flags and cancelled tokens.</summary>
+/// <summary>What the server saw of its calls that no client can tell: compression flags and cancelled
+/// tokens.</summary>
 internal sealed class InteropObserver
 {
     private readonly Channel<string> _cancelled = Channel.CreateUnbounded<string>();
@@ -13,8 +14,8 @@ internal sealed class InteropObserver
     /// <summary>The methods of calls that the client gave up while they ran, in that order.</summary>
     public ChannelReader<string> Cancelled => _cancelled.Reader;
 
-    /// <summary>Runs a method's body and notes when it ends because its client is gone: the reset stream shows in a
-    /// read, the token everywhere else, and either may be first.</summary>
+    /// <summary>Runs a method's body and notes when it ends because its client is gone: the reset stream
+    /// shows in a read, the token everywhere else, and either may be first.</summary>
     public async Task WatchAsync(ServerCallContext context, Func<Task> body)
     {
         try

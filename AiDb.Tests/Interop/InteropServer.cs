@@ -35,8 +35,8 @@ internal sealed class InteropServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            // With Kestrel's 100, a burst from grpc-js ends in ENHANCE_YOUR_CALM: it ends its streams with a frame of
-            // their own, so more of them are tracked than are served.
+            // With Kestrel's 100, a burst from grpc-js ends in ENHANCE_YOUR_CALM: it ends its streams with a
+            // frame of their own, so more of them are tracked than are served.
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });

@@ -4,7 +4,8 @@ using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Interop;
 
-/// <summary>Clients in other languages against AiDb's own services, in a gateway that runs as a process.</summary>
+/// <summary>Clients in other languages against AiDb's own services, in a gateway that runs as a
+/// process.</summary>
 public sealed class KeyValueClientTests(KeyValueClientTests.Runs runs) : IClassFixture<KeyValueClientTests.Runs>
 {
     private static readonly string[] Cases =
@@ -58,7 +59,8 @@ public sealed class KeyValueClientTests(KeyValueClientTests.Runs runs) : IClassF
         Assert.Empty(Promtool.Complaints(output + errors));
     }
 
-    /// <summary>One gateway; each peer's client runs once against it, and the tests look at what it said.</summary>
+    /// <summary>One gateway; each peer's client runs once against it, and the tests look at what it
+    /// said.</summary>
     public sealed class Runs : IAsyncDisposable
     {
         private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);

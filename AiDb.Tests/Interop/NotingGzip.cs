@@ -3,7 +3,8 @@ using Grpc.Net.Compression;
 
 namespace AiDb.Tests.Interop;
 
-/// <summary>gzip that notes its use: a message passes through it exactly when its compression flag is set.</summary>
+/// <summary>gzip that notes its use: a message passes through it exactly when its compression flag is
+/// set.</summary>
 internal sealed class NotingGzip : ICompressionProvider
 {
     private int _compressed;

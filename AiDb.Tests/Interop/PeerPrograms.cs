@@ -3,7 +3,8 @@ using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Interop;
 
-/// <summary>The programs in `node` and `python` beside this file: how each is started, and what it prints.</summary>
+/// <summary>The programs in `node` and `python` beside this file: how each is started, and what it
+/// prints.</summary>
 internal static class PeerPrograms
 {
     public const string Node = "node";

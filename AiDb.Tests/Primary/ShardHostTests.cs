@@ -353,7 +353,8 @@ public sealed class ShardHostTests : IAsyncDisposable
 
         ValueTask<Response> read = _host.SendAsync(request);
 
-        // Else every span of a stream's reading loop would hold on to the one before it, for as long as the stream lives.
+        // Else every span of a stream's reading loop would hold on to the one before it, for as long as the
+        // stream lives.
         Assert.Null(Activity.Current);
         Assert.Null((await read).Error);
     }

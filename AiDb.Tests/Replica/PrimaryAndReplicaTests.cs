@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using AiDb.Cluster.Caching;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
@@ -211,6 +213,41 @@ public sealed class PrimaryAndReplicaTests
             Assert.Equal((int)AiDbErrorKind.Unimplemented, response.Error.Kind);
             Assert.Contains("'primary'", response.Error.Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_trace_follows_a_request_through_replica_primary_and_engine()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name.StartsWith("AiDb.", StringComparison.Ordinal),
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        string trace = ActivityTraceId.CreateRandom().ToHexString();
+        string caller = ActivitySpanId.CreateRandom().ToHexString();
+
+        Request write = cluster.Put("traced", "1");
+        write.Traceparent = $"00-{trace}-{caller}-01";
+        Assert.Null((await cluster.Primary.SendAsync(write)).Error);
+        Request read = cluster.Get("traced");
+        read.Traceparent = $"00-{trace}-{caller}-01";
+        Assert.Null((await cluster.Replica.SendAsync(read)).Error);
+
+        Activity[] mine = [.. spans.Where(span => span.TraceId.ToHexString() == trace)];
+        Activity shardWrite = Assert.Single(mine, span => span.OperationName == "shard write");
+        Activity engineWrite = Assert.Single(mine, span => span.OperationName == "aidb.engine.write");
+        Activity replicaGet = Assert.Single(
+            mine, span => span.Source.Name == "AiDb.Replica" && span.OperationName == "shard get");
+        Activity primaryGet = Assert.Single(
+            mine, span => span.Source.Name == "AiDb.Primary" && span.OperationName == "shard get");
+        Assert.Equal(caller, shardWrite.ParentSpanId.ToHexString());
+        Assert.Equal(shardWrite.SpanId, engineWrite.ParentSpanId);
+        Assert.Equal(caller, replicaGet.ParentSpanId.ToHexString());
+        Assert.Equal(replicaGet.SpanId, primaryGet.ParentSpanId);
     }
 
     [Fact]

@@ -15,7 +15,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiDb.Tests.Replica;
 
-/// <summary>A metadata store, one primary and one cache replica, each with its own server on a loopback port.</summary>
+/// <summary>A metadata store, one primary and one cache replica, each with its own server on a loopback
+/// port.</summary>
 internal sealed class TestCluster : IAsyncDisposable
 {
     public const string Secret = "the secret of this test";
@@ -103,7 +104,7 @@ internal sealed class TestCluster : IAsyncDisposable
         };
     }
 
-    public async Task<Response> PutAsync(string key, string value)
+    public Request Put(string key, string value)
     {
         ByteString bytes = ByteString.CopyFromUtf8(key);
         var write = new Write();
@@ -115,7 +116,12 @@ internal sealed class TestCluster : IAsyncDisposable
             Key = bytes,
             Value = ByteString.CopyFromUtf8(value),
         });
-        Response response = await Primary.SendAsync(new Request { Shard = 1, Write = write });
+        return new Request { Shard = 1, Write = write };
+    }
+
+    public async Task<Response> PutAsync(string key, string value)
+    {
+        Response response = await Primary.SendAsync(Put(key, value));
         Assert.Null(response.Error);
         return response;
     }

@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace AiDb.Tests.ServiceDefaults;
 
-/// <summary>The receiving end of OTLP over gRPC: keeps the protobuf messages that a service exports.</summary>
+/// <summary>The receiving end of OTLP over gRPC: keeps the protobuf messages that a service
+/// exports.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private const int MessagePrefixBytes = 5;

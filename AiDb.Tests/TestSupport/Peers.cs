@@ -2,8 +2,8 @@
 namespace AiDb.Tests.TestSupport;
 
 /// <summary>
-/// Programs beyond the .NET SDK that some tests run against. Where one is missing the test skips and says why; with
-/// AIDB_REQUIRE_PEERS=1, as on the build server, that is a failure instead.
+/// Programs beyond the .NET SDK that some tests run against. Where one is missing the test skips and says
+/// why; with AIDB_REQUIRE_PEERS=1, as on the build server, that is a failure instead.
 /// </summary>
 internal static class Peers
 {

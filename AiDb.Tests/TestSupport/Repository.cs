@@ -11,7 +11,8 @@ internal static class Repository
 
     public static string ReadText(string relativePath) => File.ReadAllText(PathOf(relativePath));
 
-    /// <summary>Relative paths with forward slashes of all files that belong to the project and end so.</summary>
+    /// <summary>Relative paths with forward slashes of all files that belong to the project and end
+    /// so.</summary>
     public static IEnumerable<string> Files(params string[] endings) =>
         Walk(Root)
             .Select(path => Path.GetRelativePath(Root, path).Replace('\\', '/'))

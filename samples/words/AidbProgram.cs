@@ -105,7 +105,8 @@ internal sealed class WordsCluster : IAsyncDisposable
             return "\n  " + string.Join("\n  ", _lines);
     }
 
-    /// <summary>Ends the cluster. It is killed: what was acknowledged must survive that, and nothing may be left running.</summary>
+    /// <summary>Ends the cluster. It is killed: what was acknowledged must survive that, and nothing may be
+    /// left running.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)

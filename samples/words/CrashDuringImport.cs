@@ -3,8 +3,8 @@ using AiDb.Client;
 
 namespace AiDb.Samples.Words;
 
-/// <summary>A second import, into another table, during which a primary is killed. Every write that was acknowledged must
-/// be there afterwards.</summary>
+/// <summary>A second import, into another table, during which a primary is killed. Every write that was
+/// acknowledged must be there afterwards.</summary>
 internal sealed class CrashDuringImport(AiDbClient client, WordsCluster cluster, string file, List<Word> words)
 {
     private const string Victim = "primary-0";
@@ -27,7 +27,8 @@ internal sealed class CrashDuringImport(AiDbClient client, WordsCluster cluster,
     {
         int killAt = words.Count * 2 / 5;
         int killed = 0;
-        // A line whose outcome is in doubt is sent again, until it is acknowledged; an acknowledged one never is.
+        // A line whose outcome is in doubt is sent again, until it is acknowledged; an acknowledged one never
+        // is.
         WriteOptions write = new() { Idempotent = true };
         Task restart = Task.CompletedTask;
         await Parallel.ForEachAsync(

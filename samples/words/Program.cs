@@ -1,5 +1,5 @@
-// 341,479 English words as keys: imported into a cluster, read back through its cache replicas, and all there after a
-// primary was killed. Run it with: dotnet run --project samples/words [-- --short] [-- --data DIR]
+// 341,479 English words as keys: imported into a cluster, read back through its cache replicas, and all there
+// after a primary was killed. Run it with: dotnet run --project samples/words [-- --short] [-- --data DIR]
 using AiDb;
 using AiDb.Samples.Words;
 

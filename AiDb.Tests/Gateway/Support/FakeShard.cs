@@ -5,7 +5,8 @@ using Google.Protobuf;
 
 namespace AiDb.Tests.Gateway.Support;
 
-/// <summary>A shard in memory: what routing, merging and fail-over need of one, and a switch that makes it misbehave.</summary>
+/// <summary>A shard in memory: what routing, merging and fail-over need of one, and a switch that makes it
+/// misbehave.</summary>
 internal sealed class FakeShard(uint shard, bool isCache = false) : IShardClient
 {
     private readonly Lock _lock = new();

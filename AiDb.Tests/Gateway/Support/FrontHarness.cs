@@ -13,7 +13,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiDb.Tests.Gateway.Support;
 
-/// <summary>The gateway's front over shards in memory: a real metadata store, map, coordinator, catalogue and balancer.</summary>
+/// <summary>The gateway's front over shards in memory: a real metadata store, map, coordinator, catalogue and
+/// balancer.</summary>
 internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
 {
     private readonly CancellationTokenSource _end = new();

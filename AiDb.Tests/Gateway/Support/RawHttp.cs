@@ -3,7 +3,8 @@ using System.Text;
 
 namespace AiDb.Tests.Gateway.Support;
 
-/// <summary>HTTP/1.1 by hand: addresses go out as they are written, where HttpClient would normalise them.</summary>
+/// <summary>HTTP/1.1 by hand: addresses go out as they are written, where HttpClient would normalise
+/// them.</summary>
 internal static class RawHttp
 {
     public static async Task<(int Status, string Headers, byte[] Body)> SendAsync(
