@@ -107,9 +107,13 @@ public sealed record DatabaseOptions
         Check(Level0StopTrigger > Level0SlowdownTrigger, nameof(Level0StopTrigger), $"more than {nameof(Level0SlowdownTrigger)}");
         Check(Level1Bytes >= TableBytes, nameof(Level1Bytes), $"at least {nameof(TableBytes)}");
         Check(Enum.IsDefined(DefaultDurability) && DefaultDurability != WriteDurability.Default, nameof(DefaultDurability), "Memory or Synced");
-        Check(MemorySyncInterval > TimeSpan.Zero, nameof(MemorySyncInterval), "more than zero");
+        Check(
+            MemorySyncInterval > TimeSpan.Zero && MemorySyncInterval <= TimeSpan.FromMinutes(1),
+            nameof(MemorySyncInterval), "more than zero, at most a minute (00:01:00)");
         Check(MinFreeDiskBytes >= 0, nameof(MinFreeDiskBytes), "0 or more");
-        Check(WriteStallTimeout > TimeSpan.Zero, nameof(WriteStallTimeout), "more than zero");
+        Check(
+            WriteStallTimeout > TimeSpan.Zero && WriteStallTimeout <= TimeSpan.FromHours(1),
+            nameof(WriteStallTimeout), "more than zero, at most an hour (01:00:00)");
         Check(LogRetentionBytes >= 0, nameof(LogRetentionBytes), "0 or more");
         if (errors.Count > 0)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "Invalid DatabaseOptions: " + string.Join("; ", errors) + ".");

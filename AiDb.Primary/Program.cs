@@ -1,15 +1,25 @@
+using AiDb;
 using AiDb.Primary.Hosting;
 
-WebApplication app;
+// What the user can mend is one clear line and an exit code: 2 settings, 3 data, 4 listeners.
 try
 {
-    app = PrimaryServer.Build(args);
+    await using WebApplication app = PrimaryServer.Build(args);
+    await app.RunAsync();
+    return Environment.ExitCode;
 }
 catch (InvalidOperationException exception)
 {
     Console.Error.WriteLine("aidb primary: " + exception.Message);
     return 2;
 }
-
-await app.RunAsync();
-return Environment.ExitCode;
+catch (AiDbException exception)
+{
+    Console.Error.WriteLine("aidb primary: " + exception.Message);
+    return 3;
+}
+catch (IOException exception)
+{
+    Console.Error.WriteLine("aidb primary: " + exception.Message);
+    return 4;
+}

@@ -127,5 +127,5 @@ public static class ServiceDefaultsExtensions
 
     // Probes and scrapes come every few seconds and would drown the requests that people look for.
     private static bool IsWorthATrace(HttpContext context) =>
-        context.Request.Path.Value is not (HealthPath or AlivePath or MetricsPath);
+        context.Request.Path.Value is not (HealthPath or AlivePath or MetricsPath or "/healthz" or "/readyz" or "/livez");
 }

@@ -51,7 +51,7 @@ internal sealed partial class PrimaryWorker(
         catch (Exception exception)
         {
             LogFailed(options.Node.NodeId, exception.Message, exception is AiDbException ? null : exception);
-            Environment.ExitCode = 1;
+            Environment.ExitCode = exception is AiDbException ? 3 : 1;
             lifetime.StopApplication();
         }
     }

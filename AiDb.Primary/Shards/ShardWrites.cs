@@ -31,11 +31,15 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf)
         }
 
         return FinishAsync(
-            batch, database.TryWriteAsync(batch, durability, cancellationToken), Reached(request.Durability));
+            batch,
+            database.TryWriteAsync(batch, durability, cancellationToken),
+            Reached(request.Durability),
+            request.Operations.Count);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Response> FinishAsync(WriteBatch batch, ValueTask<WriteResult> write, Durability reached)
+    private async ValueTask<Response> FinishAsync(
+        WriteBatch batch, ValueTask<WriteResult> write, Durability reached, int operations)
     {
         // After an exception the engine may still hold the batch; it is left to the garbage collector.
         WriteResult result = await write.ConfigureAwait(false);
@@ -48,10 +52,11 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf)
         }
 
         string found = result.CurrentVersion == 0 ? "the key is absent" : $"the key has version {result.CurrentVersion}";
+        string which = operations == 1 ? "condition" : $"condition of operation {result.FailedOperation}";
         response.Error = new Error
         {
             Kind = (int)AiDbErrorKind.PreconditionFailed,
-            Message = $"The condition of operation {result.FailedOperation} does not hold: {found}.",
+            Message = $"The {which} does not hold: {found}.",
             FailedOperation = result.FailedOperation,
             CurrentVersion = result.CurrentVersion,
         };

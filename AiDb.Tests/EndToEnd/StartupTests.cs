@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 
 namespace AiDb.Tests.EndToEnd;
@@ -23,6 +24,31 @@ public sealed class StartupTests : IDisposable
         Assert.DoesNotContain("   at AiDb.", second.Output, StringComparison.Ordinal);
         using HttpResponseMessage response = await PutAsync(first.Http, "still", "alive", cancellationToken);
         Assert.True(response.IsSuccessStatusCode);
+    }
+
+    [Theory]
+    [InlineData("AiDb.Gateway")]
+    [InlineData("AiDb.Primary")]
+    [InlineData("AiDb.Replica")]
+    public async Task A_port_that_is_taken_is_one_clear_line(string service)
+    {
+        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
+        using TcpListener taken = new(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        await using ServerProcess process = ServerProcess.Start(
+            service,
+            _directory,
+            $"--AiDb:DataDirectory={_directory}/data",
+            "--AiDb:Node:Id=node",
+            "--AiDb:Metadata:Address=http://127.0.0.1:1",
+            "--AiDb:Cluster:Secret=secret",
+            $"--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:{port}",
+            "--Kestrel:Endpoints:Grpc:Protocols=Http2");
+
+        Assert.Equal(4, await process.WaitForExitAsync(cancellationToken));
+        Assert.Contains("address already in use", process.Output, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("aidb ", process.Output, StringComparison.Ordinal);
     }
 
     [Fact]
