@@ -1,10 +1,12 @@
 using AiDb.Engine;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.TestSupport;
 using Microsoft.Extensions.Time.Testing;
 using static AiDb.Tests.Engine.TestDatabase;
 
 namespace AiDb.Tests.Engine.Commit;
 
+[Collection(AloneCollection.Name)]
 public sealed class CommitPipelineTests
 {
     [Fact]
