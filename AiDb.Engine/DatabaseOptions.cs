@@ -58,6 +58,11 @@ public sealed record DatabaseOptions
     /// <summary>Bytes of level 1; each deeper level holds ten times as much. Default: 256 MiB.</summary>
     public long Level1Bytes { get; init; } = 256L << 20;
 
+    /// <summary>Bytes by which the levels may exceed their targets before writes are slowed down; at twice as
+    /// many the slowdown is greatest. Bigger: longer bursts at full speed, slower scans after them. Default: 64
+    /// GiB.</summary>
+    public long PendingCompactionBytes { get; init; } = 64L << 30;
+
     /// <summary>The durability of writes that do not say. Default:
     /// <see cref="WriteDurability.Synced"/>.</summary>
     public WriteDurability DefaultDurability { get; init; } = WriteDurability.Synced;
@@ -111,6 +116,7 @@ public sealed record DatabaseOptions
         Check(Level0SlowdownTrigger >= Level0CompactionTrigger, nameof(Level0SlowdownTrigger), $"at least {nameof(Level0CompactionTrigger)}");
         Check(Level0StopTrigger > Level0SlowdownTrigger, nameof(Level0StopTrigger), $"more than {nameof(Level0SlowdownTrigger)}");
         Check(Level1Bytes >= TableBytes, nameof(Level1Bytes), $"at least {nameof(TableBytes)}");
+        Check(PendingCompactionBytes >= TableBytes, nameof(PendingCompactionBytes), $"at least {nameof(TableBytes)}");
         Check(Enum.IsDefined(DefaultDurability) && DefaultDurability != WriteDurability.Default, nameof(DefaultDurability), "Memory or Synced");
         Check(
             MemorySyncInterval > TimeSpan.Zero && MemorySyncInterval <= TimeSpan.FromMinutes(1),
