@@ -21,6 +21,16 @@ public sealed record DatabaseStatistics
     /// <summary>Entries in memtables and tables, old versions and deletions included.</summary>
     public long EstimatedEntries { get; init; }
 
+    /// <summary>Bytes of the tables that flushes have written since the database was opened.</summary>
+    public long FlushedBytes { get; init; }
+
+    /// <summary>Bytes of the tables that compactions have written since the database was opened.</summary>
+    public long CompactedBytes { get; init; }
+
+    /// <summary>Whether a flush or compaction runs, waits for its turn or will be tried again after an
+    /// error. The active memtable is not waited for.</summary>
+    public bool HasBackgroundWork { get; init; }
+
     /// <summary>Why writes are slowed or held up now; null when they are not.</summary>
     public string? StallCause { get; init; }
 }

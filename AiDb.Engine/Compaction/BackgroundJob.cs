@@ -20,6 +20,7 @@ internal sealed class BackgroundJob : IDisposable
     private TimeSpan _retryDelay = FirstRetry;
     private bool _running;
     private bool _again;
+    private bool _waitsForRetry;
     private bool _stopped;
 
     /// <summary>Makes a job that is idle.</summary>
@@ -38,6 +39,16 @@ internal sealed class BackgroundJob : IDisposable
             static job => ((BackgroundJob)job!).Schedule(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
+    /// <summary>Whether it works, waits for its turn or for another try after an error.</summary>
+    public bool IsBusy
+    {
+        get
+        {
+            lock (_gate)
+                return _running || _waitsForRetry;
+        }
+    }
+
     /// <summary>Has it look for work soon.</summary>
     public void Schedule()
     {
@@ -52,6 +63,7 @@ internal sealed class BackgroundJob : IDisposable
             }
 
             _running = true;
+            _waitsForRetry = false;
         }
 
         _context.Executor.Queue(_name, _run);
@@ -87,7 +99,8 @@ internal sealed class BackgroundJob : IDisposable
                 _again = false;
                 _running = false;
                 Monitor.PulseAll(_gate);
-                if (failed && !_stopped)
+                _waitsForRetry = failed && !_stopped;
+                if (_waitsForRetry)
                     _retryTimer.Change(_retryDelay, Timeout.InfiniteTimeSpan);
                 return;
             }

@@ -45,6 +45,10 @@ internal sealed class BackgroundWork : IDisposable
         _compaction = new BackgroundJob(context, "compaction", CompactionStep, OnCompactionOutcome);
     }
 
+    /// <summary>Whether a flush or compaction runs, waits for its turn or for another try. A flush asks for a
+    /// compaction before it ends, so it is looked at first.</summary>
+    public bool IsBusy => _flush.IsBusy || _compaction.IsBusy;
+
     public void ScheduleFlush() => _flush.Schedule();
 
     public void ScheduleCompaction() => _compaction.Schedule();

@@ -21,6 +21,8 @@ internal sealed class DatabaseMetrics : IDisposable
     private readonly Counter<long> _flushedBytes;
     private readonly Counter<long> _compactions;
     private readonly Counter<long> _compactedBytes;
+    private long _flushedBytesSum;
+    private long _compactedBytesSum;
 
     public DatabaseMetrics()
     {
@@ -38,6 +40,12 @@ internal sealed class DatabaseMetrics : IDisposable
 
     /// <summary>Spans of writes and of slow reads.</summary>
     public static ActivitySource Activities { get; } = new(Name);
+
+    /// <summary>Bytes of all flushed tables.</summary>
+    public long FlushedBytes => Interlocked.Read(ref _flushedBytesSum);
+
+    /// <summary>Bytes of all tables that compactions wrote.</summary>
+    public long CompactedBytes => Interlocked.Read(ref _compactedBytesSum);
 
     /// <summary>Adds gauges that are read when someone collects; null while the figures cannot be
     /// had.</summary>
@@ -74,12 +82,14 @@ internal sealed class DatabaseMetrics : IDisposable
     {
         _flushes.Add(1);
         _flushedBytes.Add(bytes);
+        Interlocked.Add(ref _flushedBytesSum, bytes);
     }
 
     public void Compacted(long bytes)
     {
         _compactions.Add(1);
         _compactedBytes.Add(bytes);
+        Interlocked.Add(ref _compactedBytesSum, bytes);
     }
 
     public void Dispose() => _meter.Dispose();

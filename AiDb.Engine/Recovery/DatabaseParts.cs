@@ -106,6 +106,9 @@ internal sealed class DatabaseParts
                 LogBytes = Log.SizeBytes,
                 BlockCacheBytes = Context.Cache.UsedBytes,
                 EstimatedEntries = entries,
+                FlushedBytes = Context.Metrics.FlushedBytes,
+                CompactedBytes = Context.Metrics.CompactedBytes,
+                HasBackgroundWork = state.Immutable.Length > 0 || Background.IsBusy,
                 StallCause = Throttle.Cause,
             };
         }
