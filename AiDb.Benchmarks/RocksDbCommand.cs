@@ -10,24 +10,102 @@ internal static class RocksDbCommand
     private const long DefaultDataBytes = 5_000_000L * (KeyCodec.KeyBytes + 100);
     private const int QuickDivisor = 10;
 
-    private static readonly Option<long?> Keys = new("--keys") { Description = "Keys. Default: 5,000,000 with values of 100 bytes, with others as many as make the same data." };
-    private static readonly Option<int> Value = new("--value") { Description = "Bytes of a value.", DefaultValueFactory = static _ => 100 };
-    private static readonly Option<int?> Rounds = new("--rounds") { Description = "Rounds. Default: 3; 1 with --quick." };
-    private static readonly Option<string?> Tests = new("--tests") { Description = $"Names with commas between. Default: {string.Join(",", TestCatalogue.Core)}" };
-    private static readonly Option<bool> Quick = new("--quick") { Description = "A tenth of the keys, with memtable, tables, level 1 and cache a tenth (an eighth) as big, one round." };
-    private static readonly Option<bool> Reverse = new("--reverse") { Description = $"Adds {string.Join(", ", TestCatalogue.Reverse)}." };
-    private static readonly Option<bool> DeleteHeavy = new("--delete-heavy") { Description = $"Adds {string.Join(", ", TestCatalogue.DeleteHeavy)}." };
-    private static readonly Option<bool> Lz4 = new("--lz4") { Description = "LZ4 on both sides instead of no compression." };
-    private static readonly Option<int> Threads = new("--threads") { Description = "Threads of each test that does not fix them.", DefaultValueFactory = static _ => 1 };
-    private static readonly Option<bool> CacheQuarter = new("--cache-quarter") { Description = "A block cache of a quarter of the data instead of 512 MiB." };
-    private static readonly Option<int> WriteRate = new("--write-rate") { Description = "Writes a second of the writer beside the reader.", DefaultValueFactory = static _ => 20_000 };
-    private static readonly Option<int> AiDbBlock = new("--aidb-block") { Description = "Bytes of AiDb's table blocks.", DefaultValueFactory = static _ => 16 << 10 };
-    private static readonly Option<int> RocksDbBlock = new("--rocksdb-block") { Description = "Bytes of RocksDB's table blocks.", DefaultValueFactory = static _ => 16 << 10 };
-    private static readonly Option<string?> SideName = new("--side") { Description = "aidb or rocksdb: measures one side only." };
-    private static readonly Option<string?> Folder = new("--dir") { Description = "Where the databases go. Default: a temporary folder." };
-    private static readonly Option<bool> Keep = new("--keep") { Description = "Leaves the databases in --dir, and uses those that a run with the same settings left there." };
-    private static readonly Option<bool> Profile = new("--profile") { Description = "Names the process and waits for Enter before each measurement." };
-    private static readonly Option<ulong> Seed = new("--seed") { Description = "Where the random numbers begin.", DefaultValueFactory = static _ => 1 };
+    private static readonly Option<long?> Keys = new("--keys")
+    {
+        Description = "Keys. Default: 5,000,000 with values of 100 bytes, with others as many as make the same data.",
+    };
+
+    private static readonly Option<int> Value = new("--value")
+    {
+        Description = "Bytes of a value.",
+        DefaultValueFactory = static _ => 100,
+    };
+
+    private static readonly Option<int?> Rounds = new("--rounds")
+    {
+        Description = "Rounds. Default: 3; 1 with --quick.",
+    };
+
+    private static readonly Option<string?> Tests = new("--tests")
+    {
+        Description = $"Names with commas between. Default: {string.Join(",", TestCatalogue.Core)}",
+    };
+
+    private static readonly Option<bool> Quick = new("--quick")
+    {
+        Description = "A tenth of the keys; memtable, tables, level 1 and cache an eighth as big; one round.",
+    };
+
+    private static readonly Option<bool> Reverse = new("--reverse")
+    {
+        Description = $"Adds {string.Join(", ", TestCatalogue.Reverse)}.",
+    };
+
+    private static readonly Option<bool> DeleteHeavy = new("--delete-heavy")
+    {
+        Description = $"Adds {string.Join(", ", TestCatalogue.DeleteHeavy)}.",
+    };
+
+    private static readonly Option<bool> Lz4 = new("--lz4")
+    {
+        Description = "LZ4 on both sides instead of no compression.",
+    };
+
+    private static readonly Option<int> Threads = new("--threads")
+    {
+        Description = "Threads of each test that does not fix them.",
+        DefaultValueFactory = static _ => 1,
+    };
+
+    private static readonly Option<bool> CacheQuarter = new("--cache-quarter")
+    {
+        Description = "A block cache of a quarter of the data instead of 512 MiB.",
+    };
+
+    private static readonly Option<int> WriteRate = new("--write-rate")
+    {
+        Description = "Writes a second of the writer beside the reader.",
+        DefaultValueFactory = static _ => 20_000,
+    };
+
+    private static readonly Option<int> AiDbBlock = new("--aidb-block")
+    {
+        Description = "Bytes of AiDb's table blocks.",
+        DefaultValueFactory = static _ => 16 << 10,
+    };
+
+    private static readonly Option<int> RocksDbBlock = new("--rocksdb-block")
+    {
+        Description = "Bytes of RocksDB's table blocks.",
+        DefaultValueFactory = static _ => 16 << 10,
+    };
+
+    private static readonly Option<string?> SideName = new("--side")
+    {
+        Description = "aidb or rocksdb: measures one side only.",
+    };
+
+    private static readonly Option<string?> Folder = new("--dir")
+    {
+        Description = "Where the databases go. Default: a temporary folder.",
+    };
+
+    private static readonly Option<bool> Keep = new("--keep")
+    {
+        Description = "Leaves the databases in --dir, and uses those that a run with the same settings left there.",
+    };
+
+    private static readonly Option<bool> Profile = new("--profile")
+    {
+        Description = "Names the process and waits for Enter before each measurement.",
+    };
+
+    private static readonly Option<ulong> Seed = new("--seed")
+    {
+        Description = "Where the random numbers begin.",
+        DefaultValueFactory = static _ => 1,
+    };
+
 
     public static Command Create()
     {

@@ -44,7 +44,7 @@ internal sealed class AiDbStore : IStore
         }
     }
 
-    public bool IsIdle => !_database.GetStatistics().HasBackgroundWork;
+    public bool IsIdle => _database.GetStatistics().IsBackgroundIdle;
 
     public void Flush() => Wait(_database.FlushAsync());
 

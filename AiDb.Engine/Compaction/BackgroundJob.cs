@@ -20,7 +20,6 @@ internal sealed class BackgroundJob : IDisposable
     private TimeSpan _retryDelay = FirstRetry;
     private bool _running;
     private bool _again;
-    private bool _waitsForRetry;
     private bool _stopped;
 
     /// <summary>Makes a job that is idle.</summary>
@@ -39,13 +38,13 @@ internal sealed class BackgroundJob : IDisposable
             static job => ((BackgroundJob)job!).Schedule(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Whether it works, waits for its turn or for another try after an error.</summary>
-    public bool IsBusy
+    /// <summary>Whether it runs or is about to.</summary>
+    public bool IsRunning
     {
         get
         {
             lock (_gate)
-                return _running || _waitsForRetry;
+                return _running;
         }
     }
 
@@ -63,7 +62,6 @@ internal sealed class BackgroundJob : IDisposable
             }
 
             _running = true;
-            _waitsForRetry = false;
         }
 
         _context.Executor.Queue(_name, _run);
@@ -99,8 +97,7 @@ internal sealed class BackgroundJob : IDisposable
                 _again = false;
                 _running = false;
                 Monitor.PulseAll(_gate);
-                _waitsForRetry = failed && !_stopped;
-                if (_waitsForRetry)
+                if (failed && !_stopped)
                     _retryTimer.Change(_retryDelay, Timeout.InfiniteTimeSpan);
                 return;
             }
