@@ -194,6 +194,17 @@ public sealed class Database : IDisposable, IAsyncDisposable
         return new LogTail(_parts.Log, _parts.Signal, fromLsn);
     }
 
+    /// <summary>Follows what takes effect, change by change; see <see cref="ChangeFeed"/>.</summary>
+    /// <param name="options">Where it begins and which tables it covers; null: every change from now on.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back to
+    /// the position.</exception>
+    public ChangeFeed OpenChangeFeed(ChangeFeedOptions? options = null)
+    {
+        ThrowIfDisposed();
+        options ??= new ChangeFeedOptions();
+        return ChangeFeed.Open(_parts, this, options);
+    }
+
     /// <summary>Figures of the moment.</summary>
     public DatabaseStatistics GetStatistics() => _parts.Statistics();
 
