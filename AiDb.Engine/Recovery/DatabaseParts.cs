@@ -111,6 +111,11 @@ internal sealed class DatabaseParts
                 BlockCacheBytes = Context.Cache.UsedBytes,
                 EstimatedEntries = entries,
                 StallCause = Throttle.Cause,
+                FlushedBytes = Background.Tally.FlushedBytes,
+                CompactedBytes = Background.Tally.CompactedBytes,
+                CompactionReadBytes = Background.Tally.CompactionReadBytes,
+                PendingCompactionBytes = Background.PendingBytes(state.Tree),
+                IsBackgroundIdle = Background.IsIdle(state),
             };
         }
         finally
