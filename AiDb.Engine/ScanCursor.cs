@@ -12,7 +12,7 @@ public sealed class ScanCursor : IDisposable
     /// <summary>Hidden versions that are stepped over before a seek goes past them.</summary>
     private const int StepsBeforeSeek = 16;
 
-    private readonly IInternalIterator? _entries;
+    private readonly InternalIterator? _entries;
     private readonly uint _tableId;
     private readonly ScanRange _range;
     private readonly ulong _maxVersion;
@@ -28,7 +28,7 @@ public sealed class ScanCursor : IDisposable
     private AiDbException? _failure;
 
     private ScanCursor(
-        ReadState? state, IInternalIterator? entries, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
+        ReadState? state, InternalIterator? entries, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
     {
         _state = state;
         _entries = entries;
@@ -111,7 +111,7 @@ public sealed class ScanCursor : IDisposable
     /// <summary>Every entry of a state, which the caller holds.</summary>
     internal static MergingIterator EntriesOf(ReadState state)
     {
-        List<IInternalIterator> children = [state.Active.CreateIterator()];
+        List<InternalIterator> children = [state.Active.CreateIterator()];
         foreach (MemTable memtable in state.Immutable)
             children.Add(memtable.CreateIterator());
         foreach (Manifest.LiveTable table in state.Tree.Level(0))

@@ -14,7 +14,7 @@ internal static class FlushJob
         // Replay begins after this memtable, so its last entry counts as flushed.
         var filter = new EntryFilter(snapshots, catalogue.Dropped, memtable.LastPosition.Timestamp);
         ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
-        using IInternalIterator entries = memtable.CreateIterator();
+        using InternalIterator entries = memtable.CreateIterator();
         for (entries.SeekToFirst(); entries.Valid; entries.Next())
         {
             switch (filter.Decide(entries.Key, entries.Value, out _))
