@@ -75,6 +75,10 @@ internal sealed unsafe class MemTable : RefCounted
     /// <summary>Lets an iterator walk these entries; its owner keeps the memtable alive.</summary>
     public void Open(MemTableIterator iterator) => iterator.Open(_list);
 
+    /// <summary>A walk over all entries of a memtable that is not written any more; its owner keeps it
+    /// alive.</summary>
+    public OrderedWalk Walk() => new(_list);
+
     /// <inheritdoc/>
     protected override void OnUnreferenced() => _arena.Dispose();
 }
