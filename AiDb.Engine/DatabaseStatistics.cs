@@ -21,7 +21,10 @@ public sealed record DatabaseStatistics
     /// <summary>Entries in memtables and tables, old versions and deletions included.</summary>
     public long EstimatedEntries { get; init; }
 
-    /// <summary>Why writes are slowed or held up now; null when they are not.</summary>
+    /// <summary>What slows writes down, holds them up or has them refused now.</summary>
+    public WriteStallKind Stall { get; init; }
+
+    /// <summary>The same in words, with the setting behind it; null when there is none.</summary>
     public string? StallCause { get; init; }
 
     /// <summary>Bytes of tables written by flushes since the database was opened.</summary>
@@ -40,4 +43,12 @@ public sealed record DatabaseStatistics
     /// <summary>Whether no memtable waits for its flush, nothing runs in the background and no compaction is
     /// due.</summary>
     public bool IsBackgroundIdle { get; init; }
+
+    /// <summary>Since when; null when there is none.</summary>
+    public DateTimeOffset? StallSince { get; init; }
+
+    /// <summary>How often and how long there was each kind of stall since the database was opened; kinds that
+    /// never were are left out.</summary>
+    public IReadOnlyDictionary<WriteStallKind, WriteStallTotals> Stalls { get; init; } =
+        new Dictionary<WriteStallKind, WriteStallTotals>();
 }
