@@ -191,7 +191,11 @@ internal static class RocksDbCommand
         string[] known = [.. TestCatalogue.Core, .. TestCatalogue.Reverse, .. TestCatalogue.DeleteHeavy];
         List<string> unknown = [.. tests.Except(known, StringComparer.Ordinal)];
         if (unknown.Count > 0 || tests.Count == 0)
-            throw Invalid($"--tests names no test: {string.Join(", ", unknown)}. There are {string.Join(", ", known)}.");
+        {
+            throw Invalid(
+                $"--tests names what is no test: {string.Join(", ", unknown)}. There are {string.Join(", ", known)}.");
+        }
+
         return tests;
     }
 
