@@ -102,7 +102,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
     {
         if (!Check(batch))
             return Nothing();
-        using Activity? activity = DatabaseMetrics.Activities.StartActivity("aidb.engine.write");
+        using Activity? activity = DatabaseMetrics.StartWithinTrace("aidb.engine.write");
         return _parts.Pipeline.Write(batch, IsSynced(durability));
     }
 
@@ -115,7 +115,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         if (!Check(batch))
             return ValueTask.FromResult(Nothing());
-        return DatabaseMetrics.Activities.HasListeners()
+        return DatabaseMetrics.IsTraced
             ? TracedWriteAsync(batch, IsSynced(durability), cancellationToken)
             : _parts.Pipeline.WriteAsync(batch, IsSynced(durability), cancellationToken);
     }
@@ -234,7 +234,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
     private async ValueTask<WriteResult> TracedWriteAsync(
         WriteBatch batch, bool synced, CancellationToken cancellationToken)
     {
-        using Activity? activity = DatabaseMetrics.Activities.StartActivity("aidb.engine.write");
+        using Activity? activity = DatabaseMetrics.StartWithinTrace("aidb.engine.write");
         return await _parts.Pipeline.WriteAsync(batch, synced, cancellationToken).ConfigureAwait(false);
     }
 

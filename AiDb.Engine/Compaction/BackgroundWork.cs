@@ -45,6 +45,17 @@ internal sealed class BackgroundWork : IDisposable
         _compaction = new BackgroundJob(context, "compaction", CompactionStep, OnCompactionOutcome);
     }
 
+    /// <summary>What was read and written.</summary>
+    public BackgroundTally Tally { get; } = new();
+
+    /// <summary>Bytes by which the levels of a tree are beyond their targets.</summary>
+    public long PendingBytes(TreeVersion tree) => _picker.PendingBytes(tree);
+
+    /// <summary>Whether nothing runs and nothing is due. The state is the current one; the caller holds
+    /// it.</summary>
+    public bool IsIdle(ReadState state) =>
+        state.Immutable.Length == 0 && !_flush.IsRunning && !_compaction.IsRunning && _picker.Pick(state.Tree) is null;
+
     public void ScheduleFlush() => _flush.Schedule();
 
     public void ScheduleCompaction() => _compaction.Schedule();
@@ -126,7 +137,9 @@ internal sealed class BackgroundWork : IDisposable
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((0, table.Metadata));
             _tree.Change(edit, output.Finished, memtable);
-            _context.Metrics.Flushed(output.Finished.Sum(static table => table.Metadata.SizeBytes));
+            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            Tally.AddFlush(writtenBytes);
+            _context.Metrics.Flushed(writtenBytes);
         }
 
         EngineLog.Flushed(
@@ -188,7 +201,9 @@ internal sealed class BackgroundWork : IDisposable
                 edit.Added.Add((plan.OutputLevel, table.Metadata));
             _tree.Change(edit, output.Finished);
             outputs = output.Finished.Count;
-            _context.Metrics.Compacted(output.Finished.Sum(static table => table.Metadata.SizeBytes));
+            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            Tally.AddCompaction(plan.InputBytes, writtenBytes);
+            _context.Metrics.Compacted(writtenBytes);
         }
 
         EngineLog.Compacted(

@@ -117,6 +117,7 @@ internal static class DatabaseOpener
         {
             Directory = context.LogDirectory,
             SegmentBytes = context.Options.LogSegmentBytes,
+            MapSegments = context.Options.MapLogSegments,
             RetentionBytes = context.Options.LogRetentionBytes,
             FileSystem = context.FileSystem,
             Random = context.Random,

@@ -26,7 +26,6 @@ internal sealed class DatabaseParts
         Signal = new LogSignal(Math.Min(state.Applied.Lsn, log.DurableLsn));
         Syncer = new LogSyncer(context, log, Signal, state);
         var throttle = new WriteThrottle(context, state);
-        Throttle = throttle;
         Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle);
         Committer = new GroupCommitter(context, log, Syncer, state, new BatchApplier(state, catalogue), Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
@@ -46,8 +45,6 @@ internal sealed class DatabaseParts
     public TreeStore Tree { get; }
 
     public LogSyncer Syncer { get; }
-
-    public WriteThrottle Throttle { get; }
 
     public BackgroundWork Background { get; }
 
@@ -106,7 +103,15 @@ internal sealed class DatabaseParts
                 LogBytes = Log.SizeBytes,
                 BlockCacheBytes = Context.Cache.UsedBytes,
                 EstimatedEntries = entries,
-                StallCause = Throttle.Cause,
+                FlushedBytes = Background.Tally.FlushedBytes,
+                CompactedBytes = Background.Tally.CompactedBytes,
+                CompactionReadBytes = Background.Tally.CompactionReadBytes,
+                PendingCompactionBytes = Background.PendingBytes(state.Tree),
+                IsBackgroundIdle = Background.IsIdle(state),
+                Stall = Context.Stalls.Kind,
+                StallCause = Context.Stalls.Cause,
+                StallSince = Context.Stalls.Since,
+                Stalls = Context.Stalls.Totals(),
             };
         }
         finally
