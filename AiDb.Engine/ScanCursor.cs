@@ -2,6 +2,7 @@ using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine;
 
@@ -26,6 +27,7 @@ public sealed class ScanCursor : IDisposable
     private bool _started;
     private bool _ended;
     private AiDbException? _failure;
+    private readonly CursorValue _separated = new();
 
     private ScanCursor(
         ReadState? state, IInternalIterator? entries, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
@@ -45,7 +47,7 @@ public sealed class ScanCursor : IDisposable
     /// <summary>The current value; valid until the next <see cref="MoveNext"/>.</summary>
     public ReadOnlySpan<byte> Value => _keyLength < 0
         ? default
-        : _range.Reverse ? _value.AsSpan(0, _valueLength) : InternalValue.UserValue(_entries!.Value);
+        : _separated.Of(_state!.Tree.ValueFiles, _range.Reverse ? _value.AsSpan(0, _valueLength) : _entries!.Value);
 
     /// <summary>The version of the current value.</summary>
     public ulong Version { get; private set; }
@@ -102,6 +104,7 @@ public sealed class ScanCursor : IDisposable
         End();
         ReadState? state = _state;
         _state = null;
+        _separated.Release();
         if (state is null)
             return;
         _entries!.Dispose();
@@ -193,7 +196,7 @@ public sealed class ScanCursor : IDisposable
                 {
                     isLive = IsLive(key, _entries.Value);
                     if (isLive)
-                        RememberValue(InternalValue.UserValue(_entries.Value));
+                        RememberValue(_entries.Value);
                 }
 
                 _entries.Previous();
