@@ -250,7 +250,7 @@ public sealed class SeparatedValueTests
         SimulatedFileSystem survived = disk.Crash();
         for (int restart = 0; restart < 2; restart++)
         {
-            using Database database = TestDatabase.Open(survived, options);
+            using Database database = TestDatabase.Open(survived, options, idSalt: 1_000_000 * (restart + 1));
             Table? table = database.FindTable("t");
             Assert.True(table is not null || !tableMade, "the table is lost");
             if (table is null)
