@@ -46,7 +46,7 @@ internal sealed class MultiReader
         _count++;
     }
 
-    /// <summary>Looks for the added keys. Disposes what it found if it throws.</summary>
+    /// <summary>Looks for the added keys. If it throws it has found none and begins anew.</summary>
     public void Find(TreeVersion tree, ulong maxVersion)
     {
         try
@@ -72,12 +72,6 @@ internal sealed class MultiReader
         }
         catch
         {
-            for (int index = 0; index < _count; index++)
-            {
-                if (_lanes[index].IsFound)
-                    _lanes[index].Hit.Dispose();
-            }
-
             Clear();
             throw;
         }
@@ -88,13 +82,23 @@ internal sealed class MultiReader
     {
         ref Lane lane = ref _lanes[index];
         tag = lane.Tag;
-        hit = lane.IsFound ? lane.Hit : default;
-        return lane.IsFound;
+        hit = default;
+        if (!lane.IsFound)
+            return false;
+        hit = lane.Hit;
+        lane.IsFound = false;
+        return true;
     }
 
-    /// <summary>Begins anew.</summary>
+    /// <summary>Gives back what was not taken, and begins anew.</summary>
     public void Clear()
     {
+        foreach (ref Lane lane in _lanes.AsSpan(0, _count))
+        {
+            if (lane.IsFound)
+                lane.Hit.Dispose();
+        }
+
         Array.Clear(_lanes, 0, _count);
         _count = 0;
     }

@@ -5,6 +5,7 @@ using AiDb.Engine.Encoding;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.State;
 
@@ -23,12 +24,15 @@ internal static unsafe class PointReader
     /// <param name="maxVersion">Newer entries are not seen.</param>
     /// <param name="time">Entries that have expired by it are absent.</param>
     /// <param name="lease">The value, held by itself.</param>
+    /// <param name="wantsValue">Whether a separated value is read; else the lease has its pointer.</param>
     public static bool TryGet(
-        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease)
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
+        bool wantsValue = true)
     {
-        return TryDecideInMemtables(state, tableId, key, maxVersion, time, out lease)
-            ? lease.Found
-            : TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit) && Accept(ref hit, time, out lease);
+        if (TryDecideInMemtables(state, tableId, key, maxVersion, time, out lease))
+            return lease.Found;
+        return TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit)
+            && Accept(state.Tree, ref hit, time, wantsValue, out lease);
     }
 
     /// <summary>As <see cref="TryGet"/>, for many keys.</summary>
@@ -67,7 +71,7 @@ internal static unsafe class PointReader
     /// <summary>The version of a key that exists, 0 of one that does not.</summary>
     public static ulong FindVersion(ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong nowMs)
     {
-        if (!TryGet(state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease lease))
+        if (!TryGet(state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease lease, wantsValue: false))
             return 0;
         ulong version = lease.Version;
         lease.Dispose();
@@ -85,7 +89,7 @@ internal static unsafe class PointReader
         for (int index = 0; index < reader.Count; index++)
         {
             if (reader.TryTake(index, out int tag, out TableHit hit))
-                Accept(ref hit, time, out values[tag]);
+                Accept(tree, ref hit, time, wantsValue: true, out values[tag]);
         }
 
         reader.Clear();
@@ -108,7 +112,8 @@ internal static unsafe class PointReader
 
     /// <summary>Turns what the tables hold of a key into its value; the hold goes over or is given
     /// back.</summary>
-    private static bool Accept(ref TableHit hit, ReadTime time, out ValueLease lease)
+    private static bool Accept(
+        TreeVersion tree, ref TableHit hit, ReadTime time, bool wantsValue, out ValueLease lease)
     {
         if (hit.Kind == EntryKind.Delete || time.IsExpired(hit.ExpiryUnixMs))
         {
@@ -117,6 +122,8 @@ internal static unsafe class PointReader
             return false;
         }
 
+        if (wantsValue && InternalValue.IsSeparated(hit.Kind))
+            hit = SeparatedValues.Resolve(tree.ValueFiles, hit);
         lease = new ValueLease(in hit);
         return true;
     }
