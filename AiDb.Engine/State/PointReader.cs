@@ -29,26 +29,43 @@ internal static unsafe class PointReader
         ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
         bool wantsValue = true)
     {
-        if (TryGetFrom(state.Active, tableId, key, maxVersion, time, out lease, out bool decided) || decided)
+        if (TryDecideInMemtables(state, tableId, key, maxVersion, time, out lease))
             return lease.Found;
-        foreach (MemTable memtable in state.Immutable)
-        {
-            if (TryGetFrom(memtable, tableId, key, maxVersion, time, out lease, out decided) || decided)
-                return lease.Found;
-        }
+        return TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit)
+            && Accept(state.Tree, ref hit, time, wantsValue, out lease);
+    }
 
-        if (!TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit))
-            return false;
-        if (hit.Kind == EntryKind.Delete || time.IsExpired(hit.ExpiryUnixMs))
+    /// <summary>As <see cref="TryGet"/>, for many keys.</summary>
+    /// <param name="state">Where to look; the caller holds it during the call.</param>
+    /// <param name="tableId">The table.</param>
+    /// <param name="keys">The user keys.</param>
+    /// <param name="maxVersion">Newer entries are not seen.</param>
+    /// <param name="time">Entries that have expired by it are absent.</param>
+    /// <param name="values">As many leases, empty; if this throws, the caller disposes those that are not.</param>
+    public static void MultiGet(
+        ReadState state, uint tableId, ReadOnlySpan<ReadOnlyMemory<byte>> keys, ulong maxVersion, ReadTime time,
+        Span<ValueLease> values)
+    {
+        MultiReader reader = MultiReader.Mine;
+        try
         {
-            hit.Dispose();
-            return false;
-        }
+            for (int index = 0; index < keys.Length; index++)
+            {
+                ReadOnlySpan<byte> key = keys[index].Span;
+                if (InternalKey.PrefixLength(key.Length) > MultiReader.MaxPrefixBytes)
+                    TryGet(state, tableId, key, maxVersion, time, out values[index]);
+                else if (!TryDecideInMemtables(state, tableId, key, maxVersion, time, out values[index]))
+                    reader.Add(tableId, key, index);
+                if (reader.Count == MultiReader.MaxKeys)
+                    Finish(reader, state.Tree, maxVersion, time, values);
+            }
 
-        if (wantsValue && InternalValue.IsSeparated(hit.Kind))
-            hit = SeparatedValues.Resolve(state.Tree.ValueFiles, hit);
-        lease = new ValueLease(hit);
-        return true;
+            Finish(reader, state.Tree, maxVersion, time, values);
+        }
+        finally
+        {
+            reader.Clear();
+        }
     }
 
     /// <summary>The version of a key that exists, 0 of one that does not.</summary>
@@ -64,6 +81,52 @@ internal static unsafe class PointReader
     /// <summary>Whether an expiry (0: none) has come.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsExpired(ulong expiryUnixMs, ulong nowMs) => expiryUnixMs != 0 && expiryUnixMs <= nowMs;
+
+    private static void Finish(
+        MultiReader reader, TreeVersion tree, ulong maxVersion, ReadTime time, Span<ValueLease> values)
+    {
+        reader.Find(tree, maxVersion);
+        for (int index = 0; index < reader.Count; index++)
+        {
+            if (reader.TryTake(index, out int tag, out TableHit hit))
+                Accept(tree, ref hit, time, wantsValue: true, out values[tag]);
+        }
+
+        reader.Clear();
+    }
+
+    /// <summary>Whether a memtable decides the key; the lease says how.</summary>
+    private static bool TryDecideInMemtables(
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease)
+    {
+        if (TryGetFrom(state.Active, tableId, key, maxVersion, time, out lease, out bool decided) || decided)
+            return true;
+        foreach (MemTable memtable in state.Immutable)
+        {
+            if (TryGetFrom(memtable, tableId, key, maxVersion, time, out lease, out decided) || decided)
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Turns what the tables hold of a key into its value; the hold goes over or is given
+    /// back.</summary>
+    private static bool Accept(
+        TreeVersion tree, ref TableHit hit, ReadTime time, bool wantsValue, out ValueLease lease)
+    {
+        if (hit.Kind == EntryKind.Delete || time.IsExpired(hit.ExpiryUnixMs))
+        {
+            hit.Dispose();
+            lease = default;
+            return false;
+        }
+
+        if (wantsValue && InternalValue.IsSeparated(hit.Kind))
+            hit = SeparatedValues.Resolve(tree.ValueFiles, hit);
+        lease = new ValueLease(in hit);
+        return true;
+    }
 
     private static bool TryGetFrom(
         MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
@@ -123,13 +186,9 @@ internal static unsafe class PointReader
 
         for (int level = 1; level < VersionEdit.Levels; level++)
         {
-            ReadOnlySpan<LiveTable> tables = tree.Level(level);
-            if (tables.IsEmpty)
-                continue;
-            int index = TreeVersion.FindTable(tables, prefix);
-            if (index < tables.Length
-                && tables[index].SmallestPrefix.SequenceCompareTo(prefix) <= 0
-                && tables[index].Reader.TryGet(prefix, hash, maxVersion, out hit))
+            if (!tree.Level(level).IsEmpty
+                && tree.FindTable(level, prefix) is { } table
+                && table.Reader.TryGet(prefix, hash, maxVersion, out hit))
             {
                 return true;
             }
