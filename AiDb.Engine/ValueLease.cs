@@ -1,20 +1,20 @@
-using AiDb.Engine.MemTables;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine;
 
-/// <summary>A value that was read, held in place (memtable or block) until disposed.</summary>
+/// <summary>A value that was read, held in place (memtable or block; a merged one in memory of its own) until disposed.</summary>
 /// <remarks>Dispose exactly once; copies of the struct share the one hold.</remarks>
 public unsafe struct ValueLease : IDisposable
 {
     private readonly byte* _value;
     private readonly int _length;
     private TableHit _hit;
-    private MemTable? _memtable;
+    private RefCounted? _holder;
 
-    internal ValueLease(MemTable memtable, byte* value, int length, ulong version, ulong expiresAtMs)
+    /// <summary>A value held by its memtable, or by itself; null where there is nothing to hold.</summary>
+    internal ValueLease(RefCounted? holder, byte* value, int length, ulong version, ulong expiresAtMs)
     {
-        _memtable = memtable;
+        _holder = holder;
         _value = value;
         _length = length;
         Found = true;
@@ -48,8 +48,8 @@ public unsafe struct ValueLease : IDisposable
     /// <summary>Gives the hold back.</summary>
     public void Dispose()
     {
-        _memtable?.Release();
-        _memtable = null;
+        _holder?.Release();
+        _holder = null;
         _hit.Dispose();
     }
 }

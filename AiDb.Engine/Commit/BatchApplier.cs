@@ -1,6 +1,8 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Log;
+using AiDb.Engine.Merging;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Commit;
@@ -15,11 +17,13 @@ internal sealed class BatchApplier
 {
     private readonly StateHolder _state;
     private readonly Catalogue _catalogue;
+    private readonly MergeApplier _merges;
 
     public BatchApplier(StateHolder state, Catalogue catalogue)
     {
         _state = state;
         _catalogue = catalogue;
+        _merges = new MergeApplier(state, catalogue.MergeOperators);
     }
 
     /// <summary>Applies a batch; its entries become visible with <see cref="StateHolder.Publish"/>.</summary>
@@ -37,11 +41,30 @@ internal sealed class BatchApplier
             return failed;
         }
 
+        BatchRangeDeletes? rangeDeletes = null;
         var operations = new LogOperationReader(payload);
-        while (operations.MoveNext())
+        for (int index = 0; operations.MoveNext(); index++)
         {
-            if (operations.Kind != LogOperationKind.Require && !_catalogue.IsDropped(operations.TableId))
+            if (operations.Kind == LogOperationKind.Require || _catalogue.IsDropped(operations.TableId))
+                continue;
+            if (operations.Kind == LogOperationKind.DeleteRange)
+            {
+                rangeDeletes ??= BatchRangeDeletes.Begin(payload, index, _state.Active, position.Timestamp);
+                _state.Active.AddRangeDelete(
+                    RangeTombstone.Of(operations.TableId, operations.Key, operations.EndKey, position.Timestamp));
+            }
+            else if (rangeDeletes is not null && rangeDeletes.DeletesLater(operations.TableId, operations.Key, index))
+            {
+                _state.Active.Add(operations.TableId, operations.Key, position.Timestamp, EntryKind.Delete, 0, default);
+            }
+            else if (operations.Kind == LogOperationKind.Merge)
+            {
+                _merges.Apply(ref operations, position.Timestamp, nowMs);
+            }
+            else
+            {
                 ApplyOperation(ref operations, position.Timestamp, nowMs);
+            }
         }
 
         _state.Active.LastPosition = position;

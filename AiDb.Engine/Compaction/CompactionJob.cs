@@ -2,6 +2,7 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.Compaction;
 
@@ -19,7 +20,10 @@ internal static class CompactionJob
     {
         var filter = new EntryFilter(snapshots, catalogue.Dropped, flushedTimestamp);
         ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
-        using MergingIterator entries = Merge(plan);
+        CompactionRangeDeletes? rangeDeletes = CompactionRangeDeletes.Of(plan, snapshots);
+        if (rangeDeletes is not null)
+            output.SetRangeDeletes(rangeDeletes.ForCompaction(plan, catalogue.Dropped, flushedTimestamp));
+        using IInternalIterator entries = Entries(plan, rangeDeletes, snapshots, catalogue, flushedTimestamp);
         int untilCheck = EntriesBetweenChecks;
         for (entries.SeekToFirst(); entries.Valid; entries.Next())
         {
@@ -42,7 +46,20 @@ internal static class CompactionJob
                 output.Add(entries.Key, deletion);
         }
 
-        output.FinishTable();
+        output.Finish();
+    }
+
+    private static IInternalIterator Entries(
+        CompactionPlan plan, CompactionRangeDeletes? rangeDeletes, ulong[] snapshots, Catalogue catalogue,
+        ulong flushedTimestamp)
+    {
+        bool hasMerges = plan.Inputs.Any(static input => input.Table.Reader.Properties.MergeOperands > 0);
+        if (rangeDeletes is null && !hasMerges)
+            return Merge(plan);
+        return new CompactionStream(
+            Merge(rangeDeletes?.WithoutHidden(plan) ?? plan),
+            new CompactionStreamOptions(
+                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, prefix => plan.NothingBelow(prefix)));
     }
 
     private static MergingIterator Merge(CompactionPlan plan)

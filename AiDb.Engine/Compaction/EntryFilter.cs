@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Merging;
 
 namespace AiDb.Engine.Compaction;
 
@@ -32,6 +33,7 @@ internal sealed class EntryFilter
     private byte[] _prefix = new byte[64];
     private int _prefixLength = -1;
     private int _stripe;
+    private bool _isChainOpen;
 
     /// <summary>Makes a filter.</summary>
     /// <param name="snapshots">Versions of the snapshots, ascending, taken after the inputs were
@@ -60,11 +62,16 @@ internal sealed class EntryFilter
         ReadOnlySpan<byte> prefix = InternalKey.Prefix(key);
         int stripe = Stripe(InternalKey.Version(key));
         IsNewKey = _prefixLength != prefix.Length || !prefix.SequenceEqual(_prefix.AsSpan(0, _prefixLength));
+        bool isBaseOfChain = !IsNewKey && _isChainOpen;
         if (IsNewKey)
             Remember(prefix);
-        else if (stripe == _stripe)
+        else if (stripe == _stripe && !isBaseOfChain)
             return EntryFate.Drop;
         _stripe = stripe;
+
+        // Operands apply to what lies below them, down to the first entry that is none.
+        EntryKind kind = InternalValue.Kind(value);
+        _isChainOpen = kind == EntryKind.Merge && MergeEntry.Read(value[1..]).BaseKind == EntryKind.None;
 
         if (_dropped.Count > 0
             && _dropped.TryGetValue(InternalKey.TableId(key), out ulong droppedAt)
@@ -74,9 +81,12 @@ internal sealed class EntryFilter
         }
 
         canVanish = stripe == 0;
-        return InternalValue.Kind(value) switch
+        return kind switch
         {
             EntryKind.Delete => EntryFate.KeepAsDeletion,
+
+            // Operands above it need to know when it expired: those from before are gone with it.
+            EntryKind.PutWithExpiry when isBaseOfChain => EntryFate.Keep,
             EntryKind.PutWithExpiry when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
             _ => EntryFate.Keep,
         };

@@ -2,6 +2,7 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.Compaction;
 
@@ -14,7 +15,14 @@ internal static class FlushJob
         // Replay begins after this memtable, so its last entry counts as flushed.
         var filter = new EntryFilter(snapshots, catalogue.Dropped, memtable.LastPosition.Timestamp);
         ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
-        using IInternalIterator entries = memtable.CreateIterator();
+        ulong flushedTimestamp = memtable.LastPosition.Timestamp;
+        CompactionRangeDeletes? rangeDeletes = CompactionRangeDeletes.Of(memtable, snapshots);
+        if (rangeDeletes is not null)
+            output.SetRangeDeletes(rangeDeletes.ForFlush(catalogue.Dropped, flushedTimestamp));
+        using IInternalIterator entries = rangeDeletes is null && !memtable.HasMerges
+            ? memtable.CreateIterator()
+            : new CompactionStream(memtable.CreateIterator(), new CompactionStreamOptions(
+                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, NothingBelow: static _ => false));
         for (entries.SeekToFirst(); entries.Valid; entries.Next())
         {
             switch (filter.Decide(entries.Key, entries.Value, out _))
@@ -28,6 +36,6 @@ internal static class FlushJob
             }
         }
 
-        output.FinishTable();
+        output.Finish();
     }
 }

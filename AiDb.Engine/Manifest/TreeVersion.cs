@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.Manifest;
 
@@ -13,9 +14,12 @@ internal sealed class TreeVersion : RefCounted
     private readonly LiveTable[][] _levels;
 
     /// <summary>Makes a version; takes over no reference but adds its own.</summary>
-    public TreeVersion(LiveTable[][] levels)
+    /// <param name="levels">The tables.</param>
+    /// <param name="previous">The version that it was made from.</param>
+    public TreeVersion(LiveTable[][] levels, TreeVersion? previous = null)
     {
         _levels = levels;
+        RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         foreach (LiveTable[] level in levels)
         {
             foreach (LiveTable table in level)
@@ -26,6 +30,9 @@ internal sealed class TreeVersion : RefCounted
             }
         }
     }
+
+    /// <summary>The range tombstones of the tables; null when there are none.</summary>
+    public TreeRangeDeletes? RangeDeletes { get; }
 
     /// <summary>Bytes of all tables.</summary>
     public long TotalBytes { get; }
@@ -117,7 +124,7 @@ internal sealed class TreeVersion : RefCounted
             levels[level] = changed is null ? _levels[level] : Order(level, changed);
         }
 
-        return new TreeVersion(levels);
+        return new TreeVersion(levels, this);
     }
 
     /// <summary>Orders a level's tables and checks that a deeper level's do not overlap.</summary>

@@ -5,6 +5,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Merging;
 using AiDb.Engine.State;
 using AiDb.Engine.Storage;
 
@@ -84,9 +85,10 @@ internal static class DatabaseOpener
             // The tables' last users reach the store, which cannot be there before them; before it, nothing
             // is obsolete.
             tree = DatabaseFolder.OpenTables(context, manifestState, table => store?.OnUnreferenced(table));
-            state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree);
+            var merges = new MergeOperators([.. BuiltInMergeOperators.All, .. context.MergeOperators]);
+            state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree, merges);
             store = new TreeStore(context, manifest, state);
-            var catalogue = new Catalogue();
+            var catalogue = new Catalogue(merges);
             LoadCatalogue(state, catalogue);
             log = OpenLog(context, manifestState);
             long replayed = Replay(context, log, state, catalogue, flushed);

@@ -4,6 +4,8 @@ using System.Runtime.InteropServices;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Merging;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.State;
@@ -23,20 +25,28 @@ internal static unsafe class PointReader
     /// <param name="maxVersion">Newer entries are not seen.</param>
     /// <param name="nowMs">Entries that expire at it or before are absent.</param>
     /// <param name="lease">The value, held by itself.</param>
+    /// <param name="versionOnly">The value may be left out where making it needs a merge operator.</param>
     public static bool TryGet(
-        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, out ValueLease lease)
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, out ValueLease lease,
+        bool versionOnly = false)
     {
-        if (TryGetFrom(state.Active, tableId, key, maxVersion, nowMs, out lease, out bool decided) || decided)
+        ulong deletedAt = state.HasRangeDeletes ? StateRangeDeletes.Covering(state, tableId, key, maxVersion) : 0;
+        EntryKind kind = TryGetFrom(state.Active, tableId, key, maxVersion, nowMs, deletedAt, out lease);
+        for (int index = 0; kind == EntryKind.None && index < state.Immutable.Length; index++)
+            kind = TryGetFrom(state.Immutable[index], tableId, key, maxVersion, nowMs, deletedAt, out lease);
+        if (kind is not (EntryKind.None or EntryKind.Merge))
             return lease.Found;
-        foreach (MemTable memtable in state.Immutable)
+        TableHit hit = default;
+        if (kind == EntryKind.None && !TryFindInTables(state.Tree, tableId, key, maxVersion, out hit))
+            return false;
+        if (kind == EntryKind.Merge || hit.Kind == EntryKind.Merge)
         {
-            if (TryGetFrom(memtable, tableId, key, maxVersion, nowMs, out lease, out decided) || decided)
-                return lease.Found;
+            hit.Dispose();
+            return MergeReader.TryGet(
+                state, tableId, key, maxVersion, nowMs, deletedAt, versionOnly, out lease);
         }
 
-        if (!TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit))
-            return false;
-        if (hit.Kind == EntryKind.Delete || IsExpired(hit.ExpiryUnixMs, nowMs))
+        if (hit.Kind == EntryKind.Delete || hit.Version < deletedAt || IsExpired(hit.ExpiryUnixMs, nowMs))
         {
             hit.Dispose();
             return false;
@@ -49,7 +59,7 @@ internal static unsafe class PointReader
     /// <summary>The version of a key that exists, 0 of one that does not.</summary>
     public static ulong FindVersion(ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong nowMs)
     {
-        if (!TryGet(state, tableId, key, ulong.MaxValue, nowMs, out ValueLease lease))
+        if (!TryGet(state, tableId, key, ulong.MaxValue, nowMs, out ValueLease lease, versionOnly: true))
             return 0;
         ulong version = lease.Version;
         lease.Dispose();
@@ -60,22 +70,25 @@ internal static unsafe class PointReader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsExpired(ulong expiryUnixMs, ulong nowMs) => expiryUnixMs != 0 && expiryUnixMs <= nowMs;
 
-    private static bool TryGetFrom(
-        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, out ValueLease lease,
-        out bool decided)
+    /// <summary>Takes the value from a memtable, or says of which kind the entry is that decides.</summary>
+    private static EntryKind TryGetFrom(
+        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, ulong deletedAt,
+        out ValueLease lease)
     {
         lease = default;
-        decided = memtable.TryFind(tableId, key, maxVersion, out ulong version, out ReadOnlySpan<byte> entry);
-        if (!decided || InternalValue.Kind(entry) == EntryKind.Delete)
-            return false;
+        if (!memtable.TryFind(tableId, key, maxVersion, out ulong version, out ReadOnlySpan<byte> entry))
+            return EntryKind.None;
+        EntryKind kind = version < deletedAt ? EntryKind.Delete : InternalValue.Kind(entry);
+        if (kind is EntryKind.Delete or EntryKind.Merge)
+            return kind;
         ulong expiry = InternalValue.ExpiryUnixMs(entry);
         if (IsExpired(expiry, nowMs))
-            return false;
+            return EntryKind.Delete;
         ReadOnlySpan<byte> value = InternalValue.UserValue(entry);
         memtable.AddReference();
         lease = new ValueLease(
             memtable, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(value)), value.Length, version, expiry);
-        return true;
+        return kind;
     }
 
     [SkipLocalsInit]

@@ -13,7 +13,10 @@ internal static class TablePropertiesCodec
     private const ushort LargestTag = 2;
     private const ushort NumbersTag = 3;
     private const ushort TableIdsTag = 4;
+    private const ushort RangeDeletionsTag = 5;
+    private const ushort MergeOperandsTag = 6;
     private const int NumberCount = 9;
+    private const int RangeDeletionsBytes = 16;
 
     /// <summary>Writes the content.</summary>
     public static void Write(GrowingBuffer target, TableProperties properties)
@@ -35,6 +38,21 @@ internal static class TablePropertiesCodec
         target.AppendUInt32((uint)properties.TableIds.Length * 4);
         foreach (uint id in properties.TableIds)
             target.AppendUInt32(id);
+        if (properties.RangeDeletions > 0)
+        {
+            target.AppendUInt16(RangeDeletionsTag);
+            target.AppendUInt32(RangeDeletionsBytes);
+            target.AppendUInt64(properties.RangeDeletionsBlock.Offset);
+            target.AppendUInt32(properties.RangeDeletionsBlock.Length);
+            target.AppendUInt32((uint)properties.RangeDeletions);
+        }
+
+        if (properties.MergeOperands > 0)
+        {
+            target.AppendUInt16(MergeOperandsTag);
+            target.AppendUInt32(sizeof(ulong));
+            target.AppendUInt64((ulong)properties.MergeOperands);
+        }
     }
 
     /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
@@ -46,6 +64,7 @@ internal static class TablePropertiesCodec
     {
         properties = null;
         ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
+        ReadOnlySpan<byte> ranges = default, operands = default;
         while (content.Length >= 6)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
@@ -61,11 +80,14 @@ internal static class TablePropertiesCodec
                 case LargestTag: largest = item; break;
                 case NumbersTag: numbers = item; break;
                 case TableIdsTag: ids = item; break;
+                case RangeDeletionsTag: ranges = item; break;
+                case MergeOperandsTag: operands = item; break;
             }
         }
 
         if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
-            || ids.Length == 0 || ids.Length % 4 != 0)
+            || ids.Length == 0 || ids.Length % 4 != 0
+            || ranges.Length is not (0 or RangeDeletionsBytes) || operands.Length is not (0 or sizeof(ulong)))
             return false;
         properties = new TableProperties
         {
@@ -81,6 +103,9 @@ internal static class TablePropertiesCodec
             RawKeyBytes = (long)Number(numbers, 6),
             RawValueBytes = (long)Number(numbers, 7),
             DataBlocks = (long)Number(numbers, 8),
+            RangeDeletionsBlock = ranges.IsEmpty ? default : TableFormat.ReadHandle(ranges),
+            RangeDeletions = ranges.IsEmpty ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(ranges[12..]),
+            MergeOperands = operands.IsEmpty ? 0 : (long)BinaryPrimitives.ReadUInt64LittleEndian(operands),
             FileBytes = fileBytes,
             FileChecksum = 0,
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
