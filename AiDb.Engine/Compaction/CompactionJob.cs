@@ -18,12 +18,15 @@ internal static class CompactionJob
         EngineContext context, CompactionPlan plan, ulong[] snapshots, Catalogue catalogue, ulong flushedTimestamp,
         OutputTables output)
     {
-        var filter = new EntryFilter(snapshots, catalogue.Dropped, flushedTimestamp);
+        bool operandsAbove = MayHaveOperandsAbove(plan);
+        var filter = new EntryFilter(
+            snapshots, catalogue.Dropped, flushedTimestamp, operandsAbove ? catalogue.MergeOperators : null);
         ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
         CompactionRangeDeletes? rangeDeletes = CompactionRangeDeletes.Of(plan, snapshots);
         if (rangeDeletes is not null)
             output.SetRangeDeletes(rangeDeletes.ForCompaction(plan, catalogue.Dropped, flushedTimestamp));
-        using IInternalIterator entries = Entries(plan, rangeDeletes, snapshots, catalogue, flushedTimestamp);
+        using IInternalIterator entries = Entries(
+            plan, rangeDeletes, snapshots, catalogue, flushedTimestamp, operandsAbove);
         int untilCheck = EntriesBetweenChecks;
         for (entries.SeekToFirst(); entries.Valid; entries.Next())
         {
@@ -49,9 +52,24 @@ internal static class CompactionJob
         output.Finish();
     }
 
+    /// <summary>Whether tables that are no inputs may hold operands newer than the inputs' entries.</summary>
+    private static bool MayHaveOperandsAbove(CompactionPlan plan)
+    {
+        for (int level = 0; level < plan.OutputLevel; level++)
+        {
+            foreach (LiveTable table in plan.Tree.Level(level))
+            {
+                if (table.Reader.Properties.MergeOperands > 0 && !plan.Inputs.Any(input => input.Table == table))
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
     private static IInternalIterator Entries(
         CompactionPlan plan, CompactionRangeDeletes? rangeDeletes, ulong[] snapshots, Catalogue catalogue,
-        ulong flushedTimestamp)
+        ulong flushedTimestamp, bool operandsAbove)
     {
         bool hasMerges = plan.Inputs.Any(static input => input.Table.Reader.Properties.MergeOperands > 0);
         if (rangeDeletes is null && !hasMerges)
@@ -59,7 +77,8 @@ internal static class CompactionJob
         return new CompactionStream(
             Merge(rangeDeletes?.WithoutHidden(plan) ?? plan),
             new CompactionStreamOptions(
-                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, prefix => plan.NothingBelow(prefix)));
+                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, prefix => plan.NothingBelow(prefix),
+                operandsAbove));
     }
 
     private static MergingIterator Merge(CompactionPlan plan)

@@ -13,9 +13,11 @@ namespace AiDb.Engine.Compaction;
 /// <param name="Snapshots">Versions of the snapshots, ascending.</param>
 /// <param name="FlushedTimestamp">Timestamp of the last entry that replay does not need.</param>
 /// <param name="NothingBelow">Whether no older entry of a prefix may lie outside the inputs.</param>
+/// <param name="MayHaveOperandsAbove">Whether flushed operands of newer versions may lie outside the inputs. They must
+/// find a base that has expired as it is, since those from before its end are gone with it.</param>
 internal sealed record CompactionStreamOptions(
     CompactionRangeDeletes? RangeDeletes, MergeOperators Merges, ulong[] Snapshots, ulong FlushedTimestamp,
-    Func<byte[], bool> NothingBelow);
+    Func<byte[], bool> NothingBelow, bool MayHaveOperandsAbove);
 
 /// <summary>The entries of a flush or a compaction without those that range tombstones hide from everyone, and with
 /// merge operands combined where what they apply to is known. What is left is for <see cref="EntryFilter"/> to
@@ -160,7 +162,7 @@ internal sealed class CompactionStream : IInternalIterator
         InternalKey.SetVersion(_key.Extend(InternalKey.VersionBytes), version);
         _isCombined = false;
         _value = (start, length);
-        if (InternalValue.Kind(_bytes.Span.Slice(start, length)) == EntryKind.Merge && TryCombine())
+        if (InternalValue.Kind(_bytes.Span.Slice(start, length)) == EntryKind.Merge && TryCombine(version))
         {
             // What looks like it to everyone is in it.
             int stripe = RangeTombstoneFragmenter.Stripe(_options.Snapshots, version);
@@ -175,16 +177,19 @@ internal sealed class CompactionStream : IInternalIterator
         return true;
     }
 
-    private bool TryCombine()
+    private bool TryCombine(ulong newest)
     {
         uint tableId = InternalKey.TableId(_prefix.Span);
         if (_options.Merges.Find(tableId) is not { } mergeOperator)
             return false;
+        ulong deletedAt = _options.RangeDeletes?.DeletedAt(_prefix.Span, newest) ?? 0;
         _chain.Clear();
-        for (int index = _next; index < _group.Count; index++)
+        for (int index = _next; index < _group.Count && !_chain.HasBase; index++)
         {
             (ulong version, int start, int length) = _group[index];
-            if (!_chain.Add(version, _bytes.Span.Slice(start, length)))
+            if (version < deletedAt)
+                _chain.EndWithNothing();
+            else if (!_chain.Add(version, _bytes.Span.Slice(start, length)))
                 break;
         }
 
@@ -193,6 +198,8 @@ internal sealed class CompactionStream : IInternalIterator
         if (!_chain.HasBase)
             return false;
         _combined.Clear();
+        if (_options.MayHaveOperandsAbove && _chain.IsBaseExpired(_flushedMs))
+            return false;
         if (!_chain.Exists(_flushedMs, out ulong expiryUnixMs))
         {
             _combined.Extend(1)[0] = (byte)EntryKind.Delete;

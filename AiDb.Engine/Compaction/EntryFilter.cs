@@ -30,6 +30,7 @@ internal sealed class EntryFilter
     private readonly IReadOnlyDictionary<uint, ulong> _dropped;
     private readonly ulong _flushedTimestamp;
     private readonly ulong _flushedMs;
+    private readonly MergeOperators? _operandsAbove;
     private byte[] _prefix = new byte[64];
     private int _prefixLength = -1;
     private int _stripe;
@@ -40,8 +41,13 @@ internal sealed class EntryFilter
     /// chosen.</param>
     /// <param name="dropped">Dropped tables and the versions of their drops.</param>
     /// <param name="flushedTimestamp">Timestamp of the last entry that replay does not need.</param>
-    public EntryFilter(ulong[] snapshots, IReadOnlyDictionary<uint, ulong> dropped, ulong flushedTimestamp)
+    /// <param name="operandsAbove">The merge operators of the tables, where newer operands of the keys may lie outside
+    /// the inputs: what has expired is kept for them.</param>
+    public EntryFilter(
+        ulong[] snapshots, IReadOnlyDictionary<uint, ulong> dropped, ulong flushedTimestamp,
+        MergeOperators? operandsAbove = null)
     {
+        _operandsAbove = operandsAbove;
         _snapshots = snapshots;
         _dropped = dropped;
         _flushedTimestamp = flushedTimestamp;
@@ -86,7 +92,8 @@ internal sealed class EntryFilter
             EntryKind.Delete => EntryFate.KeepAsDeletion,
 
             // Operands above it need to know when it expired: those from before are gone with it.
-            EntryKind.PutWithExpiry when isBaseOfChain => EntryFate.Keep,
+            EntryKind.PutWithExpiry when isBaseOfChain
+                || _operandsAbove?.NameOf(InternalKey.TableId(key)) is not null => EntryFate.Keep,
             EntryKind.PutWithExpiry when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
             _ => EntryFate.Keep,
         };

@@ -22,7 +22,10 @@ internal static class FlushJob
         using IInternalIterator entries = rangeDeletes is null && !memtable.HasMerges
             ? memtable.CreateIterator()
             : new CompactionStream(memtable.CreateIterator(), new CompactionStreamOptions(
-                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, NothingBelow: static _ => false));
+                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, NothingBelow: static _ => false,
+
+                // What is newer is written after everything in here expired.
+                MayHaveOperandsAbove: false));
         for (entries.SeekToFirst(); entries.Valid; entries.Next())
         {
             switch (filter.Decide(entries.Key, entries.Value, out _))

@@ -68,6 +68,9 @@ internal sealed class MergeChain : IDisposable
             _baseKind = EntryKind.Delete;
     }
 
+    /// <summary>Whether what the operands find has expired at a moment.</summary>
+    public bool IsBaseExpired(ulong nowMs) => _baseExpiryUnixMs != 0 && _baseExpiryUnixMs <= nowMs;
+
     /// <summary>Whether the key exists at a moment, and until when; does not need the operator.</summary>
     public bool Exists(ulong nowMs, out ulong expiryUnixMs)
     {
@@ -110,8 +113,6 @@ internal sealed class MergeChain : IDisposable
         _baseExpiryUnixMs = expiryUnixMs;
         _baseValue.Set(value);
     }
-
-    private bool IsBaseExpired(ulong nowMs) => _baseExpiryUnixMs != 0 && _baseExpiryUnixMs <= nowMs;
 
     /// <summary>How many of the entries, from the newest, count at a moment.</summary>
     private int Living(ulong nowMs)

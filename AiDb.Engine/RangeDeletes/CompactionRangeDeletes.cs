@@ -43,8 +43,12 @@ internal sealed class CompactionRangeDeletes
     public bool Hides(ReadOnlySpan<byte> internalKey)
     {
         ulong version = InternalKey.Version(internalKey);
-        return _tombstones.Covering(InternalKey.Prefix(internalKey), NewestOfStripe(version)) > version;
+        return DeletedAt(InternalKey.Prefix(internalKey), version) > version;
     }
+
+    /// <summary>Below which version a key is deleted for those who see a version of it; 0: nothing is.</summary>
+    public ulong DeletedAt(ReadOnlySpan<byte> prefix, ulong version) =>
+        _tombstones.Covering(prefix, NewestOfStripe(version));
 
     /// <summary>The plan without the inputs of which no reader can see any entry; their tombstones are in
     /// here.</summary>
