@@ -15,6 +15,11 @@ public sealed record DatabaseOptions
     /// Default: 64 MiB.</summary>
     public long LogSegmentBytes { get; init; } = 64L << 20;
 
+    /// <summary>Writes the log through memory-mapped, reserved segments where the file system is known to allow it
+    /// (ext4, xfs, tmpfs on Linux): a copy instead of a system call for each group of writes, with the same
+    /// guarantees. Off: always by system calls. Default: true.</summary>
+    public bool MapLogSegments { get; init; } = true;
+
     /// <summary>Bytes that a memtable holds before it is written to a table. Bigger: fewer compactions,
     /// longer recovery, more memory. Default: 64 MiB.</summary>
     public long MemtableBytes { get; init; } = 64L << 20;
@@ -52,6 +57,11 @@ public sealed record DatabaseOptions
 
     /// <summary>Bytes of level 1; each deeper level holds ten times as much. Default: 256 MiB.</summary>
     public long Level1Bytes { get; init; } = 256L << 20;
+
+    /// <summary>Bytes by which the levels may exceed their targets before writes are slowed down; at twice as
+    /// many the slowdown is greatest. Bigger: longer bursts at full speed, slower scans after them. Default: 64
+    /// GiB.</summary>
+    public long PendingCompactionBytes { get; init; } = 64L << 30;
 
     /// <summary>The durability of writes that do not say. Default:
     /// <see cref="WriteDurability.Synced"/>.</summary>
@@ -106,6 +116,7 @@ public sealed record DatabaseOptions
         Check(Level0SlowdownTrigger >= Level0CompactionTrigger, nameof(Level0SlowdownTrigger), $"at least {nameof(Level0CompactionTrigger)}");
         Check(Level0StopTrigger > Level0SlowdownTrigger, nameof(Level0StopTrigger), $"more than {nameof(Level0SlowdownTrigger)}");
         Check(Level1Bytes >= TableBytes, nameof(Level1Bytes), $"at least {nameof(TableBytes)}");
+        Check(PendingCompactionBytes >= TableBytes, nameof(PendingCompactionBytes), $"at least {nameof(TableBytes)}");
         Check(Enum.IsDefined(DefaultDurability) && DefaultDurability != WriteDurability.Default, nameof(DefaultDurability), "Memory or Synced");
         Check(
             MemorySyncInterval > TimeSpan.Zero && MemorySyncInterval <= TimeSpan.FromMinutes(1),

@@ -1,4 +1,5 @@
 using AiDb.Engine.Caching;
+using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
@@ -29,6 +30,7 @@ internal sealed class EngineContext : IDisposable
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         _random = components.Random;
         Clock = new HybridClock(components.TimeProvider);
+        Stalls = new WriteStalls(TimeProvider, Metrics, Logger, path);
     }
 
     public string Path { get; }
@@ -54,6 +56,8 @@ internal sealed class EngineContext : IDisposable
     public DatabaseHealth Health { get; } = new();
 
     public DatabaseMetrics Metrics { get; } = new();
+
+    public WriteStalls Stalls { get; }
 
     /// <summary>Whether the database is being closed: background work ends at the next chance.</summary>
     public bool IsClosing => _closing;

@@ -216,7 +216,8 @@ internal sealed class CommitPipeline
     /// until the leader's own write is answered.</summary>
     private void HoldUp(PendingWrite? own)
     {
-        while (_first is { Kind: PendingKind.Batch } && _throttle.HardStop() is { } cause)
+        while (_first is { Kind: PendingKind.Batch } && _throttle.HardStop(out string? cause) is var kind
+            && kind != WriteStallKind.None)
         {
             if (_context.IsClosing || _closed || _context.Health.Failure is not null)
             {
@@ -224,7 +225,7 @@ internal sealed class CommitPipeline
             }
 
             long now = _context.TimeProvider.GetTimestamp();
-            _context.Metrics.WriteHeldUp();
+            _context.Metrics.WriteHeldUp(kind);
             for (PendingWrite? write = _first; write is not null; write = write.Next)
             {
                 if (write.HeldSince == 0)
@@ -236,7 +237,7 @@ internal sealed class CommitPipeline
             {
                 _first = write.Next;
                 write.Next = null;
-                write.Error = TimedOut(cause);
+                write.Error = TimedOut(kind, cause!);
                 write.Answer();
             }
 
@@ -244,18 +245,18 @@ internal sealed class CommitPipeline
                 _last = null;
             if (_first is null || own is { IsAnswered: true })
                 return;
-            _throttle.WaitForProgress();
+            _throttle.WaitForProgress(kind);
             TakePushed();
         }
     }
 
-    private AiDbException TimedOut(string cause)
+    private AiDbException TimedOut(WriteStallKind kind, string cause)
     {
-        EngineLog.WriteTimedOut(_context.Logger, _context.Path, cause);
+        EngineLog.WriteTimedOut(_context.Logger, _context.Path, kind, cause);
         return new AiDbException(
             AiDbErrorKind.ResourceExhausted,
-            $"The write was held up for {_context.Options.WriteStallTimeout} and not begun: {cause}. Write less, give the " +
-            "disk time, or raise the trigger.")
+            $"The write was held up for {_context.Options.WriteStallTimeout} and not begun ({kind}): {cause}. Write less, " +
+            "give the disk time, or raise the trigger.")
         {
             RetryAfter = TimeSpan.FromSeconds(1),
         };

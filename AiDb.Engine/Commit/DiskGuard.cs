@@ -52,6 +52,7 @@ internal sealed class DiskGuard
         if (free >= wanted)
         {
             _context.Health.DiskFull = null;
+            _context.Stalls.End(WriteStallKind.DiskFull);
             if (wasFull)
                 EngineLog.DiskHasSpace(_context.Logger, _context.Path, free);
             return;
@@ -65,6 +66,7 @@ internal sealed class DiskGuard
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"({wanted}): writes are refused, reads go on. Free space; writes are taken again by themselves."));
+        _context.Stalls.Begin(WriteStallKind.DiskFull, _context.Health.DiskFull.Message);
         if (!wasFull)
             EngineLog.DiskFull(_context.Logger, _context.Path, free, wanted);
     }

@@ -15,8 +15,9 @@ internal sealed class DatabaseMetrics : IDisposable
     private readonly Counter<long> _groups;
     private readonly Counter<long> _logBytes;
     private readonly Counter<long> _syncs;
-    private readonly Counter<long> _delayMs;
+    private readonly Counter<double> _delay;
     private readonly Counter<long> _holdUps;
+    private readonly Histogram<double> _stalls;
     private readonly Counter<long> _flushes;
     private readonly Counter<long> _flushedBytes;
     private readonly Counter<long> _compactions;
@@ -28,8 +29,9 @@ internal sealed class DatabaseMetrics : IDisposable
         _groups = _meter.CreateCounter<long>("aidb.engine.commit_groups", description: "Groups of writes");
         _logBytes = _meter.CreateCounter<long>("aidb.engine.log_bytes", "By", "Bytes appended to the log");
         _syncs = _meter.CreateCounter<long>("aidb.engine.synced_groups", description: "Groups that waited for a sync");
-        _delayMs = _meter.CreateCounter<long>("aidb.engine.write_delay", "ms", "How long writes were slowed down");
-        _holdUps = _meter.CreateCounter<long>("aidb.engine.write_stops", description: "Times that writes were held up");
+        _delay = _meter.CreateCounter<double>("aidb.engine.write_delay", "s", "How long writers waited, by stall");
+        _holdUps = _meter.CreateCounter<long>("aidb.engine.write_stops", description: "Times that writes were held up, by stall");
+        _stalls = _meter.CreateHistogram<double>("aidb.engine.stall_duration", "s", "How long stalls lasted, by stall");
         _flushes = _meter.CreateCounter<long>("aidb.engine.flushes", description: "Flushed memtables");
         _flushedBytes = _meter.CreateCounter<long>("aidb.engine.flushed_bytes", "By", "Bytes of flushed tables");
         _compactions = _meter.CreateCounter<long>("aidb.engine.compactions", description: "Compactions");
@@ -38,6 +40,14 @@ internal sealed class DatabaseMetrics : IDisposable
 
     /// <summary>Spans of writes and of slow reads.</summary>
     public static ActivitySource Activities { get; } = new(Name);
+
+    /// <summary>Whether the caller is in a trace that is recorded, so that a span of the engine has a place in it. A
+    /// listener alone asks for nothing: a span for each write of a program that traces something else would cost
+    /// every write half a kilobyte.</summary>
+    public static bool IsTraced => Activities.HasListeners() && Activity.Current is { Recorded: true };
+
+    /// <summary>Begins a span within the caller's trace; null when there is none that is recorded.</summary>
+    public static Activity? StartWithinTrace(string name) => IsTraced ? Activities.StartActivity(name) : null;
 
     /// <summary>Adds gauges that are read when someone collects; null while the figures cannot be
     /// had.</summary>
@@ -66,9 +76,11 @@ internal sealed class DatabaseMetrics : IDisposable
             _syncs.Add(1);
     }
 
-    public void WriteDelayed(int milliseconds) => _delayMs.Add(milliseconds);
+    public void WriteDelayed(WriteStallKind kind, TimeSpan waited) => _delay.Add(waited.TotalSeconds, Tag(kind));
 
-    public void WriteHeldUp() => _holdUps.Add(1);
+    public void WriteHeldUp(WriteStallKind kind) => _holdUps.Add(1, Tag(kind));
+
+    public void StallEnded(WriteStallKind kind, TimeSpan elapsed) => _stalls.Record(elapsed.TotalSeconds, Tag(kind));
 
     public void Flushed(long bytes)
     {
@@ -83,4 +95,6 @@ internal sealed class DatabaseMetrics : IDisposable
     }
 
     public void Dispose() => _meter.Dispose();
+
+    private static KeyValuePair<string, object?> Tag(WriteStallKind kind) => new("aidb.stall", kind.ToString());
 }

@@ -28,8 +28,14 @@ internal static partial class EngineLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: the volume's free space is not known")]
     public static partial void FreeSpaceUnknown(ILogger logger, string path, Exception error);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: a write was held up for too long: {Cause}")]
-    public static partial void WriteTimedOut(ILogger logger, string path, string cause);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: a write was held up for too long ({Kind}): {Cause}")]
+    public static partial void WriteTimedOut(ILogger logger, string path, WriteStallKind kind, string cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: stall {Kind} began: {Cause}")]
+    public static partial void StallBegan(ILogger logger, string path, WriteStallKind kind, string cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: stall {Kind} ended after {Elapsed}")]
+    public static partial void StallEnded(ILogger logger, string path, WriteStallKind kind, TimeSpan elapsed);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Path}: {Work} failed and is tried again in {Delay}")]
     public static partial void BackgroundFailed(ILogger logger, string path, string work, TimeSpan delay, Exception error);

@@ -2,6 +2,8 @@ using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
 using AiDb.Tests.TestSupport;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiDb.Tests.Engine;
 
@@ -28,12 +30,13 @@ internal static class TestDatabase
 
     public static Database Open(
         IFileSystem files, DatabaseOptions? options = null, TimeProvider? time = null, IBackgroundExecutor? executor = null,
-        string path = Folder) =>
+        ILoggerFactory? log = null, string path = Folder) =>
         Database.Open(path, options ?? Tiny, new DatabaseComponents
         {
             FileSystem = files,
             TimeProvider = time ?? TimeProvider.System,
             BackgroundExecutor = executor ?? new SynchronousExecutor(),
+            LoggerFactory = log ?? NullLoggerFactory.Instance,
 
             // Every opening makes ids of its own, and the same ones in every run.
             Random = new Random(TestSeed.Base + (files is SimulatedFileSystem disk ? (int)disk.OperationCount : 0)),
