@@ -21,35 +21,60 @@ internal static class CompactionJob
         bool operandsAbove = MayHaveOperandsAbove(plan);
         var filter = new EntryFilter(
             snapshots, catalogue.Dropped, flushedTimestamp, operandsAbove ? catalogue.MergeOperators : null);
-        ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
         CompactionRangeDeletes? rangeDeletes = CompactionRangeDeletes.Of(plan, snapshots);
         if (rangeDeletes is not null)
             output.SetRangeDeletes(rangeDeletes.ForCompaction(plan, catalogue.Dropped, flushedTimestamp));
-        using IInternalIterator entries = Entries(
-            plan, rangeDeletes, snapshots, catalogue, flushedTimestamp, operandsAbove);
-        int untilCheck = EntriesBetweenChecks;
-        for (entries.SeekToFirst(); entries.Valid; entries.Next())
+        if (rangeDeletes is null && !plan.Inputs.Any(static input => input.Table.Reader.Properties.MergeOperands > 0))
         {
-            if (--untilCheck == 0)
+            using MergingIterator entries = Merge(plan);
+            int untilCheck = EntriesBetweenChecks;
+            for (entries.SeekToFirst(); entries.Valid; entries.Next())
             {
-                untilCheck = EntriesBetweenChecks;
-                if (context.IsClosing)
-                    throw new OperationCanceledException();
+                CheckClosing(context, ref untilCheck);
+                Add(context, plan, filter, output, entries.Key, entries.Value);
             }
-
-            EntryFate fate = filter.Decide(entries.Key, entries.Value, out bool canVanish);
-
-            // All versions of a key stay in one table, so that a point read looks into one table per level.
-            if (filter.IsNewKey && output.CurrentBytes >= context.Options.TableBytes)
-                output.FinishTable();
-            if (fate == EntryFate.Keep)
-                output.Add(entries.Key, entries.Value);
-            else if (fate == EntryFate.KeepAsDeletion
-                && !(canVanish && plan.NothingBelow(InternalKey.Prefix(entries.Key))))
-                output.Add(entries.Key, deletion);
+        }
+        else
+        {
+            using var entries = new CompactionStream(
+                Merge(rangeDeletes?.WithoutHidden(plan) ?? plan),
+                new CompactionStreamOptions(
+                    rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp,
+                    prefix => plan.NothingBelow(prefix), operandsAbove));
+            int untilCheck = EntriesBetweenChecks;
+            for (entries.SeekToFirst(); entries.Valid; entries.Next())
+            {
+                CheckClosing(context, ref untilCheck);
+                Add(context, plan, filter, output, entries.Key, entries.Value);
+            }
         }
 
         output.Finish();
+    }
+
+    private static void CheckClosing(EngineContext context, ref int untilCheck)
+    {
+        if (--untilCheck != 0)
+            return;
+        untilCheck = EntriesBetweenChecks;
+        if (context.IsClosing)
+            throw new OperationCanceledException();
+    }
+
+    /// <summary>Decides an entry and writes what it becomes.</summary>
+    private static void Add(
+        EngineContext context, CompactionPlan plan, EntryFilter filter, OutputTables output, ReadOnlySpan<byte> key,
+        ReadOnlySpan<byte> value)
+    {
+        EntryFate fate = filter.Decide(key, value, out bool canVanish);
+
+        // All versions of a key stay in one table, so that a point read looks into one table per level.
+        if (filter.IsNewKey && output.CurrentBytes >= context.Options.TableBytes)
+            output.FinishTable();
+        if (fate == EntryFate.Keep)
+            output.Add(key, value);
+        else if (fate == EntryFate.KeepAsDeletion && !(canVanish && plan.NothingBelow(InternalKey.Prefix(key))))
+            output.Add(key, [(byte)EntryKind.Delete]);
     }
 
     /// <summary>Whether tables that are no inputs may hold operands newer than the inputs' entries.</summary>
@@ -67,30 +92,16 @@ internal static class CompactionJob
         return false;
     }
 
-    private static IInternalIterator Entries(
-        CompactionPlan plan, CompactionRangeDeletes? rangeDeletes, ulong[] snapshots, Catalogue catalogue,
-        ulong flushedTimestamp, bool operandsAbove)
-    {
-        bool hasMerges = plan.Inputs.Any(static input => input.Table.Reader.Properties.MergeOperands > 0);
-        if (rangeDeletes is null && !hasMerges)
-            return Merge(plan);
-        return new CompactionStream(
-            Merge(rangeDeletes?.WithoutHidden(plan) ?? plan),
-            new CompactionStreamOptions(
-                rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, prefix => plan.NothingBelow(prefix),
-                operandsAbove));
-    }
-
     private static MergingIterator Merge(CompactionPlan plan)
     {
-        List<IInternalIterator> children = [];
+        List<InternalIterator> children = [];
         foreach (IGrouping<int, (int Level, LiveTable Table)> level in plan.Inputs.GroupBy(static input => input.Level))
         {
             LiveTable[] tables = [.. level.Select(static input => input.Table)];
             if (level.Key == 0)
             {
                 foreach (LiveTable table in tables)
-                    children.Add(table.Reader.CreateIterator(fillCache: false, ReadaheadBytes));
+                    children.Add(new LevelIterator([table], fillCache: false, ReadaheadBytes));
             }
             else
             {

@@ -25,12 +25,12 @@ internal sealed record CompactionStreamOptions(
 /// <remarks>Goes forward only, from the first entry. Of each key, entries between two snapshots look alike to all
 /// readers, so the newest of them takes the combined value. What an operator does not take stays as it is. Thread
 /// safety: none.</remarks>
-internal sealed class CompactionStream : IInternalIterator
+internal sealed class CompactionStream : IDisposable
 {
     /// <summary>Bytes of one key's entries that are looked at together.</summary>
     private const int MaxGroupBytes = 64 << 20;
 
-    private readonly IInternalIterator _entries;
+    private readonly InternalIterator _entries;
     private readonly CompactionStreamOptions _options;
     private readonly ulong _flushedMs;
     private readonly GrowingBuffer _bytes = new(256);
@@ -47,27 +47,32 @@ internal sealed class CompactionStream : IInternalIterator
     private bool _isCombined;
 
     /// <summary>Takes over the iterator.</summary>
-    public CompactionStream(IInternalIterator entries, CompactionStreamOptions options)
+    public CompactionStream(InternalIterator entries, CompactionStreamOptions options)
     {
         _entries = entries;
         _options = options;
         _flushedMs = HybridClock.ToMilliseconds(options.FlushedTimestamp);
     }
 
+    /// <summary>Whether it stands on an entry.</summary>
     public bool Valid => _inGroup || _entries.Valid;
 
+    /// <summary>The internal key.</summary>
     public ReadOnlySpan<byte> Key => _inGroup ? _key.Span : _entries.Key;
 
+    /// <summary>The internal value.</summary>
     public ReadOnlySpan<byte> Value => !_inGroup
         ? _entries.Value
         : _isCombined ? _combined.Span : _bytes.Span.Slice(_value.Start, _value.Length);
 
+    /// <summary>To the first entry.</summary>
     public void SeekToFirst()
     {
         _entries.SeekToFirst();
         Settle();
     }
 
+    /// <summary>One entry forward.</summary>
     public void Next()
     {
         if (_inGroup)
@@ -84,6 +89,7 @@ internal sealed class CompactionStream : IInternalIterator
         Settle();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _entries.Dispose();
@@ -92,16 +98,6 @@ internal sealed class CompactionStream : IInternalIterator
         _combined.Dispose();
         _chain.Dispose();
     }
-
-    public void SeekToLast() => throw ForwardOnly();
-
-    public void Seek(ReadOnlySpan<byte> internalKey) => throw ForwardOnly();
-
-    public void SeekForPrevious(ReadOnlySpan<byte> internalKey) => throw ForwardOnly();
-
-    public void Previous() => throw ForwardOnly();
-
-    private static NotSupportedException ForwardOnly() => new("A compaction goes forward only.");
 
     /// <summary>Goes to the next entry that somebody can see; those of a key from its first operand on are taken
     /// together.</summary>

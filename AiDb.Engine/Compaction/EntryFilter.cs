@@ -28,6 +28,7 @@ internal sealed class EntryFilter
 {
     private readonly ulong[] _snapshots;
     private readonly IReadOnlyDictionary<uint, ulong> _dropped;
+    private readonly bool _anyDropped;
     private readonly ulong _flushedTimestamp;
     private readonly ulong _flushedMs;
     private readonly MergeOperators? _operandsAbove;
@@ -50,6 +51,7 @@ internal sealed class EntryFilter
         _operandsAbove = operandsAbove;
         _snapshots = snapshots;
         _dropped = dropped;
+        _anyDropped = dropped.Count > 0;
         _flushedTimestamp = flushedTimestamp;
         _flushedMs = Log.HybridClock.ToMilliseconds(flushedTimestamp);
     }
@@ -79,7 +81,7 @@ internal sealed class EntryFilter
         EntryKind kind = InternalValue.Kind(value);
         _isChainOpen = kind == EntryKind.Merge && MergeEntry.Read(value[1..]).BaseKind == EntryKind.None;
 
-        if (_dropped.Count > 0
+        if (_anyDropped
             && _dropped.TryGetValue(InternalKey.TableId(key), out ulong droppedAt)
             && droppedAt <= _flushedTimestamp)
         {

@@ -133,7 +133,7 @@ internal static unsafe class MergeReader
 
     /// <summary>Adds the entries of one source; false when no older one is wanted.</summary>
     private static bool CollectFrom(
-        IInternalIterator entries, ReadOnlySpan<byte> start, ulong deletedAt, MergeChain chain)
+        InternalIterator entries, ReadOnlySpan<byte> start, ulong deletedAt, MergeChain chain)
     {
         using (entries)
         {

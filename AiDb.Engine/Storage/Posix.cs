@@ -61,6 +61,24 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
     public static unsafe partial int FileSystemStatus(SafeFileHandle file, byte* status);
 
+    /// <summary>FUTEX_WAIT | FUTEX_PRIVATE_FLAG.</summary>
+    public const int FutexWaitPrivate = 128;
+
+    /// <summary>FUTEX_WAKE | FUTEX_PRIVATE_FLAG.</summary>
+    public const int FutexWakePrivate = 129;
+
+    /// <summary>The number of the call futex; 0 where there is none.</summary>
+    public static int FutexNumber { get; } = !OperatingSystem.IsLinux() ? 0 : RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 202,
+        Architecture.Arm64 => 98,
+        _ => 0,
+    };
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static unsafe partial nint Futex(
+        nint number, int* word, nint operation, nint value, nint timeout, nint secondWord, nint secondValue);
+
     /// <summary>The error of the call just made.</summary>
     public static IOException LastError(string what) => Error(Marshal.GetLastPInvokeError(), what);
 
