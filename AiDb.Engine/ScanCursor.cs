@@ -3,6 +3,7 @@ using AiDb.Engine.Iteration;
 using AiDb.Engine.Merging;
 using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine;
 
@@ -29,6 +30,7 @@ public sealed class ScanCursor : IDisposable
     private bool _started;
     private bool _ended;
     private AiDbException? _failure;
+    private readonly CursorValue _separated = new();
 
     private ScanCursor(
         ReadState? state, StateIterators? parts, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
@@ -58,7 +60,7 @@ public sealed class ScanCursor : IDisposable
         ? default
         : _merged.Found
         ? _merged.Span
-        : _range.Reverse ? _value.AsSpan(0, _valueLength) : InternalValue.UserValue(_entries!.Value);
+        : _separated.Of(_state!.Tree.ValueFiles, _range.Reverse ? _value.AsSpan(0, _valueLength) : _entries!.Value);
 
     /// <summary>The version of the current value.</summary>
     public ulong Version { get; private set; }
@@ -115,6 +117,7 @@ public sealed class ScanCursor : IDisposable
         End();
         ReadState? state = _state;
         _state = null;
+        _separated.Release();
         if (state is null)
             return;
         _parts!.KeyBuffer = _key;
@@ -206,7 +209,7 @@ public sealed class ScanCursor : IDisposable
                 {
                     isLive = IsLive(key, _entries.Value, out isMerge);
                     if (isLive && !isMerge)
-                        RememberValue(InternalValue.UserValue(_entries.Value));
+                        RememberValue(_entries.Value);
                 }
 
                 _entries.Previous();
@@ -243,7 +246,7 @@ public sealed class ScanCursor : IDisposable
     {
         ulong deletedAt = _hasRangeDeletes ? StateRangeDeletes.Covering(_state!, _tableId, Key, _maxVersion) : 0;
         if (!MergeReader.TryGet(
-            _state!, _tableId, Key, _maxVersion, _nowMs, deletedAt, versionOnly: false, out _merged))
+            _state!, _tableId, Key, _maxVersion, _nowMs, deletedAt, wantsValue: true, out _merged))
         {
             return false;
         }

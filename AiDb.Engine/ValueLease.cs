@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine;
@@ -6,15 +7,16 @@ namespace AiDb.Engine;
 /// <remarks>Dispose exactly once; copies of the struct share the one hold.</remarks>
 public unsafe struct ValueLease : IDisposable
 {
+    private readonly nint _hold;
     private readonly byte* _value;
     private readonly int _length;
-    private TableHit _hit;
-    private RefCounted? _holder;
+    private LeaseOwner? _owner;
 
-    /// <summary>A value held by its memtable, or by itself; null where there is nothing to hold.</summary>
-    internal ValueLease(RefCounted? holder, byte* value, int length, ulong version, ulong expiresAtMs)
+    /// <summary>Takes over a hold of the owner, a memtable or the value itself; null where there is nothing to
+    /// hold.</summary>
+    internal ValueLease(LeaseOwner? owner, byte* value, int length, ulong version, ulong expiresAtMs)
     {
-        _holder = holder;
+        _owner = owner;
         _value = value;
         _length = length;
         Found = true;
@@ -22,11 +24,13 @@ public unsafe struct ValueLease : IDisposable
         ExpiresAtMs = expiresAtMs;
     }
 
+    /// <summary>Takes over the hold of the hit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ValueLease(in TableHit hit)
     {
-        _hit = hit;
-        fixed (byte* value = hit.Value)
-            _value = value;
+        _owner = hit.Owner;
+        _hold = hit.Hold;
+        _value = hit.ValuePointer;
         _length = hit.Value.Length;
         Found = true;
         Version = hit.Version;
@@ -48,8 +52,8 @@ public unsafe struct ValueLease : IDisposable
     /// <summary>Gives the hold back.</summary>
     public void Dispose()
     {
-        _holder?.Release();
-        _holder = null;
-        _hit.Dispose();
+        LeaseOwner? owner = _owner;
+        _owner = null;
+        owner?.Release(_hold);
     }
 }

@@ -40,7 +40,7 @@ internal static class CompactionJob
                 Merge(rangeDeletes?.WithoutHidden(plan) ?? plan),
                 new CompactionStreamOptions(
                     rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp,
-                    prefix => plan.NothingBelow(prefix), operandsAbove));
+                    prefix => plan.NothingBelow(prefix), operandsAbove, plan.Tree.ValueFiles));
             int untilCheck = EntriesBetweenChecks;
             for (entries.SeekToFirst(); entries.Valid; entries.Next())
             {

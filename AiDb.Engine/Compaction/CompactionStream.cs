@@ -4,6 +4,7 @@ using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
 using AiDb.Engine.Merging;
 using AiDb.Engine.RangeDeletes;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
@@ -15,9 +16,10 @@ namespace AiDb.Engine.Compaction;
 /// <param name="NothingBelow">Whether no older entry of a prefix may lie outside the inputs.</param>
 /// <param name="MayHaveOperandsAbove">Whether flushed operands of newer versions may lie outside the inputs. They must
 /// find a base that has expired as it is, since those from before its end are gone with it.</param>
+/// <param name="ValueFiles">Where entries may point into; null: they do not point.</param>
 internal sealed record CompactionStreamOptions(
     CompactionRangeDeletes? RangeDeletes, MergeOperators Merges, ulong[] Snapshots, ulong FlushedTimestamp,
-    Func<byte[], bool> NothingBelow, bool MayHaveOperandsAbove);
+    Func<byte[], bool> NothingBelow, bool MayHaveOperandsAbove, ValueFileSet? ValueFiles);
 
 /// <summary>The entries of a flush or a compaction without those that range tombstones hide from everyone, and with
 /// merge operands combined where what they apply to is known. What is left is for <see cref="EntryFilter"/> to
@@ -185,7 +187,7 @@ internal sealed class CompactionStream : IDisposable
             (ulong version, int start, int length) = _group[index];
             if (version < deletedAt)
                 _chain.EndWithNothing();
-            else if (!_chain.Add(version, _bytes.Span.Slice(start, length)))
+            else if (!_chain.Add(version, _bytes.Span.Slice(start, length), _options.ValueFiles))
                 break;
         }
 

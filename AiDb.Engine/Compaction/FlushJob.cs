@@ -28,7 +28,7 @@ internal static class FlushJob
             // What is newer than the memtable is written after everything in it that has expired by then.
             using var entries = new CompactionStream(memtable.CreateIterator(), new CompactionStreamOptions(
                 rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp, NothingBelow: static _ => false,
-                MayHaveOperandsAbove: false));
+                MayHaveOperandsAbove: false, ValueFiles: null));
             for (entries.SeekToFirst(); entries.Valid; entries.Next())
                 Add(filter, output, entries.Key, entries.Value);
         }

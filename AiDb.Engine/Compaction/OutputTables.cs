@@ -3,6 +3,7 @@ using AiDb.Engine.Manifest;
 using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
@@ -16,13 +17,15 @@ internal sealed class OutputTables : IDisposable
     private readonly Action<LiveTable> _onUnreferenced;
     private readonly List<LiveTable> _finished = [];
     private readonly List<UInt128> _begun = [];
+    private readonly ValueSeparator _values;
     private TableBuilder? _builder;
     private IStorageFile? _file;
     private RangeTombstones _rangeDeletes = RangeTombstones.Empty;
     private bool _takenOver;
 
-    public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced)
+    public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced, ValueSeparator values)
     {
+        _values = values;
         _context = context;
         _nextSequence = nextSequence;
         _onUnreferenced = onUnreferenced;
@@ -30,6 +33,13 @@ internal sealed class OutputTables : IDisposable
 
     /// <summary>The finished tables, in the order of their keys.</summary>
     public IReadOnlyList<LiveTable> Finished => _finished;
+
+    /// <summary>The finished value files that the tables point into.</summary>
+    public IReadOnlyList<LiveValueFile> ValueFiles => _values.Finished;
+
+    /// <summary>Bytes of the finished tables and value files.</summary>
+    public long WrittenBytes => _finished.Sum(static table => table.Metadata.SizeBytes)
+        + _values.Finished.Sum(static file => file.Metadata.SizeBytes);
 
     /// <summary>Bytes of the table that is being written.</summary>
     public long CurrentBytes => _builder?.EstimatedBytes ?? 0;
@@ -39,7 +49,7 @@ internal sealed class OutputTables : IDisposable
     {
         if (_builder is null)
             Begin();
-        _builder!.Add(key, value);
+        _builder!.Add(key, _values.Convert(value));
     }
 
     /// <summary>Gives the range tombstones that the tables get between them; before the first entry.</summary>
@@ -85,13 +95,14 @@ internal sealed class OutputTables : IDisposable
         if (_builder is null)
             return;
         _builder.SetRangeDeletes(rangeDeletes);
+        _values.FinishFile();
         TableProperties properties = _builder.Finish();
         _file!.Sync();
         CloseBuilder();
         string path = _context.TablePath(properties.FileId);
         TableReader reader = TableReader.Open(_context.FileSystem, path, _context.Cache);
         TableMetadata metadata = TableMetadata.From(properties, _nextSequence());
-        var table = new LiveTable(metadata, reader, _onUnreferenced);
+        var table = new LiveTable(metadata, reader, _onUnreferenced, _values.Find);
         _finished.Add(table);
         if (!metadata.Matches(reader.Properties))
             throw new AiDbException(AiDbErrorKind.Internal, $"{path} does not read as it was written.");
@@ -114,8 +125,10 @@ internal sealed class OutputTables : IDisposable
         CloseBuilder();
         foreach (LiveTable table in _finished)
             table.Release();
+        _values.Dispose();
         if (_takenOver)
             return;
+        _values.DeleteFiles();
         foreach (UInt128 id in _begun)
         {
             try

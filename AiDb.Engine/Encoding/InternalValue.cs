@@ -22,6 +22,12 @@ internal enum EntryKind : byte
     /// <summary>The key has what its table's merge operator makes of operands and of what lies below; see
     /// <see cref="Merging.MergeEntry"/>.</summary>
     Merge = 4,
+
+    /// <summary>As <see cref="Put"/>, the value being in a value file; in tables only.</summary>
+    SeparatedPut = 5,
+
+    /// <summary>As <see cref="PutWithExpiry"/>, the value being in a value file; in tables only.</summary>
+    SeparatedPutWithExpiry = 6,
 }
 
 /// <summary>
@@ -37,9 +43,30 @@ internal static class InternalValue
     /// <summary>The longest internal value: merges of one batch on one key share an entry.</summary>
     public const int MaxBytes = DatabaseOptions.MaxBatchBytes + 64;
 
+    /// <summary>Bytes of a pointer to a separated value, which stands in the place of the caller's
+    /// value.</summary>
+    public const int PointerBytes = 32;
+
     /// <summary>Bytes in front of the caller's value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int HeaderLength(EntryKind kind) => kind == EntryKind.PutWithExpiry ? 1 + ExpiryBytes : 1;
+    public static int HeaderLength(EntryKind kind) => HasExpiry(kind) ? 1 + ExpiryBytes : 1;
+
+    /// <summary>Whether an entry of the kind has an expiry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasExpiry(EntryKind kind) =>
+        kind is EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry;
+
+    /// <summary>Whether a pointer stands in the place of the value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsSeparated(EntryKind kind) => kind >= EntryKind.SeparatedPut;
+
+    /// <summary>The kind of a put whose value goes to a value file.</summary>
+    public static EntryKind Separated(EntryKind kind) =>
+        kind == EntryKind.PutWithExpiry ? EntryKind.SeparatedPutWithExpiry : EntryKind.SeparatedPut;
+
+    /// <summary>The kind of a put whose value was taken from its value file.</summary>
+    public static EntryKind Inline(EntryKind kind) =>
+        kind == EntryKind.SeparatedPutWithExpiry ? EntryKind.PutWithExpiry : EntryKind.Put;
 
     /// <summary>The length of an internal value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -61,7 +88,7 @@ internal static class InternalValue
     public static int WriteHeader(Span<byte> target, EntryKind kind, ulong expiryUnixMs)
     {
         target[0] = (byte)kind;
-        if (kind != EntryKind.PutWithExpiry)
+        if (!HasExpiry(kind))
             return 1;
         BinaryPrimitives.WriteUInt64LittleEndian(target[1..], expiryUnixMs);
         return 1 + ExpiryBytes;
@@ -75,7 +102,7 @@ internal static class InternalValue
     /// <summary>The expiry in Unix milliseconds, 0 for an entry that has none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong ExpiryUnixMs(ReadOnlySpan<byte> internalValue) =>
-        Kind(internalValue) == EntryKind.PutWithExpiry
+        HasExpiry(Kind(internalValue))
             ? BinaryPrimitives.ReadUInt64LittleEndian(internalValue[1..])
             : 0;
 
@@ -91,6 +118,8 @@ internal static class InternalValue
         EntryKind.Delete => internalValue.Length == 1,
         EntryKind.PutWithExpiry => internalValue.Length >= 1 + ExpiryBytes,
         EntryKind.Merge => Merging.MergeEntry.IsWellFormed(internalValue[1..]),
+        EntryKind.SeparatedPut => internalValue.Length == 1 + PointerBytes,
+        EntryKind.SeparatedPutWithExpiry => internalValue.Length == 1 + ExpiryBytes + PointerBytes,
         _ => false,
     };
 }

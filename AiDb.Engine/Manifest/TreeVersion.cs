@@ -1,5 +1,6 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.RangeDeletes;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Manifest;
 
@@ -20,6 +21,7 @@ internal sealed class TreeVersion : RefCounted
     {
         _levels = levels;
         RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
+        ValueFiles = new ValueFileSet(levels);
         foreach (LiveTable[] level in levels)
         {
             foreach (LiveTable table in level)
@@ -36,6 +38,9 @@ internal sealed class TreeVersion : RefCounted
 
     /// <summary>Bytes of all tables.</summary>
     public long TotalBytes { get; }
+
+    /// <summary>The value files that the tables point into.</summary>
+    public ValueFileSet ValueFiles { get; }
 
     /// <summary>Entries of all tables.</summary>
     public long TotalEntries { get; }

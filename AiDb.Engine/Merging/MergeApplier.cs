@@ -50,7 +50,8 @@ internal sealed class MergeApplier
         try
         {
             // The batch itself is seen: nothing is newer.
-            if (!PointReader.TryGet(state, tableId, key, ulong.MaxValue, nowMs, out ValueLease value))
+            if (!PointReader.TryGet(
+                state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease value))
                 return;
             using (value)
             {

@@ -1,6 +1,8 @@
 using System.Buffers;
+using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Log;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Merging;
 
@@ -43,9 +45,22 @@ internal sealed class MergeChain : IDisposable
     }
 
     /// <summary>Adds the next older entry of the key; false when no older one is wanted.</summary>
-    public bool Add(ulong version, ReadOnlySpan<byte> internalValue)
+    /// <param name="version">Its version.</param>
+    /// <param name="internalValue">Its internal value.</param>
+    /// <param name="files">Where it may point into; null: it does not point.</param>
+    public bool Add(ulong version, ReadOnlySpan<byte> internalValue, ValueFileSet? files)
     {
         EntryKind kind = InternalValue.Kind(internalValue);
+        if (InternalValue.IsSeparated(kind))
+        {
+            ValuePointer pointer = ValuePointer.Read(InternalValue.UserValue(internalValue));
+            using BlockLease lease = files!.Find(pointer.FileId).Reader.Read(pointer, fillCache: false, fromScan: true);
+            SetBase(
+                InternalValue.Inline(kind), InternalValue.ExpiryUnixMs(internalValue),
+                lease.Span[ValueFileFormat.RecordHeaderBytes..]);
+            return false;
+        }
+
         if (kind != EntryKind.Merge)
         {
             SetBase(kind, InternalValue.ExpiryUnixMs(internalValue), InternalValue.UserValue(internalValue));

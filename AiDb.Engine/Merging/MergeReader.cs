@@ -4,6 +4,7 @@ using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Merging;
 
@@ -27,13 +28,13 @@ internal static unsafe class MergeReader
     /// <param name="maxVersion">Newer entries are not seen.</param>
     /// <param name="nowMs">What expires at it or before is absent.</param>
     /// <param name="deletedAt">Entries below this version are deleted.</param>
-    /// <param name="versionOnly">Leaves the value out, for which the operator is not needed.</param>
+    /// <param name="wantsValue">Whether the value is made, for which the operator is needed.</param>
     /// <param name="lease">The value, held by itself.</param>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the operator is not registered;
     /// <see cref="AiDbErrorKind.InvalidArgument"/>: it refused the operands.</exception>
     public static bool TryGet(
         ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, ulong deletedAt,
-        bool versionOnly, out ValueLease lease)
+        bool wantsValue, out ValueLease lease)
     {
         // An operator may read the same database: it gets buffers of its own.
         MergeChain chain = _chain ?? new MergeChain();
@@ -46,7 +47,7 @@ internal static unsafe class MergeReader
             Collect(state, tableId, key, maxVersion, deletedAt, chain);
             if (chain.Count == 0 || !chain.Exists(nowMs, out ulong expiryUnixMs))
                 return false;
-            if (versionOnly)
+            if (!wantsValue)
             {
                 lease = new ValueLease(null, null, 0, chain.Version, expiryUnixMs);
                 return true;
@@ -96,11 +97,12 @@ internal static unsafe class MergeReader
 
     private static bool CollectFrom(ReadState state, ReadOnlySpan<byte> start, ulong deletedAt, MergeChain chain)
     {
-        if (!CollectFrom(state.Active.CreateIterator(), start, deletedAt, chain))
+        ValueFileSet files = state.Tree.ValueFiles;
+        if (!CollectFrom(state.Active.CreateIterator(), start, deletedAt, files, chain))
             return false;
         foreach (MemTable memtable in state.Immutable)
         {
-            if (!CollectFrom(memtable.CreateIterator(), start, deletedAt, chain))
+            if (!CollectFrom(memtable.CreateIterator(), start, deletedAt, files, chain))
                 return false;
         }
 
@@ -108,7 +110,7 @@ internal static unsafe class MergeReader
         ulong hash = InternalKey.HashPrefix(prefix);
         foreach (LiveTable table in state.Tree.Level(0))
         {
-            if (table.Covers(prefix) && !CollectFrom(table, hash, start, deletedAt, chain))
+            if (table.Covers(prefix) && !CollectFrom(table, hash, start, deletedAt, files, chain))
                 return false;
         }
 
@@ -117,7 +119,7 @@ internal static unsafe class MergeReader
             ReadOnlySpan<LiveTable> tables = state.Tree.Level(level);
             int index = TreeVersion.FindTable(tables, prefix);
             if (index < tables.Length && tables[index].Covers(prefix)
-                && !CollectFrom(tables[index], hash, start, deletedAt, chain))
+                && !CollectFrom(tables[index], hash, start, deletedAt, files, chain))
             {
                 return false;
             }
@@ -127,13 +129,13 @@ internal static unsafe class MergeReader
     }
 
     private static bool CollectFrom(
-        LiveTable table, ulong hash, ReadOnlySpan<byte> start, ulong deletedAt, MergeChain chain) =>
+        LiveTable table, ulong hash, ReadOnlySpan<byte> start, ulong deletedAt, ValueFileSet files, MergeChain chain) =>
         !table.Reader.MayContain(hash)
-        || CollectFrom(table.Reader.CreateIterator(fillCache: true), start, deletedAt, chain);
+        || CollectFrom(table.Reader.CreateIterator(fillCache: true), start, deletedAt, files, chain);
 
     /// <summary>Adds the entries of one source; false when no older one is wanted.</summary>
     private static bool CollectFrom(
-        InternalIterator entries, ReadOnlySpan<byte> start, ulong deletedAt, MergeChain chain)
+        InternalIterator entries, ReadOnlySpan<byte> start, ulong deletedAt, ValueFileSet files, MergeChain chain)
     {
         using (entries)
         {
@@ -148,7 +150,7 @@ internal static unsafe class MergeReader
                     return false;
                 }
 
-                if (!chain.Add(version, entries.Value))
+                if (!chain.Add(version, entries.Value, files))
                     return false;
             }
 

@@ -7,6 +7,7 @@ using AiDb.Engine.MemTables;
 using AiDb.Engine.Merging;
 using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.State;
 
@@ -23,17 +24,18 @@ internal static unsafe class PointReader
     /// <param name="tableId">The table.</param>
     /// <param name="key">The user key.</param>
     /// <param name="maxVersion">Newer entries are not seen.</param>
-    /// <param name="nowMs">Entries that expire at it or before are absent.</param>
+    /// <param name="time">Entries that have expired by it are absent.</param>
     /// <param name="lease">The value, held by itself.</param>
-    /// <param name="versionOnly">The value may be left out where making it needs a merge operator.</param>
+    /// <param name="wantsValue">Whether a separated or merged value is read; else the lease has its pointer, or
+    /// nothing.</param>
     public static bool TryGet(
-        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, out ValueLease lease,
-        bool versionOnly = false)
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
+        bool wantsValue = true)
     {
         ulong deletedAt = state.HasRangeDeletes ? StateRangeDeletes.Covering(state, tableId, key, maxVersion) : 0;
-        EntryKind kind = TryGetFrom(state.Active, tableId, key, maxVersion, nowMs, deletedAt, out lease);
+        EntryKind kind = TryGetFrom(state.Active, tableId, key, maxVersion, time, deletedAt, out lease);
         for (int index = 0; kind == EntryKind.None && index < state.Immutable.Length; index++)
-            kind = TryGetFrom(state.Immutable[index], tableId, key, maxVersion, nowMs, deletedAt, out lease);
+            kind = TryGetFrom(state.Immutable[index], tableId, key, maxVersion, time, deletedAt, out lease);
         if (kind is not (EntryKind.None or EntryKind.Merge))
             return lease.Found;
         TableHit hit = default;
@@ -43,15 +45,17 @@ internal static unsafe class PointReader
         {
             hit.Dispose();
             return MergeReader.TryGet(
-                state, tableId, key, maxVersion, nowMs, deletedAt, versionOnly, out lease);
+                state, tableId, key, maxVersion, time.NowMs, deletedAt, wantsValue, out lease);
         }
 
-        if (hit.Kind == EntryKind.Delete || hit.Version < deletedAt || IsExpired(hit.ExpiryUnixMs, nowMs))
+        if (hit.Kind == EntryKind.Delete || hit.Version < deletedAt || time.IsExpired(hit.ExpiryUnixMs))
         {
             hit.Dispose();
             return false;
         }
 
+        if (wantsValue && InternalValue.IsSeparated(hit.Kind))
+            hit = SeparatedValues.Resolve(state.Tree.ValueFiles, hit);
         lease = new ValueLease(hit);
         return true;
     }
@@ -59,7 +63,7 @@ internal static unsafe class PointReader
     /// <summary>The version of a key that exists, 0 of one that does not.</summary>
     public static ulong FindVersion(ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong nowMs)
     {
-        if (!TryGet(state, tableId, key, ulong.MaxValue, nowMs, out ValueLease lease, versionOnly: true))
+        if (!TryGet(state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease lease, wantsValue: false))
             return 0;
         ulong version = lease.Version;
         lease.Dispose();
@@ -72,7 +76,7 @@ internal static unsafe class PointReader
 
     /// <summary>Takes the value from a memtable, or says of which kind the entry is that decides.</summary>
     private static EntryKind TryGetFrom(
-        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, ulong deletedAt,
+        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, ulong deletedAt,
         out ValueLease lease)
     {
         lease = default;
@@ -82,7 +86,7 @@ internal static unsafe class PointReader
         if (kind is EntryKind.Delete or EntryKind.Merge)
             return kind;
         ulong expiry = InternalValue.ExpiryUnixMs(entry);
-        if (IsExpired(expiry, nowMs))
+        if (time.IsExpired(expiry))
             return EntryKind.Delete;
         ReadOnlySpan<byte> value = InternalValue.UserValue(entry);
         memtable.AddReference();

@@ -13,6 +13,9 @@ internal static partial class Posix
     /// <summary>EOPNOTSUPP on Linux.</summary>
     public const int NotSupported = 95;
 
+    /// <summary>MADV_HUGEPAGE of Linux.</summary>
+    private const int AdviceHugePage = 14;
+
     private const int CloseOnExecLinux = 0x80000;
 
     /// <summary>O_RDONLY, and O_CLOEXEC where its value is Linux's.</summary>
@@ -78,6 +81,14 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     public static unsafe partial nint Futex(
         nint number, int* word, nint operation, nint value, nint timeout, nint secondWord, nint secondValue);
+
+    /// <summary>Asks the system to back whole 2 MiB of memory with huge pages, where it can. A wish: that it
+    /// was refused does not matter.</summary>
+    public static unsafe void AdviseHugePages(void* memory, long bytes)
+    {
+        if (OperatingSystem.IsLinux())
+            _ = Advise((byte*)memory, (nuint)bytes, AdviceHugePage);
+    }
 
     /// <summary>The error of the call just made.</summary>
     public static IOException LastError(string what) => Error(Marshal.GetLastPInvokeError(), what);

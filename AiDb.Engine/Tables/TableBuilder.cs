@@ -1,6 +1,7 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Tables;
 
@@ -20,6 +21,7 @@ internal sealed class TableBuilder : IDisposable
     private readonly GrowingBuffer _lastKey = new(256);
     private readonly List<ulong> _filterHashes = [];
     private readonly List<uint> _tableIds = [];
+    private readonly ValueReferenceCounter _valueReferences = new();
     private byte[]? _smallestKey;
     private BlockHandle _pendingBlock;
     private ulong _lastHash;
@@ -204,7 +206,7 @@ internal sealed class TableBuilder : IDisposable
             case EntryKind.Delete:
                 _deletions++;
                 break;
-            case EntryKind.PutWithExpiry:
+            case EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry:
                 _expirable++;
                 _minExpiry = Math.Min(_minExpiry, InternalValue.ExpiryUnixMs(internalValue));
                 break;
@@ -212,6 +214,9 @@ internal sealed class TableBuilder : IDisposable
                 _mergeOperands++;
                 break;
         }
+
+        if (InternalValue.IsSeparated(InternalValue.Kind(internalValue)))
+            _valueReferences.Add(internalValue);
     }
 
     private BlockHandle WriteFilter()
@@ -257,5 +262,6 @@ internal sealed class TableBuilder : IDisposable
         FileBytes = 0,
         FileChecksum = 0,
         TableIds = RangeTombstoneBounds.TableIds(_tableIds, _rangeDeletes),
+        ValueReferences = _valueReferences.ToArray(),
     };
 }

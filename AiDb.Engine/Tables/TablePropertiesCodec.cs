@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Tables;
 
@@ -15,6 +16,7 @@ internal static class TablePropertiesCodec
     private const ushort TableIdsTag = 4;
     private const ushort RangeDeletionsTag = 5;
     private const ushort MergeOperandsTag = 6;
+    private const ushort ValueReferencesTag = 10;
     private const int NumberCount = 9;
     private const int RangeDeletionsBytes = 16;
 
@@ -53,6 +55,13 @@ internal static class TablePropertiesCodec
             target.AppendUInt32(sizeof(ulong));
             target.AppendUInt64((ulong)properties.MergeOperands);
         }
+
+        if (properties.ValueReferences.Length == 0)
+            return;
+        target.AppendUInt16(ValueReferencesTag);
+        target.AppendUInt32((uint)properties.ValueReferences.Length * ValueReference.Bytes);
+        foreach (ValueReference reference in properties.ValueReferences)
+            reference.Write(target.Extend(ValueReference.Bytes));
     }
 
     /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
@@ -64,7 +73,7 @@ internal static class TablePropertiesCodec
     {
         properties = null;
         ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
-        ReadOnlySpan<byte> ranges = default, operands = default;
+        ReadOnlySpan<byte> ranges = default, operands = default, values = default;
         while (content.Length >= 6)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
@@ -82,11 +91,13 @@ internal static class TablePropertiesCodec
                 case TableIdsTag: ids = item; break;
                 case RangeDeletionsTag: ranges = item; break;
                 case MergeOperandsTag: operands = item; break;
+                case ValueReferencesTag: values = item; break;
             }
         }
 
         if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
             || ids.Length == 0 || ids.Length % 4 != 0
+            || values.Length % ValueReference.Bytes != 0
             || ranges.Length is not (0 or RangeDeletionsBytes) || operands.Length is not (0 or sizeof(ulong)))
             return false;
         properties = new TableProperties
@@ -109,6 +120,7 @@ internal static class TablePropertiesCodec
             FileBytes = fileBytes,
             FileChecksum = 0,
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
+            ValueReferences = ValueReference.ReadAll(values),
         };
         return true;
     }
