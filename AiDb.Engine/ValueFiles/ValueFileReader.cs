@@ -5,20 +5,19 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.ValueFiles;
 
-/// <summary>An open value file. Values pass through the block cache, each as a block of its own.</summary>
+/// <summary>An open value file. Values are read when they are asked for: the block cache is for many small things,
+/// and the system's page cache keeps big ones.</summary>
 /// <remarks>Invariant: no value is given out before its checksum held. Thread safety: all members may be called
 /// concurrently, <see cref="Dispose"/> last; what was read outlives it.</remarks>
 internal sealed unsafe class ValueFileReader : IDisposable
 {
     private readonly IStorageFile _file;
     private readonly BlockCache _cache;
-    private readonly ulong _number;
 
     private ValueFileReader(IStorageFile file, BlockCache cache, ValueFileMetadata metadata)
     {
         _file = file;
         _cache = cache;
-        _number = cache.NextFileNumber();
         Metadata = metadata;
     }
 
@@ -51,21 +50,11 @@ internal sealed unsafe class ValueFileReader : IDisposable
         }
     }
 
-    /// <summary>Takes a value from the cache or the disk.</summary>
+    /// <summary>Reads a value into memory of its own.</summary>
     /// <param name="pointer">Where it is, in this file.</param>
-    /// <param name="fillCache">Whether it enters the cache.</param>
-    /// <param name="fromScan">Whether it should leave the cache soon.</param>
     /// <returns>The record; the value begins at <see cref="ValueFileFormat.RecordHeaderBytes"/>.</returns>
-    public BlockLease Read(in ValuePointer pointer, bool fillCache, bool fromScan)
+    public BlockLease Read(in ValuePointer pointer)
     {
-        if (_cache.TryGet(_number, pointer.Offset, touch: !fromScan, out BlockLease lease))
-        {
-            if (IsRecordOf(lease.Span, pointer))
-                return lease;
-            lease.Dispose();
-            throw Mismatch(pointer);
-        }
-
         if (pointer.Length > DatabaseOptions.MaxValueBytes || pointer.Offset > (ulong)Metadata.SizeBytes
             || pointer.Offset + ValueFileFormat.RecordHeaderBytes + pointer.Length > (ulong)Metadata.SizeBytes)
         {
@@ -91,7 +80,7 @@ internal sealed unsafe class ValueFileReader : IDisposable
             throw;
         }
 
-        return fillCache ? _cache.Insert(_number, pointer.Offset, block, fromScan) : _cache.Lease(block);
+        return _cache.Lease(block);
     }
 
     /// <summary>Reads every record from the disk and checks it, and the counts.</summary>
