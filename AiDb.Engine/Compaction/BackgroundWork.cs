@@ -1,4 +1,5 @@
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
@@ -21,6 +22,7 @@ internal sealed class BackgroundWork : IDisposable
     private readonly Catalogue _catalogue;
     private readonly TreeStore _tree;
     private readonly WriteThrottle _throttle;
+    private readonly BatchOutcomes _outcomes;
     private readonly CompactionPicker _picker;
     private readonly BackgroundJob _flush;
     private readonly BackgroundJob _compaction;
@@ -31,8 +33,9 @@ internal sealed class BackgroundWork : IDisposable
 
     public BackgroundWork(
         EngineContext context, WriteAheadLog log, LogSyncer syncer, StateHolder state, Catalogue catalogue, TreeStore tree,
-        WriteThrottle throttle)
+        WriteThrottle throttle, BatchOutcomes outcomes)
     {
+        _outcomes = outcomes;
         _context = context;
         _log = log;
         _syncer = syncer;
@@ -133,7 +136,12 @@ internal sealed class BackgroundWork : IDisposable
         {
             FlushJob.Run(memtable, _state.SnapshotVersions(), _catalogue, output);
             output.Publish();
-            var edit = new VersionEdit { Flushed = last, KnownDurableLsn = _log.DurableLsn };
+            var edit = new VersionEdit
+            {
+                Flushed = last,
+                KnownDurableLsn = _log.DurableLsn,
+                Outcomes = _outcomes.Advance(_log.FirstLsn, _tree.Flushed.Lsn, last.Lsn),
+            };
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((0, table.Metadata));
             _tree.Change(edit, output.Finished, memtable);
