@@ -32,7 +32,7 @@ internal sealed class MetamorphicRun : IDisposable
         _disk.CreateDirectory("/log");
 
         // The feed is compared from the first entry on.
-        _options = (_physical is null ? new DatabaseOptions() : RandomOptions.Next(_physical, "/log/db")) with
+        _options = (_physical is null ? new DatabaseOptions { LogSegmentBytes = 4 << 20, MemtableBytes = 4 << 20 } : RandomOptions.Next(_physical, "/log/db")) with
         {
             LogRetentionBytes = 64 << 20,
             MinFreeDiskBytes = 0,

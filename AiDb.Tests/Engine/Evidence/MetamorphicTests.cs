@@ -10,9 +10,9 @@ public sealed class MetamorphicTests
     [Fact]
     public async Task A_history_is_answered_alike_under_all_settings_whatever_happens_besides()
     {
-        int histories = EvidenceRun.Scale(4, 60);
+        int histories = EvidenceRun.Scale(2, 60);
         int variants = EvidenceRun.Scale(4, 12);
-        int steps = EvidenceRun.Scale(600, 1500);
+        int steps = EvidenceRun.Scale(400, 1500);
         long answers = 0;
         for (int history = 0; history < histories; history++)
         {
