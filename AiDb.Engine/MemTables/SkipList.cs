@@ -183,6 +183,9 @@ internal sealed unsafe class SkipList
         return node == _head ? null : node;
     }
 
+    /// <summary>What stands before the first node: no entry, but linked in every level.</summary>
+    public Node* Head => _head;
+
     /// <summary>The first node; null when it is empty.</summary>
     public Node* First() => Next(_head, 0);
 

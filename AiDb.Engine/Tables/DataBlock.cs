@@ -123,6 +123,10 @@ internal readonly unsafe struct DataBlock
         entry.Value = position + entry.SuffixLength + InternalKey.VersionBytes;
     }
 
+    /// <summary>Where an entry begins; the next one begins where its value ends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* EntryAt(int index) => _data + Offset(index);
+
     /// <summary>The user key of the head of an entry's group.</summary>
     public ReadOnlySpan<byte> HeadKey(int index)
     {

@@ -1,6 +1,5 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
-using AiDb.Engine.Iteration;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
@@ -192,11 +191,16 @@ internal sealed unsafe class TableReader : IDisposable
     /// <param name="fillCache">Whether the blocks that it reads enter the cache.</param>
     /// <param name="readaheadBytes">Bytes to read at once, for walks of the whole table; 0 reads block by
     /// block.</param>
-    public IInternalIterator CreateIterator(bool fillCache, int readaheadBytes = 0)
+    public TableIterator CreateIterator(bool fillCache, int readaheadBytes = 0)
     {
         ObjectDisposedException.ThrowIf(!TryAddReference(), this);
-        return new TableIterator(this, _index, fillCache, readaheadBytes);
+        var iterator = new TableIterator(fillCache, readaheadBytes);
+        iterator.Open(this, in _index, ownsReference: true);
+        return iterator;
     }
+
+    /// <summary>Lets a cursor walk this table, which the cursor's owner keeps alive.</summary>
+    public void Open(TableIterator iterator) => iterator.Open(this, in _index, ownsReference: false);
 
     /// <summary>Reads every block from the disk and checks checksums, structure, order and counts.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: damaged.</exception>
