@@ -14,6 +14,8 @@ internal static class Forgery
     private const int TableHeaderBytes = 64;
     private const int TableFooterBytes = 96;
     private const int TrailerBytes = 12;
+    private const int ValueFooterBytes = 64;
+    private const int ValueRecordHeaderBytes = 8;
 
     /// <summary>A forged copy of a file.</summary>
     public static byte[] Forge(string path, byte[] good, Random random)
@@ -26,6 +28,8 @@ internal static class Forgery
             Manifest(bytes, random);
         else if (name.EndsWith(".log", StringComparison.Ordinal))
             Log(bytes, random);
+        else if (name.EndsWith(".values", StringComparison.Ordinal))
+            Values(bytes, random);
         else
             Table(bytes, random);
         return bytes;
@@ -130,6 +134,40 @@ internal static class Forgery
             previous = Crc32C.Append(seed, record);
             BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(at + record.Length), previous.Value);
         }
+    }
+
+    private static void Values(byte[] bytes, Random random)
+    {
+        List<int> records = [];
+        int end = bytes.Length - ValueFooterBytes;
+        for (int at = TableHeaderBytes; at + ValueRecordHeaderBytes <= end;)
+        {
+            records.Add(at);
+            at += ValueRecordHeaderBytes + BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at));
+        }
+
+        if (random.Next(4) == 0)
+        {
+            Span<byte> footer = bytes.AsSpan(end);
+            Mutate(footer[..52], random);
+            BinaryPrimitives.WriteUInt32LittleEndian(footer[52..], Crc32C.Compute(footer[..52]));
+            return;
+        }
+
+        // A record's checksum is part of the pointer to it as well, so a forged one is never believed.
+        int chosen = records[random.Next(records.Count)];
+        int length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(chosen));
+        Span<byte> value = bytes.AsSpan(chosen + ValueRecordHeaderBytes, length);
+        if (random.Next(2) == 0)
+            Mutate(bytes.AsSpan(chosen, 4), random);
+        else
+            Mutate(value, random);
+        Span<byte> location = stackalloc byte[28];
+        bytes.AsSpan(chosen, 4).CopyTo(location);
+        bytes.AsSpan(16, 16).CopyTo(location[4..]);
+        BinaryPrimitives.WriteInt64LittleEndian(location[20..], chosen);
+        uint checksum = Crc32C.Append(Crc32C.Compute(value), location);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(chosen + 4), checksum);
     }
 
     private static void Table(byte[] bytes, Random random)
