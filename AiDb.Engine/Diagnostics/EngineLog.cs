@@ -51,4 +51,9 @@ internal static partial class EngineLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{File} is not needed and could not be deleted")]
     public static partial void NotDeleted(ILogger logger, string file, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Repair of {Path} (dry run: {DryRun}): {Damage} damaged places; tables kept {Kept}, salvaged {Salvaged}, lost {Lost}; {Losses} losses")]
+    public static partial void Repaired(
+        ILogger logger, string path, int damage, int kept, int salvaged, int lost, int losses, bool dryRun);
 }
