@@ -6,6 +6,7 @@ using AiDb.Engine.Log;
 using AiDb.Engine.Recovery;
 using AiDb.Engine.Repair;
 using AiDb.Engine.State;
+using AiDb.Engine.Transactions;
 
 namespace AiDb.Engine;
 
@@ -150,6 +151,31 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Holds the state as it is now for reads, until it is disposed.</summary>
     public Snapshot CreateSnapshot() => _parts.State.CreateSnapshot(this);
 
+    /// <summary>Begins an optimistic transaction, which is disposed by the caller.</summary>
+    public Transaction BeginTransaction(TransactionOptions? options = null)
+    {
+        ThrowIfDisposed();
+        return new Transaction(this, options ?? new TransactionOptions());
+    }
+
+    /// <summary>Runs a body in a transaction and commits it; after a conflict anew, with pauses, at most
+    /// <see cref="TransactionOptions.MaxAttempts"/> times.</summary>
+    /// <param name="body">Reads and writes through the transaction. It may run several times, so what it does
+    /// besides must bear that; it neither commits nor keeps the transaction.</param>
+    /// <param name="options">The settings; null: the defaults.</param>
+    /// <param name="cancellationToken">Handed to the body; ends pauses.</param>
+    /// <returns>What the body returned when it was committed.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: every attempt met a
+    /// conflict.</exception>
+    public ValueTask<T> RunTransactionAsync<T>(
+        Func<Transaction, CancellationToken, ValueTask<T>> body, TransactionOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        ThrowIfDisposed();
+        return TransactionRunner.RunAsync(this, body, options ?? new TransactionOptions(), cancellationToken);
+    }
+
     /// <summary>Makes every acknowledged write durable.</summary>
     public async ValueTask SyncAsync(CancellationToken cancellationToken = default)
     {
@@ -197,6 +223,17 @@ public sealed class Database : IDisposable, IAsyncDisposable
     {
         ThrowIfDisposed();
         return new LogTail(_parts.Log, _parts.Signal, fromLsn);
+    }
+
+    /// <summary>Follows what takes effect, change by change; see <see cref="ChangeFeed"/>.</summary>
+    /// <param name="options">Where it begins and which tables it covers; null: every change from now on.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back to
+    /// the position.</exception>
+    public ChangeFeed OpenChangeFeed(ChangeFeedOptions? options = null)
+    {
+        ThrowIfDisposed();
+        options ??= new ChangeFeedOptions();
+        return ChangeFeed.Open(_parts, this, options);
     }
 
     /// <summary>Figures of the moment.</summary>

@@ -15,6 +15,11 @@ public sealed record DatabaseOptions
     /// Default: 64 MiB.</summary>
     public long LogSegmentBytes { get; init; } = 64L << 20;
 
+    /// <summary>Writes the log through memory-mapped, reserved segments where the file system is known to allow it
+    /// (ext4, xfs, tmpfs on Linux): a copy instead of a system call for each group of writes, with the same
+    /// guarantees. Off: always by system calls. Default: true.</summary>
+    public bool MapLogSegments { get; init; } = true;
+
     /// <summary>Bytes that a memtable holds before it is written to a table. Bigger: fewer compactions,
     /// longer recovery, more memory. Default: 64 MiB.</summary>
     public long MemtableBytes { get; init; } = 64L << 20;

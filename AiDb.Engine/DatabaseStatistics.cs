@@ -27,6 +27,23 @@ public sealed record DatabaseStatistics
     /// <summary>The same in words, with the setting behind it; null when there is none.</summary>
     public string? StallCause { get; init; }
 
+    /// <summary>Bytes of tables written by flushes since the database was opened.</summary>
+    public long FlushedBytes { get; init; }
+
+    /// <summary>Bytes of tables written by compactions since the database was opened; tables that only changed
+    /// their level are not counted.</summary>
+    public long CompactedBytes { get; init; }
+
+    /// <summary>Bytes of tables read by compactions since the database was opened.</summary>
+    public long CompactionReadBytes { get; init; }
+
+    /// <summary>Bytes by which the levels are beyond their targets: what compactions are behind.</summary>
+    public long PendingCompactionBytes { get; init; }
+
+    /// <summary>Whether no memtable waits for its flush, nothing runs in the background and no compaction is
+    /// due.</summary>
+    public bool IsBackgroundIdle { get; init; }
+
     /// <summary>Since when; null when there is none.</summary>
     public DateTimeOffset? StallSince { get; init; }
 

@@ -128,6 +128,13 @@ internal sealed class Catalogue
         return key;
     }
 
+    /// <summary>The name whose key a key of the system table is; null: it is another key.</summary>
+    public static string? NameOf(ReadOnlySpan<byte> key) =>
+        key.Length > 1 && key[0] == NameKey ? System.Text.Encoding.ASCII.GetString(key[1..]) : null;
+
+    /// <summary>The id that a value stands for.</summary>
+    public static uint IdOfValue(ReadOnlySpan<byte> value) => BinaryPrimitives.ReadUInt32LittleEndian(value);
+
     /// <summary>The table whose drop mark a key of the system table is; null: it is another key.</summary>
     public static uint? TableOfDrop(ReadOnlySpan<byte> key) =>
         key.Length == 5 && key[0] == DropKey ? BinaryPrimitives.ReadUInt32BigEndian(key[1..]) : null;

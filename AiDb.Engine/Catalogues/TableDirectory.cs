@@ -72,8 +72,10 @@ internal sealed class TableDirectory
         CheckHostId(id);
         if (_catalogue.IsDropped(id))
             return;
+
+        // One mark only: the version of a drop must stay what it was when the table went.
         var batch = new WriteBatch();
-        batch.Put(_system, Catalogue.KeyOfDrop(id), default);
+        batch.Put(_system, Catalogue.KeyOfDrop(id), default, condition: WriteCondition.MustBeAbsent);
         _database.TryWrite(batch, WriteDurability.Synced);
     }
 

@@ -1,4 +1,5 @@
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Log;
 using AiDb.Engine.State;
@@ -15,9 +16,11 @@ internal sealed class BatchApplier
 {
     private readonly StateHolder _state;
     private readonly Catalogue _catalogue;
+    private readonly BatchOutcomes _outcomes;
 
-    public BatchApplier(StateHolder state, Catalogue catalogue)
+    public BatchApplier(StateHolder state, Catalogue catalogue, BatchOutcomes outcomes)
     {
+        _outcomes = outcomes;
         _state = state;
         _catalogue = catalogue;
     }
@@ -33,6 +36,7 @@ internal sealed class BatchApplier
         ulong nowMs = HybridClock.ToMilliseconds(position.Timestamp);
         if (mayHaveConditions && FindFailed(position, payload, nowMs, out WriteResult failed))
         {
+            _outcomes.Reject(position.Lsn);
             _state.Active.LastPosition = position;
             return failed;
         }

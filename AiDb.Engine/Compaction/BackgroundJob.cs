@@ -38,6 +38,16 @@ internal sealed class BackgroundJob : IDisposable
             static job => ((BackgroundJob)job!).Schedule(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
+    /// <summary>Whether it runs or is about to.</summary>
+    public bool IsRunning
+    {
+        get
+        {
+            lock (_gate)
+                return _running;
+        }
+    }
+
     /// <summary>Has it look for work soon.</summary>
     public void Schedule()
     {

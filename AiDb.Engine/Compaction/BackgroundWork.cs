@@ -1,4 +1,5 @@
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
@@ -21,6 +22,7 @@ internal sealed class BackgroundWork : IDisposable
     private readonly Catalogue _catalogue;
     private readonly TreeStore _tree;
     private readonly WriteThrottle _throttle;
+    private readonly BatchOutcomes _outcomes;
     private readonly CompactionPicker _picker;
     private readonly BackgroundJob _flush;
     private readonly BackgroundJob _compaction;
@@ -31,8 +33,9 @@ internal sealed class BackgroundWork : IDisposable
 
     public BackgroundWork(
         EngineContext context, WriteAheadLog log, LogSyncer syncer, StateHolder state, Catalogue catalogue, TreeStore tree,
-        WriteThrottle throttle)
+        WriteThrottle throttle, BatchOutcomes outcomes)
     {
+        _outcomes = outcomes;
         _context = context;
         _log = log;
         _syncer = syncer;
@@ -44,6 +47,17 @@ internal sealed class BackgroundWork : IDisposable
         _flush = new BackgroundJob(context, "flush", FlushStep, OnFlushOutcome);
         _compaction = new BackgroundJob(context, "compaction", CompactionStep, OnCompactionOutcome);
     }
+
+    /// <summary>What was read and written.</summary>
+    public BackgroundTally Tally { get; } = new();
+
+    /// <summary>Bytes by which the levels of a tree are beyond their targets.</summary>
+    public long PendingBytes(TreeVersion tree) => _picker.PendingBytes(tree);
+
+    /// <summary>Whether nothing runs and nothing is due. The state is the current one; the caller holds
+    /// it.</summary>
+    public bool IsIdle(ReadState state) =>
+        state.Immutable.Length == 0 && !_flush.IsRunning && !_compaction.IsRunning && _picker.Pick(state.Tree) is null;
 
     public void ScheduleFlush() => _flush.Schedule();
 
@@ -122,11 +136,18 @@ internal sealed class BackgroundWork : IDisposable
         {
             FlushJob.Run(memtable, _state.SnapshotVersions(), _catalogue, output);
             output.Publish();
-            var edit = new VersionEdit { Flushed = last, KnownDurableLsn = _log.DurableLsn };
+            var edit = new VersionEdit
+            {
+                Flushed = last,
+                KnownDurableLsn = _log.DurableLsn,
+                Outcomes = _outcomes.Advance(_log.FirstLsn, _tree.Flushed.Lsn, last.Lsn),
+            };
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((0, table.Metadata));
             _tree.Change(edit, output.Finished, memtable);
-            _context.Metrics.Flushed(output.Finished.Sum(static table => table.Metadata.SizeBytes));
+            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            Tally.AddFlush(writtenBytes);
+            _context.Metrics.Flushed(writtenBytes);
         }
 
         EngineLog.Flushed(
@@ -188,7 +209,9 @@ internal sealed class BackgroundWork : IDisposable
                 edit.Added.Add((plan.OutputLevel, table.Metadata));
             _tree.Change(edit, output.Finished);
             outputs = output.Finished.Count;
-            _context.Metrics.Compacted(output.Finished.Sum(static table => table.Metadata.SizeBytes));
+            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            Tally.AddCompaction(plan.InputBytes, writtenBytes);
+            _context.Metrics.Compacted(writtenBytes);
         }
 
         EngineLog.Compacted(

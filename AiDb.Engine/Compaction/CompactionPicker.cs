@@ -22,6 +22,16 @@ internal sealed class CompactionPicker
         return target > long.MaxValue / 2 ? long.MaxValue / 2 : (long)target;
     }
 
+    /// <summary>Bytes by which the levels are beyond their targets: all of level 0 once it has too many
+    /// tables.</summary>
+    public long PendingBytes(TreeVersion tree)
+    {
+        long pending = tree.Level(0).Length >= _options.Level0CompactionTrigger ? tree.LevelBytes(0) : 0;
+        for (int level = 1; level < VersionEdit.Levels - 1; level++)
+            pending += Math.Max(0, tree.LevelBytes(level) - TargetBytes(level));
+        return pending;
+    }
+
     /// <summary>The next compaction; null when none is due.</summary>
     public CompactionPlan? Pick(TreeVersion tree)
     {

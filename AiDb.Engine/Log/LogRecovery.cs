@@ -1,3 +1,4 @@
+using AiDb.Engine.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace AiDb.Engine.Log;
@@ -98,12 +99,17 @@ internal sealed partial class LogRecovery
         long length = last.File.Length;
         var cursor = new LogSegmentCursor(last, last.Start);
         ulong stated = LeastEnd;
+        var unproven = new Queue<(ulong Lsn, long Offset)>();
         while (!last.IsSealed)
         {
-            last.Remember(new LogSegmentPosition(cursor.Offset, cursor.Chain));
+            long offset = cursor.Offset;
+            last.Remember(new LogSegmentPosition(offset, cursor.Chain));
             if (!cursor.TryRead(length, out LogRecordHeader header, out _))
                 break;
             stated = Math.Max(stated, header.DurableLsn);
+            unproven.Enqueue((header.Lsn, offset));
+            while (unproven.TryPeek(out (ulong Lsn, long Offset) oldest) && oldest.Lsn <= stated)
+                unproven.Dequeue();
             last.IsSealed = header.Type == LogFormat.Seal;
         }
 
@@ -123,6 +129,11 @@ internal sealed partial class LogRecovery
                 last.Path, cursor.Offset, $"no valid record of entry {End.NextLsn}, although entry {stated} was durable");
         if (!isClean)
             CutTornTail(last, cursor.Offset, length);
+
+        // A sync of the process before may have failed, and the next one would succeed without what the system
+        // has given up since.
+        if (unproven.Count > 0)
+            StorageFiles.WriteAnew(last.File, unproven.Peek().Offset, last.WrittenEnd);
         last.File.Sync();
     }
 

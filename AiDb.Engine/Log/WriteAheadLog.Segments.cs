@@ -73,6 +73,7 @@ internal sealed partial class WriteAheadLog
                 _active.File.Preallocate(_options.SegmentBytes);
                 _active.File.Sync();
                 _active.AllocatedBytes = _active.File.Length;
+                ExpectWrites(_active);
             }
             catch (IOException error)
             {
@@ -196,11 +197,18 @@ internal sealed partial class WriteAheadLog
             throw LogErrors.NothingDone("make a new log segment", error);
         }
 
+        ExpectWrites(next);
         lock (_gate)
         {
             _segments.Add(next);
             _active = next;
         }
+    }
+
+    private void ExpectWrites(LogSegment segment)
+    {
+        if (_options.MapSegments)
+            segment.File.ExpectSmallWrites();
     }
 
     /// <summary>Ends the active segment and makes it durable, before anything is written to the

@@ -64,6 +64,8 @@ internal sealed partial class WriteAheadLog : IDisposable
         _epoch = _end.Epoch;
         _lastTimestamp = _end.Timestamp;
         _group.Begin(_end);
+        if (!_active.IsSealed)
+            ExpectWrites(_active);
     }
 
     /// <summary>The first entry that is kept; <see cref="AppendedLsn"/> + 1 when there is none.</summary>

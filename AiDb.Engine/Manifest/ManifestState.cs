@@ -1,9 +1,12 @@
+using AiDb.Engine.ChangeFeeds;
+
 namespace AiDb.Engine.Manifest;
 
 /// <summary>What all edits of a manifest amount to.</summary>
 internal sealed class ManifestState
 {
     private readonly Dictionary<UInt128, (int Level, TableMetadata Table)> _tables = [];
+    private readonly List<ulong> _rejected = [];
 
     /// <summary>The identity of the database.</summary>
     public UInt128 DatabaseId { get; private set; }
@@ -16,6 +19,13 @@ internal sealed class ManifestState
 
     /// <summary>A log entry known to be durable.</summary>
     public ulong KnownDurableLsn { get; private set; }
+
+    /// <summary>The first log entry whose outcome the manifest knows, if it is flushed; null: of none before
+    /// <see cref="Flushed"/>.</summary>
+    public ulong? OutcomesKnownSince { get; private set; }
+
+    /// <summary>The flushed batches that were rejected, ascending.</summary>
+    public IReadOnlyList<ulong> RejectedBatches => _rejected;
 
     /// <summary>The tables by id, with their levels.</summary>
     public IReadOnlyDictionary<UInt128, (int Level, TableMetadata Table)> Tables => _tables;
@@ -39,10 +49,28 @@ internal sealed class ManifestState
             NextNumber = Math.Max(NextNumber, table.Sequence + 1);
         }
 
+        if (edit.Outcomes is { } outcomes && !TryApply(outcomes))
+            return false;
         DatabaseId = edit.DatabaseId ?? DatabaseId;
         NextNumber = Math.Max(NextNumber, edit.NextNumber ?? 0);
         Flushed = edit.Flushed ?? Flushed;
         KnownDurableLsn = Math.Max(KnownDurableLsn, edit.KnownDurableLsn ?? 0);
+        return true;
+    }
+
+    private bool TryApply(OutcomesEdit outcomes)
+    {
+        if (outcomes.KnownSinceLsn < (OutcomesKnownSince ?? 0))
+            return false;
+        OutcomesKnownSince = outcomes.KnownSinceLsn;
+        _rejected.RemoveAll(lsn => lsn < outcomes.KnownSinceLsn);
+        foreach (ulong lsn in outcomes.Rejected)
+        {
+            if (_rejected.Count > 0 && lsn <= _rejected[^1])
+                return false;
+            _rejected.Add(lsn);
+        }
+
         return true;
     }
 
@@ -55,6 +83,7 @@ internal sealed class ManifestState
             NextNumber = NextNumber,
             Flushed = Flushed,
             KnownDurableLsn = KnownDurableLsn,
+            Outcomes = OutcomesKnownSince is { } known ? new OutcomesEdit(known, [.. _rejected]) : null,
         };
         foreach ((int level, TableMetadata table) in _tables.Values.OrderBy(entry => entry.Table.Sequence))
             edit.Added.Add((level, table));

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using AiDb.Engine.ChangeFeeds;
 
 namespace AiDb.Engine.Manifest;
 
@@ -18,6 +19,7 @@ internal sealed class VersionEdit
         KnownDurable = 4,
         AddedTable = 5,
         RemovedTable = 6,
+        Outcomes = 7,
     }
 
     /// <summary>The identity of the database; null: unchanged.</summary>
@@ -31,6 +33,9 @@ internal sealed class VersionEdit
 
     /// <summary>A log entry known to be durable; null: unchanged.</summary>
     public ulong? KnownDurableLsn { get; set; }
+
+    /// <summary>What becomes known of rejected batches; null: nothing.</summary>
+    public OutcomesEdit? Outcomes { get; set; }
 
     /// <summary>New tables and their levels.</summary>
     public List<(int Level, TableMetadata Table)> Added { get; } = [];
@@ -65,6 +70,15 @@ internal sealed class VersionEdit
         {
             WriteByte(writer, (byte)Field.KnownDurable);
             WriteUInt64(writer, knownDurableLsn);
+        }
+
+        if (Outcomes is { } outcomes)
+        {
+            WriteByte(writer, (byte)Field.Outcomes);
+            WriteUInt64(writer, outcomes.KnownSinceLsn);
+            WriteUInt64(writer, (ulong)outcomes.Rejected.Length);
+            foreach (ulong lsn in outcomes.Rejected)
+                WriteUInt64(writer, lsn);
         }
 
         foreach ((int level, UInt128 id) in Removed)
@@ -104,6 +118,10 @@ internal sealed class VersionEdit
                     break;
                 case Field.KnownDurable:
                     edit.KnownDurableLsn = reader.UInt64();
+                    break;
+                case Field.Outcomes:
+                    ulong knownSince = reader.UInt64();
+                    edit.Outcomes = new OutcomesEdit(knownSince, reader.UInt64s());
                     break;
                 case Field.RemovedTable:
                     int removedLevel = reader.Byte();
@@ -188,6 +206,22 @@ internal sealed class VersionEdit
 
         public UInt128 UInt128() =>
             Take(16) is { IsEmpty: false } taken ? BinaryPrimitives.ReadUInt128LittleEndian(taken) : default;
+
+        public ulong[] UInt64s()
+        {
+            ulong count = UInt64();
+            if (count > (ulong)_rest.Length / sizeof(ulong))
+            {
+                Failed = true;
+                _rest = default;
+                return [];
+            }
+
+            ulong[] numbers = new ulong[count];
+            for (int index = 0; index < numbers.Length; index++)
+                numbers[index] = UInt64();
+            return numbers;
+        }
 
         public byte[] Bytes()
         {

@@ -61,11 +61,17 @@ internal static class DatabaseFolder
     }
 
     /// <summary>Makes durable what was read: a process that was killed between writing and syncing left a
-    /// manifest that a loss of power would take back, while tables deleted because of it stay gone.</summary>
+    /// manifest that a loss of power would take back, while tables deleted because of it stay gone. Its bytes
+    /// are written anew, since after a sync that failed the system shows bytes that it will never write, and a
+    /// further sync succeeds without them.</summary>
     public static void MakeDurable(EngineContext context, string manifestPath)
     {
         using (IStorageFile manifest = context.FileSystem.Open(manifestPath, FileOpenMode.ReadWrite))
+        {
+            StorageFiles.WriteAnew(manifest, 0, manifest.Length);
             manifest.Sync();
+        }
+
         context.FileSystem.SyncDirectory(context.Path);
     }
 

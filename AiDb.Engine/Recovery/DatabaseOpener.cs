@@ -1,4 +1,5 @@
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Compaction;
 using AiDb.Engine.Diagnostics;
@@ -89,10 +90,13 @@ internal static class DatabaseOpener
             var catalogue = new Catalogue();
             LoadCatalogue(state, catalogue);
             log = OpenLog(context, manifestState);
-            long replayed = Replay(context, log, state, catalogue, flushed);
+            var outcomes = new BatchOutcomes(
+                manifestState.OutcomesKnownSince ?? flushed.Lsn + 1, manifestState.RejectedBatches);
+            var applier = new BatchApplier(state, catalogue, outcomes);
+            long replayed = Replay(context, log, state, applier, flushed);
             DatabaseFolder.MakeDurable(context, manifestPath);
             DatabaseFolder.RemoveOrphans(context, manifestState, number);
-            var parts = new DatabaseParts(context, folderLock, log, state, catalogue, store);
+            var parts = new DatabaseParts(context, folderLock, log, state, catalogue, store, outcomes, applier);
             EngineLog.Opened(
                 context.Logger, context.Path, manifestState.Tables.Count, replayed, state.Applied.Lsn, log.Epoch);
             parts.Background.ScheduleFlush();
@@ -117,6 +121,7 @@ internal static class DatabaseOpener
         {
             Directory = context.LogDirectory,
             SegmentBytes = context.Options.LogSegmentBytes,
+            MapSegments = context.Options.MapLogSegments,
             RetentionBytes = context.Options.LogRetentionBytes,
             FileSystem = context.FileSystem,
             Random = context.Random,
@@ -148,9 +153,8 @@ internal static class DatabaseOpener
     /// <summary>Applies what the log holds beyond the tables; stand-alone, everything valid in it is
     /// committed.</summary>
     private static long Replay(
-        EngineContext context, WriteAheadLog log, StateHolder state, Catalogue catalogue, LogPosition flushed)
+        EngineContext context, WriteAheadLog log, StateHolder state, BatchApplier applier, LogPosition flushed)
     {
-        var applier = new BatchApplier(state, catalogue);
         long replayed = 0;
         ulong end = log.AppendedLsn;
         using (LogReader reader = log.OpenReader(flushed.Lsn + 1))

@@ -1,4 +1,5 @@
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Compaction;
 using AiDb.Engine.Diagnostics;
@@ -15,7 +16,7 @@ internal sealed class DatabaseParts
 
     public DatabaseParts(
         EngineContext context, IDisposable folderLock, WriteAheadLog log, StateHolder state, Catalogue catalogue,
-        TreeStore tree)
+        TreeStore tree, BatchOutcomes outcomes, BatchApplier applier)
     {
         _folderLock = folderLock;
         Context = context;
@@ -23,11 +24,12 @@ internal sealed class DatabaseParts
         State = state;
         Catalogue = catalogue;
         Tree = tree;
+        Outcomes = outcomes;
         Signal = new LogSignal(Math.Min(state.Applied.Lsn, log.DurableLsn));
         Syncer = new LogSyncer(context, log, Signal, state);
         var throttle = new WriteThrottle(context, state);
-        Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle);
-        Committer = new GroupCommitter(context, log, Syncer, state, new BatchApplier(state, catalogue), Background);
+        Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle, outcomes);
+        Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
         context.Metrics.Observe(context.Path, TryStatistics);
     }
@@ -43,6 +45,8 @@ internal sealed class DatabaseParts
     public Catalogue Catalogue { get; }
 
     public TreeStore Tree { get; }
+
+    public BatchOutcomes Outcomes { get; }
 
     public LogSyncer Syncer { get; }
 
@@ -103,6 +107,11 @@ internal sealed class DatabaseParts
                 LogBytes = Log.SizeBytes,
                 BlockCacheBytes = Context.Cache.UsedBytes,
                 EstimatedEntries = entries,
+                FlushedBytes = Background.Tally.FlushedBytes,
+                CompactedBytes = Background.Tally.CompactedBytes,
+                CompactionReadBytes = Background.Tally.CompactionReadBytes,
+                PendingCompactionBytes = Background.PendingBytes(state.Tree),
+                IsBackgroundIdle = Background.IsIdle(state),
                 Stall = Context.Stalls.Kind,
                 StallCause = Context.Stalls.Cause,
                 StallSince = Context.Stalls.Since,

@@ -94,4 +94,10 @@ public interface IStorageFile : IDisposable
 
     /// <summary>Reserves disk space up to <paramref name="length"/> and extends the file to it.</summary>
     void Preallocate(long length);
+
+    /// <summary>Says that many small writes will follow one another within the file's present length, so that a
+    /// file may take them in a cheaper way. What a write, a sync and a crash mean stays the same.</summary>
+    void ExpectSmallWrites()
+    {
+    }
 }

@@ -9,6 +9,8 @@ namespace AiDb.Engine.Storage;
 internal sealed class PhysicalFile : IStorageFile
 {
     private readonly SafeFileHandle _handle;
+    private MappedAppender? _appender;
+    private long _reservedLength;
 
     public PhysicalFile(string path, FileOpenMode mode)
     {
@@ -53,7 +55,11 @@ internal sealed class PhysicalFile : IStorageFile
     }
 
     /// <inheritdoc/>
-    public void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_handle, bytes, offset);
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        if (_appender is null || !_appender.TryWrite(offset, bytes, _reservedLength))
+            RandomAccess.Write(_handle, bytes, offset);
+    }
 
     /// <inheritdoc/>
     public void Sync()
@@ -71,7 +77,13 @@ internal sealed class PhysicalFile : IStorageFile
     }
 
     /// <inheritdoc/>
-    public void SetLength(long length) => RandomAccess.SetLength(_handle, length);
+    public void SetLength(long length)
+    {
+        // Memory beyond the end of a file must not be touched.
+        _appender?.Unmap();
+        _reservedLength = Math.Min(_reservedLength, length);
+        RandomAccess.SetLength(_handle, length);
+    }
 
     /// <inheritdoc/>
     public void Preallocate(long length)
@@ -92,5 +104,19 @@ internal sealed class PhysicalFile : IStorageFile
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
+    public void ExpectSmallWrites()
+    {
+        long length = Length;
+        if (!MappedAppender.IsSuitable(_handle, length))
+            return;
+        _reservedLength = length;
+        _appender ??= new MappedAppender(_handle);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _appender?.Dispose();
+        _handle.Dispose();
+    }
 }

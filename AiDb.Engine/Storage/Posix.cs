@@ -39,6 +39,28 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Link(string existing, string link);
 
+    /// <summary>PROT_READ | PROT_WRITE.</summary>
+    public const int ReadWrite = 3;
+
+    /// <summary>MAP_SHARED.</summary>
+    public const int Shared = 1;
+
+    /// <summary>MADV_POPULATE_READ, of Linux 5.14 and later.</summary>
+    public const int PopulateForReading = 22;
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static partial nint Map(nint address, nuint length, int protection, int flags, SafeFileHandle file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static unsafe partial int Unmap(byte* address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static unsafe partial int Advise(byte* address, nuint length, int advice);
+
+    /// <summary>fstatfs; on 64-bit Linux the first 8 bytes of what it writes are the file system's type.</summary>
+    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    public static unsafe partial int FileSystemStatus(SafeFileHandle file, byte* status);
+
     /// <summary>The error of the call just made.</summary>
     public static IOException LastError(string what) => Error(Marshal.GetLastPInvokeError(), what);
 

@@ -137,6 +137,27 @@ public sealed class LogCrashTests
         }
     }
 
+    [Fact]
+    public void What_a_start_after_a_failed_sync_shows_as_durable_survives_a_loss_of_power()
+    {
+        for (int seed = 0; seed < 50; seed++)
+        {
+            var disk = new SimulatedFileSystem(TestSeed.Base + seed);
+            using WriteAheadLog failed = LogHarness.Open(disk);
+            failed.AppendTo(5);
+            failed.Sync();
+            failed.AppendTo(20);
+            disk.FailAt(disk.OperationCount, SimulatedFault.IoError);
+            Assert.Equal(AiDbErrorKind.OutcomeUnknown, LogHarness.KindOf(failed.Sync));
+            SimulatedFileSystem running = disk.ForkRunning(TestSeed.Base + seed);
+            using WriteAheadLog restarted = LogHarness.Open(running);
+            restarted.AppendTo(30);
+            restarted.Sync();
+            using WriteAheadLog after = LogHarness.Open(running.Crash(), new LogOpenState { KnownDurableLsn = 30 });
+            Assert.Equal(30ul, after.ReadAndCheck());
+        }
+    }
+
     [Theory]
     [InlineData(SimulatedFault.IoError)]
     [InlineData(SimulatedFault.NoSpace)]

@@ -44,6 +44,56 @@ public abstract class FileSystemConformance
     }
 
     [Fact]
+    public void Small_writes_that_were_announced_are_read_like_others()
+    {
+        const int reserved = 9 << 20;
+        var random = new Random(TestSeed.Base);
+        byte[] expected = new byte[reserved + 4096];
+        int offset = 72;
+        using (IStorageFile file = Create("a"))
+        {
+            file.Preallocate(reserved);
+            file.ExpectSmallWrites();
+            while (offset < reserved)
+                Append(random.Next(1, random.Next(20) == 0 ? 3 << 20 : 20_000));
+            file.Sync();
+            Assert.Equal(offset, file.Length);
+            CheckAll(file);
+
+            // Cut, as a torn tail or a lost epoch is, and go on in front of the old end.
+            offset = (5 << 20) + 123;
+            file.SetLength(offset);
+            expected.AsSpan(offset).Clear();
+            Append(1000);
+            file.Preallocate(reserved);
+            file.ExpectSmallWrites();
+            Append(1000);
+            Append(70_000);
+            file.Sync();
+
+            void Append(int length)
+            {
+                length = Math.Min(length, expected.Length - offset);
+                byte[] bytes = new byte[length];
+                random.NextBytes(bytes);
+                bytes.CopyTo(expected.AsSpan(offset));
+                file.Write(offset, bytes);
+                offset += length;
+            }
+        }
+
+        using (IStorageFile again = FileSystem.Open($"{Root}/a", FileOpenMode.Read))
+            CheckAll(again);
+
+        void CheckAll(IStorageFile file)
+        {
+            byte[] found = new byte[file.Length];
+            Assert.Equal(found.Length, file.Read(0, found));
+            Assert.True(found.AsSpan().SequenceEqual(expected.AsSpan(0, found.Length)));
+        }
+    }
+
+    [Fact]
     public void Modes_are_kept()
     {
         Assert.ThrowsAny<IOException>(() => FileSystem.Open($"{Root}/none", FileOpenMode.Read));

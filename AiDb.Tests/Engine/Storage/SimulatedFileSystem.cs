@@ -28,9 +28,9 @@ public enum SimulatedFault
 /// <see cref="OperationCount"/>, at which a crash or a fault can be set. Folders themselves are durable at
 /// once. Names: each
 /// folder's unsynced changes are kept or lost one by one; a rename is one change when it stays in the folder.
-/// Bytes:
-/// each unsynced write is kept, lost, or torn into sectors of <see cref="SectorBytes"/> of which some are
-/// kept.
+/// Bytes: each unsynced write is kept, lost, or torn into sectors of <see cref="SectorBytes"/> of which some are
+/// kept, in the order of the writes or in another. After a sync that failed some of the changes stay visible and
+/// never reach the disk. A lock ends with the machine, and with the process that <see cref="ForkRunning"/> kills.
 /// Thread safety: all members may be called concurrently.
 /// </remarks>
 public sealed class SimulatedFileSystem : IFileSystem
@@ -46,6 +46,9 @@ public sealed class SimulatedFileSystem : IFileSystem
     private long _crashAt = long.MaxValue;
     private long _faultFrom = long.MaxValue;
     private long _faultTo = long.MinValue;
+    private long _reads;
+    private long _readFaultFrom = long.MaxValue;
+    private long _readFaultTo = long.MinValue;
     private SimulatedFault _fault;
     private bool _crashed;
 
@@ -63,6 +66,9 @@ public sealed class SimulatedFileSystem : IFileSystem
 
     /// <summary>Changes so far; the next one has this number.</summary>
     public long OperationCount => Interlocked.Read(ref _operations);
+
+    /// <summary>Reads and openings of files so far; the next one has this number.</summary>
+    public long ReadCount => Interlocked.Read(ref _reads);
 
     /// <summary>What <see cref="GetFreeBytes"/> answers; it limits nothing by itself.</summary>
     public long FreeBytes { get; set; } = 1L << 40;
@@ -94,8 +100,23 @@ public sealed class SimulatedFileSystem : IFileSystem
     /// <summary>Lets every change from one number on fail.</summary>
     public void FailFrom(long operation, SimulatedFault fault) => FailAt(operation, fault, long.MaxValue);
 
-    /// <summary>Ends what <see cref="FailAt"/> and <see cref="FailFrom"/> began.</summary>
-    public void StopFailing() => FailAt(long.MaxValue, SimulatedFault.IoError, 0);
+    /// <summary>Lets the reads and openings of files from one number on, <paramref name="count"/> of them, fail with
+    /// an I/O error.</summary>
+    public void FailReadsAt(long read, long count = 1)
+    {
+        lock (_gate)
+        {
+            _readFaultFrom = read;
+            _readFaultTo = count >= long.MaxValue - read ? long.MaxValue : read + count - 1;
+        }
+    }
+
+    /// <summary>Ends what <see cref="FailAt"/>, <see cref="FailFrom"/> and <see cref="FailReadsAt"/> began.</summary>
+    public void StopFailing()
+    {
+        FailAt(long.MaxValue, SimulatedFault.IoError, 0);
+        FailReadsAt(long.MaxValue, 0);
+    }
 
     /// <summary>Cuts the power (when it is not yet) and gives the disk as the next start finds it. This one
     /// stays dead.</summary>
@@ -106,6 +127,25 @@ public sealed class SimulatedFileSystem : IFileSystem
             _crashed = true;
             return new SimulatedFileSystem(_names.Survive(_random), new Random(_random.Next()));
         }
+    }
+
+    /// <summary>The disk as the next start would find it if the power went now. This one goes on. Callable from
+    /// <see cref="OnOperation"/>: the state just before that change.</summary>
+    public SimulatedFileSystem Fork(int seed)
+    {
+        lock (_gate)
+        {
+            var random = new Random(seed);
+            return new SimulatedFileSystem(_names.Survive(random), new Random(random.Next()));
+        }
+    }
+
+    /// <summary>The machine as the next process finds it if this one were killed now: what is not synced is still
+    /// visible and still not synced. This one goes on.</summary>
+    public SimulatedFileSystem ForkRunning(int seed)
+    {
+        lock (_gate)
+            return new SimulatedFileSystem(_names.Copy(), new Random(seed));
     }
 
     /// <summary>The bytes of a file, as a running system sees them.</summary>
@@ -135,7 +175,7 @@ public sealed class SimulatedFileSystem : IFileSystem
     public SimulatedFileSystem Clone(int seed = 1)
     {
         lock (_gate)
-            return new SimulatedFileSystem(_names.CopyAll(), new Random(seed));
+            return new SimulatedFileSystem(_names.CopyDurable(), new Random(seed));
     }
 
     /// <inheritdoc/>
@@ -146,8 +186,12 @@ public sealed class SimulatedFileSystem : IFileSystem
             ThrowIfCrashed();
             SimulatedInode? inode = _names.Find(path);
             if (mode != FileOpenMode.CreateNew)
+            {
+                BeginRead($"open {path}");
                 return new SimulatedFile(
                     this, path, inode ?? throw new FileNotFoundException($"No file '{path}'.", path), mode);
+            }
+
             Begin($"create {path}", needsSpace: true);
             if (inode is not null)
                 throw new IOException($"'{path}' exists.");
@@ -244,6 +288,16 @@ public sealed class SimulatedFileSystem : IFileSystem
         }
     }
 
+    internal int Read(string path, SimulatedInode inode, long offset, Span<byte> buffer)
+    {
+        lock (_gate)
+        {
+            ThrowIfCrashed();
+            BeginRead($"read {path} at {offset}");
+            return inode.Read(offset, buffer);
+        }
+    }
+
     /// <summary>A numbered change. What <paramref name="partial"/> does happens when it fails or the power
     /// goes: a write is
     /// handed to the disk in part.</summary>
@@ -283,6 +337,13 @@ public sealed class SimulatedFileSystem : IFileSystem
             throw new IOException($"Input/output error at operation {operation}: {what}", 5);
         if (needsSpace)
             throw new IOException($"No space left on device at operation {operation}: {what}", 28);
+    }
+
+    private void BeginRead(string what)
+    {
+        long read = _reads++;
+        if (read >= _readFaultFrom && read <= _readFaultTo)
+            throw new IOException($"Input/output error at read {read}: {what}", 5);
     }
 
     private void Unlock(string path)

@@ -109,24 +109,36 @@ internal sealed class SimulatedNames
                 Put(names, change);
         }
 
-        return Copy(names, inode => inode.Survive(random));
+        var copies = new Copies(inode => inode.Survive(random));
+        return CopyNames(names, names, copies);
     }
 
-    public SimulatedNames CopyAll() => Copy(_current, static inode => inode.Copy());
-
-    private SimulatedNames Copy(Dictionary<string, SimulatedInode> names, Func<SimulatedInode, SimulatedInode> copy)
+    /// <summary>The names as a running system sees them, all of them and their bytes durable.</summary>
+    public SimulatedNames CopyDurable()
     {
-        var copies = new Dictionary<SimulatedInode, SimulatedInode>();
+        var copies = new Copies(static inode => inode.CopyDurable());
+        return CopyNames(_current, _current, copies);
+    }
+
+    /// <summary>The same names and bytes, with what is not synced still not synced.</summary>
+    public SimulatedNames Copy()
+    {
+        var copies = new Copies(static inode => inode.Copy());
+        SimulatedNames result = CopyNames(_current, _durable, copies);
+        foreach ((string Name, SimulatedInode? Inode)[] change in _unsynced)
+            result._unsynced.Add([.. change.Select(part => (part.Name, copies.Of(part.Inode)))]);
+        return result;
+    }
+
+    private SimulatedNames CopyNames(
+        Dictionary<string, SimulatedInode> current, Dictionary<string, SimulatedInode> durable, Copies copies)
+    {
         var result = new SimulatedNames();
         result._directories.UnionWith(_directories);
-        foreach ((string name, SimulatedInode inode) in names.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-        {
-            if (!copies.TryGetValue(inode, out SimulatedInode? made))
-                copies.Add(inode, made = copy(inode));
-            result._current[name] = made;
-            result._durable[name] = made;
-        }
-
+        foreach ((string name, SimulatedInode inode) in current.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            result._current[name] = copies.Of(inode)!;
+        foreach ((string name, SimulatedInode inode) in durable.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            result._durable[name] = copies.Of(inode)!;
         return result;
     }
 
@@ -161,4 +173,19 @@ internal sealed class SimulatedNames
     private static string NameOf(string name) => name[(name.LastIndexOf('/') + 1)..];
 
     private static bool IsIn(string name, string folder) => name.StartsWith(folder + "/", StringComparison.Ordinal);
+
+    /// <summary>Copies each file once, so that hard links stay links.</summary>
+    private sealed class Copies(Func<SimulatedInode, SimulatedInode> copy)
+    {
+        private readonly Dictionary<SimulatedInode, SimulatedInode> _made = [];
+
+        public SimulatedInode? Of(SimulatedInode? inode)
+        {
+            if (inode is null)
+                return null;
+            if (!_made.TryGetValue(inode, out SimulatedInode? made))
+                _made.Add(inode, made = copy(inode));
+            return made;
+        }
+    }
 }

@@ -1,0 +1,138 @@
+using System.Globalization;
+using AiDb.Benchmarks.Measuring;
+using AiDb.Benchmarks.Workload;
+
+namespace AiDb.Benchmarks;
+
+/// <summary>Writes the tables.</summary>
+internal sealed class Report(TextWriter output, BenchmarkOptions options)
+{
+    /// <summary>What was measured, on what.</summary>
+    public void Head(string? library, bool hasAssertions)
+    {
+        output.WriteLine("# AiDb beside RocksDB");
+        output.WriteLine();
+        Line($"- machine: {Machine.Processor}, {Environment.ProcessorCount} cores; {Machine.Memory}; {Machine.System}");
+        Line($"- .NET {Environment.Version}, {(System.Runtime.GCSettings.IsServerGC ? "server" : "workstation")} collector");
+        if (library is not null)
+            Line($"- RocksDB: {library}, {(hasAssertions ? "BUILT WITH ASSERTIONS" : "release build, no assertions")}");
+        Line($"- data: {options.Keys:N0} keys of {KeyCodec.KeyBytes} bytes, values of {options.ValueBytes}, half-compressible; seed {options.Seed}");
+        Line($"- both: {options.Store}");
+        Line($"- {options.Rounds} round(s), {string.Join(" then ", options.Sides)} in each test; {options.Threads} thread(s) unless a test says otherwise");
+        output.WriteLine("- a database is open during its test only, with caches warmed up for reads; writes end with a flush and the wait");
+        output.WriteLine("  until no flush or compaction is due, all within the clock");
+        output.WriteLine("- CPU us: user and system time of the process for each operation, background threads included; p50 and p99 of one");
+        output.WriteLine("  call in 16; RssAnon: growth since before the database was opened; write amp: bytes of flushes and compactions");
+        output.WriteLine("  for each byte of the user's, the log not counted");
+        output.WriteLine("- ratio: AiDb's cost over RocksDB's, median of the rounds: below 1, AiDb is ahead");
+        if (hasAssertions)
+            LoudAboutAssertions();
+    }
+
+    /// <summary>The table of a test.</summary>
+    public void Test(BenchmarkTest test, IReadOnlyDictionary<Side, List<Measurement>> rounds)
+    {
+        output.WriteLine();
+        int threads = test.Threads ?? options.Threads;
+        Line($"## {test.Name}: {test.About}; {threads} thread{(threads == 1 ? "" : "s")}, {Shape(test)}");
+        output.WriteLine();
+        output.WriteLine("| side | round | CPU us | ops/s | p50 us | p99 us | alloc B/op | RssAnon MiB | disk MiB | write amp |");
+        output.WriteLine("|---|---|---|---|---|---|---|---|---|---|");
+        foreach (Side side in options.Sides)
+        {
+            List<Measurement> measured = rounds[side];
+            for (int round = 0; round < measured.Count; round++)
+                Row(side, round + 1, measured[round]);
+        }
+
+        if (Ratio(rounds) is { } ratio)
+            Line($"| **ratio** | median | **{ratio.Cpu:0.00}** | **{ratio.Wall:0.00}** | | | | | | |");
+    }
+
+    /// <summary>All tests in one table, and the worst of them.</summary>
+    public void Summary(
+        IReadOnlyList<(BenchmarkTest Test, IReadOnlyDictionary<Side, List<Measurement>> Rounds)> results, bool hasAssertions)
+    {
+        output.WriteLine();
+        output.WriteLine("## Summary: medians");
+        output.WriteLine();
+        output.WriteLine("| test | AiDb CPU us | RocksDB CPU us | CPU ratio | AiDb ops/s | RocksDB ops/s | wall ratio |");
+        output.WriteLine("|---|---|---|---|---|---|---|");
+        (string Name, double Ratio) worst = ("", double.NegativeInfinity);
+        foreach ((BenchmarkTest test, IReadOnlyDictionary<Side, List<Measurement>> rounds) in results)
+        {
+            if (Ratio(rounds) is not { } ratio)
+                continue;
+            string cpu = $"{Figure(Cpu(Side.AiDb), "0.000")} | {Figure(Cpu(Side.RocksDb), "0.000")} | {Figure(ratio.Cpu, "0.00")}";
+            string wall = $"{Figure(Speed(Side.AiDb), "N0")} | {Figure(Speed(Side.RocksDb), "N0")} | {Figure(ratio.Wall, "0.00")}";
+            output.WriteLine($"| {test.Name} | {cpu} | {wall} |");
+            if (ratio.Cpu > worst.Ratio)
+                worst = (test.Name, ratio.Cpu);
+
+            double Cpu(Side side) => Median(rounds[side].Select(static figures => figures.CpuUsPerOperation));
+            double Speed(Side side) => Median(rounds[side].Select(static figures => figures.OperationsPerSecond));
+        }
+
+        if (hasAssertions)
+            LoudAboutAssertions();
+        output.WriteLine();
+        Line($"worst ratio: {worst.Name} {worst.Ratio:0.00}");
+    }
+
+    private static string Shape(BenchmarkTest test) => test.Needs switch
+    {
+        DataState.Empty => "from nothing",
+        DataState.Filled => "over fillrandom",
+        DataState.Overwritten => "after fillrandom and overwrite, flushed and at rest, not compacted by hand",
+        DataState.Compacted => "compacted into one run",
+        DataState.Deleted => "after deleterandom, flushed and at rest",
+        _ => "",
+    };
+
+    private static (double Cpu, double Wall)? Ratio(IReadOnlyDictionary<Side, List<Measurement>> rounds)
+    {
+        if (!rounds.TryGetValue(Side.AiDb, out List<Measurement>? own) || !rounds.TryGetValue(Side.RocksDb, out List<Measurement>? peer))
+            return null;
+        var pairs = own.Zip(peer).ToList();
+        return (
+            Median(pairs.Select(static pair => pair.First.CpuUsPerOperation / pair.Second.CpuUsPerOperation)),
+            Median(pairs.Select(static pair => pair.First.WallUsPerOperation / pair.Second.WallUsPerOperation)));
+    }
+
+    private static double Median(IEnumerable<double> figures)
+    {
+        double[] sorted = [.. figures.Order()];
+        int middle = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    private static string Figure(double figure, string format) =>
+        double.IsNaN(figure) ? "-" : figure.ToString(format, CultureInfo.InvariantCulture);
+
+    private void Row(Side side, int round, Measurement figures)
+    {
+        string[] cells =
+        [
+            side.ToString(),
+            round.ToString(CultureInfo.InvariantCulture),
+            Figure(figures.CpuUsPerOperation, "0.000"),
+            Figure(figures.OperationsPerSecond, "N0"),
+            Figure(figures.P50Us, "0.0"),
+            Figure(figures.P99Us, "0.0"),
+            side == Side.AiDb ? Figure(figures.AllocatedPerOperation, "0.0") : "-",
+            Figure(figures.MemoryBytes / 1048576.0, "0"),
+            Figure(figures.DiskBytes / 1048576.0, "0"),
+            Figure(figures.WriteAmplification, "0.00"),
+        ];
+        output.WriteLine($"| {string.Join(" | ", cells)} |");
+    }
+
+    private void LoudAboutAssertions()
+    {
+        output.WriteLine();
+        output.WriteLine("**THE PEER'S LIBRARY IS BUILT WITH ASSERTIONS, WHICH COST IT UP TO HALF ITS SPEED: THESE RATIOS PROVE NOTHING.**");
+        output.WriteLine("**Build a release with eng/peers/rocksdb.sh.**");
+    }
+
+    private void Line(FormattableString text) => output.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,39 @@
+using System.Buffers;
+using AiDb.Engine.ChangeFeeds;
+using AiDb.Engine.Manifest;
+
+namespace AiDb.Tests.Engine.Manifest;
+
+/// <summary>The bytes of the manifest's later fields, and what contradicts them.</summary>
+public sealed class ManifestFieldTests
+{
+    [Fact]
+    public void Outcomes_have_the_bytes_of_the_format_and_are_forgotten_below_the_first_known()
+    {
+        var edit = new VersionEdit { Outcomes = new OutcomesEdit(5, [7, 9]) };
+        byte[] payload = Encode(edit);
+        Assert.Equal(
+            "07" + "0500000000000000" + "0200000000000000" + "0700000000000000" + "0900000000000000",
+            Convert.ToHexString(payload));
+        for (int length = 1; length < payload.Length; length++)
+            Assert.Null(VersionEdit.TryDecode(payload.AsSpan(0, length)));
+
+        var state = new ManifestState();
+        Assert.True(state.TryApply(VersionEdit.TryDecode(payload)!));
+        Assert.True(state.TryApply(new VersionEdit { Outcomes = new OutcomesEdit(8, [10]) }));
+        Assert.Equal(8ul, state.OutcomesKnownSince);
+        Assert.Equal([9ul, 10ul], state.RejectedBatches);
+        var copy = new ManifestState();
+        Assert.True(copy.TryApply(VersionEdit.TryDecode(Encode(state.ToEdit()))!));
+        Assert.Equal(state.RejectedBatches, copy.RejectedBatches);
+        Assert.False(state.TryApply(new VersionEdit { Outcomes = new OutcomesEdit(7, []) }));
+        Assert.False(state.TryApply(new VersionEdit { Outcomes = new OutcomesEdit(8, [10]) }));
+    }
+
+    private static byte[] Encode(VersionEdit edit)
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        edit.Encode(writer);
+        return writer.WrittenSpan.ToArray();
+    }
+}
