@@ -71,9 +71,16 @@ internal sealed class RepairJob
         {
             edit.Added.Clear();
             if (tables.Source == RepairSource.Tables)
+            {
+                // How far a damaged manifest knew them is not how far these tables reach.
+                edit.Outcomes = null;
                 Rebuild(tables, edit, output, replaced);
+            }
             else
+            {
                 Replace(tables, edit, output, replaced);
+            }
+
             output.Publish();
         }
 
