@@ -5,6 +5,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Recovery;
 using AiDb.Engine.Repair;
+using AiDb.Engine.Scrubbing;
 using AiDb.Engine.State;
 using AiDb.Engine.Transactions;
 
@@ -214,6 +215,20 @@ public sealed class Database : IDisposable, IAsyncDisposable
             () => position = CheckpointJob.Run(_parts.Context, _parts.Tree, directory, cancellationToken),
             cancellationToken).ConfigureAwait(false);
         return position;
+    }
+
+    /// <summary>Reads every table and every closed segment of the log from the disk, past the block cache, and compares
+    /// them with their checksums; reads and writes go on meanwhile. Damage is also in
+    /// <see cref="DatabaseStatistics.Damage"/>, the log and the metric <c>aidb.engine.damage</c>.</summary>
+    /// <param name="progress">Hears of each file before it is read.</param>
+    /// <param name="bytesPerSecond">Read at most; 0: as fast as the disk.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public Task<ScrubReport> ScrubAsync(
+        IProgress<ScrubProgress>? progress = null, long bytesPerSecond = 0, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytesPerSecond);
+        ThrowIfDisposed();
+        return _parts.Scrub.RunAsync(progress, bytesPerSecond, cancellationToken);
     }
 
     /// <summary>Follows the applied, durable entries from <paramref name="fromLsn"/> on.</summary>

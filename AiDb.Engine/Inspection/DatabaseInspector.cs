@@ -1,4 +1,5 @@
 using AiDb.Engine.Manifest;
+using AiDb.Engine.Scrubbing;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Inspection;
@@ -93,6 +94,47 @@ public static class DatabaseInspector
             Orphans = manifest is null ? [] : [.. found.Except(manifest.Tables.Select(static table => table.File))],
             Damage = damage,
         };
+    }
+
+    /// <summary>Scrubs a database that is closed: compares every table with its hash in the manifest, and reads every
+    /// record of the log.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="logDirectory">Where its log lives; null: <c>log</c> in the folder.</param>
+    /// <param name="bytesPerSecond">Read at most; 0: as fast as the disk.</param>
+    /// <param name="progress">Hears of each file before it is read.</param>
+    /// <param name="fileSystem">The disk; null: the machine's.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no database;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: without its manifest it is not known what the tables should
+    /// be.</exception>
+    public static async Task<ScrubReport> ScrubAsync(
+        string path,
+        string? logDirectory = null,
+        long bytesPerSecond = 0,
+        IProgress<ScrubProgress>? progress = null,
+        IFileSystem? fileSystem = null,
+        CancellationToken cancellationToken = default)
+    {
+        IFileSystem files = fileSystem ?? PhysicalFileSystem.Instance;
+        logDirectory ??= DatabaseFiles.Combine(path, DatabaseFiles.LogDirectory);
+        string manifest = InspectManifest(path, files).Path;
+        ManifestState state = ManifestFile.Read(files, manifest);
+        long bytes = state.Tables.Values.Sum(static entry => entry.Table.SizeBytes);
+        var scrubber = new Scrubber(files, new ScrubPace(TimeProvider.System, bytesPerSecond), progress, bytes);
+        foreach ((_, TableMetadata table) in state.Tables.Values.OrderBy(static entry => entry.Table.Sequence))
+        {
+            string file = DatabaseFiles.Combine(path, DatabaseFiles.Table(table.Id));
+            await scrubber.TableAsync(file, table, cancellationToken).ConfigureAwait(false);
+        }
+
+        List<string> segments = [.. files.ListFiles(logDirectory).Where(LogInspector.IsSegment).Order(StringComparer.Ordinal)];
+        foreach (string name in segments)
+        {
+            string file = DatabaseFiles.Combine(logDirectory, name);
+            await scrubber.SegmentAsync(file, name == segments[^1], static () => true, cancellationToken).ConfigureAwait(false);
+        }
+
+        return scrubber.Report;
     }
 
     private static ManifestReport? TryManifest(IFileSystem files, string path, List<FileDamage> damage)
