@@ -1,6 +1,5 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
-using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine;
@@ -12,15 +11,15 @@ public sealed class ScanCursor : IDisposable
     /// <summary>Hidden versions that are stepped over before a seek goes past them.</summary>
     private const int StepsBeforeSeek = 16;
 
-    private readonly IInternalIterator? _entries;
+    private readonly MergingIterator? _entries;
     private readonly uint _tableId;
     private readonly ScanRange _range;
     private readonly ulong _maxVersion;
     private readonly ulong _nowMs;
+    private StateIterators? _parts;
     private ReadState? _state;
-    private byte[] _key = new byte[64];
+    private byte[] _key = [];
     private byte[] _value = [];
-    private byte[] _seek = [];
     private int _keyLength = -1;
     private int _valueLength;
     private bool _started;
@@ -28,15 +27,22 @@ public sealed class ScanCursor : IDisposable
     private AiDbException? _failure;
 
     private ScanCursor(
-        ReadState? state, IInternalIterator? entries, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
+        ReadState? state, StateIterators? parts, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
     {
         _state = state;
-        _entries = entries;
+        _parts = parts;
+        _entries = parts?.Merged;
+        if (parts is not null)
+        {
+            _key = parts.KeyBuffer;
+            _value = parts.ValueBuffer;
+        }
+
         _tableId = tableId;
         _range = range;
         _maxVersion = maxVersion;
         _nowMs = nowMs;
-        _ended = entries is null;
+        _ended = parts is null;
     }
 
     /// <summary>The current key; valid until the next <see cref="MoveNext"/>.</summary>
@@ -65,7 +71,7 @@ public sealed class ScanCursor : IDisposable
 
         try
         {
-            return new ScanCursor(state, EntriesOf(state), tableId, range, maxVersion, nowMs);
+            return new ScanCursor(state, StateIterators.Open(state), tableId, range, maxVersion, nowMs);
         }
         catch
         {
@@ -104,25 +110,13 @@ public sealed class ScanCursor : IDisposable
         _state = null;
         if (state is null)
             return;
-        _entries!.Dispose();
+        _parts!.KeyBuffer = _key;
+        _parts.ValueBuffer = _value;
+        _parts.Return();
+        _parts = null;
+        _key = [];
+        _value = [];
         state.Release();
-    }
-
-    /// <summary>Every entry of a state, which the caller holds.</summary>
-    internal static MergingIterator EntriesOf(ReadState state)
-    {
-        List<IInternalIterator> children = [state.Active.CreateIterator()];
-        foreach (MemTable memtable in state.Immutable)
-            children.Add(memtable.CreateIterator());
-        foreach (Manifest.LiveTable table in state.Tree.Level(0))
-            children.Add(table.Reader.CreateIterator(fillCache: true));
-        for (int level = 1; level < Manifest.VersionEdit.Levels; level++)
-        {
-            if (!state.Tree.Level(level).IsEmpty)
-                children.Add(new LevelIterator(state.Tree.LevelArray(level), fillCache: true, readaheadBytes: 0));
-        }
-
-        return new MergingIterator([.. children]);
     }
 
     private void End()
@@ -240,10 +234,10 @@ public sealed class ScanCursor : IDisposable
     private ReadOnlySpan<byte> SeekKey(uint tableId, ReadOnlySpan<byte> userKey, ulong version)
     {
         int length = InternalKey.Length(userKey.Length);
-        if (_seek.Length < length)
-            _seek = new byte[length + 64];
-        InternalKey.Write(_seek, tableId, userKey, version);
-        return _seek.AsSpan(0, length);
+        if (_parts!.SeekBuffer.Length < length)
+            _parts.SeekBuffer = new byte[length + 64];
+        InternalKey.Write(_parts.SeekBuffer, tableId, userKey, version);
+        return _parts.SeekBuffer.AsSpan(0, length);
     }
 
     private void RememberKey(ReadOnlySpan<byte> userKey)

@@ -98,7 +98,7 @@ internal sealed class Catalogue
     }
 
     /// <summary>Takes in what tables hold of keyspace 0.</summary>
-    public void Load(IInternalIterator entries)
+    public void Load(InternalIterator entries)
     {
         Span<byte> start = stackalloc byte[InternalKey.OverheadBytes];
         InternalKey.Write(start, SystemTableId, default, ulong.MaxValue);

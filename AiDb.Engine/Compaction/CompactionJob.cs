@@ -47,14 +47,14 @@ internal static class CompactionJob
 
     private static MergingIterator Merge(CompactionPlan plan)
     {
-        List<IInternalIterator> children = [];
+        List<InternalIterator> children = [];
         foreach (IGrouping<int, (int Level, LiveTable Table)> level in plan.Inputs.GroupBy(static input => input.Level))
         {
             LiveTable[] tables = [.. level.Select(static input => input.Table)];
             if (level.Key == 0)
             {
                 foreach (LiveTable table in tables)
-                    children.Add(table.Reader.CreateIterator(fillCache: false, ReadaheadBytes));
+                    children.Add(new LevelIterator([table], fillCache: false, ReadaheadBytes));
             }
             else
             {

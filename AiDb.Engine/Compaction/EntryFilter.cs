@@ -27,6 +27,7 @@ internal sealed class EntryFilter
 {
     private readonly ulong[] _snapshots;
     private readonly IReadOnlyDictionary<uint, ulong> _dropped;
+    private readonly bool _anyDropped;
     private readonly ulong _flushedTimestamp;
     private readonly ulong _flushedMs;
     private byte[] _prefix = new byte[64];
@@ -42,6 +43,7 @@ internal sealed class EntryFilter
     {
         _snapshots = snapshots;
         _dropped = dropped;
+        _anyDropped = dropped.Count > 0;
         _flushedTimestamp = flushedTimestamp;
         _flushedMs = Log.HybridClock.ToMilliseconds(flushedTimestamp);
     }
@@ -66,7 +68,7 @@ internal sealed class EntryFilter
             return EntryFate.Drop;
         _stripe = stripe;
 
-        if (_dropped.Count > 0
+        if (_anyDropped
             && _dropped.TryGetValue(InternalKey.TableId(key), out ulong droppedAt)
             && droppedAt <= _flushedTimestamp)
         {

@@ -1,6 +1,5 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
-using AiDb.Engine.Iteration;
 using AiDb.Engine.MemTables;
 
 namespace AiDb.Engine.Compaction;
@@ -14,8 +13,8 @@ internal static class FlushJob
         // Replay begins after this memtable, so its last entry counts as flushed.
         var filter = new EntryFilter(snapshots, catalogue.Dropped, memtable.LastPosition.Timestamp);
         ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
-        using IInternalIterator entries = memtable.CreateIterator();
-        for (entries.SeekToFirst(); entries.Valid; entries.Next())
+        OrderedWalk entries = memtable.Walk();
+        while (entries.MoveNext())
         {
             switch (filter.Decide(entries.Key, entries.Value, out _))
             {

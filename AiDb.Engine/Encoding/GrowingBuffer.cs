@@ -44,6 +44,9 @@ internal sealed class GrowingBuffer(int initialBytes) : IDisposable
     /// <summary>Adds a number of 8 bytes.</summary>
     public void AppendUInt64(ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(Extend(8), value);
 
+    /// <summary>Takes room back that was added and not used.</summary>
+    public void Retract(int bytes) => Length -= bytes;
+
     /// <summary>Empties the buffer and keeps its memory.</summary>
     public void Clear() => Length = 0;
 

@@ -1,101 +1,133 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Iteration;
 
-/// <summary>One ordered walk over several iterators: a binary heap of those that are valid.</summary>
+/// <summary>One ordered walk over several iterators: a binary heap of those that are valid, each with the
+/// first 16 bytes of its key as two numbers, which decide most comparisons.</summary>
 /// <remarks>
 /// Invariants: going forward, every child stands at or after the current entry, going back at or before it;
 /// the child at the heap's root holds the current entry. Internal keys are unique over all children, since a
 /// version belongs to one place. Turning around seeks every other child anew.
 /// </remarks>
-internal sealed class MergingIterator : IInternalIterator
+internal sealed class MergingIterator : InternalIterator
 {
-    private readonly IInternalIterator[] _children;
-    private readonly int[] _heap;
+    private InternalIterator[] _children;
+    private Slot[] _heap;
     private byte[] _turn = [];
+    private int _childCount;
     private int _count;
     private bool _forward = true;
 
     /// <summary>Merges the children, which it disposes with itself.</summary>
-    public MergingIterator(IInternalIterator[] children)
+    public MergingIterator(InternalIterator[] children)
     {
         _children = children;
-        _heap = new int[children.Length];
+        _childCount = children.Length;
+        _heap = new Slot[children.Length];
     }
 
-    public bool Valid => _count > 0;
-
-    public ReadOnlySpan<byte> Key => _children[_heap[0]].Key;
-
-    public ReadOnlySpan<byte> Value => _children[_heap[0]].Value;
-
-    public void SeekToFirst()
+    /// <summary>Takes other children, which stay the caller's to close, and stands nowhere.</summary>
+    public void Open(List<InternalIterator> children)
     {
-        foreach (IInternalIterator child in _children)
+        Close();
+        _childCount = children.Count;
+        if (_children.Length < _childCount)
+        {
+            _children = new InternalIterator[Math.Max(8, _childCount * 2)];
+            _heap = new Slot[_children.Length];
+        }
+
+        children.CopyTo(_children);
+    }
+
+    /// <summary>Lets go of its children without disposing them.</summary>
+    public void Close()
+    {
+        StandNowhere();
+        _count = 0;
+        _childCount = 0;
+    }
+
+    public override void SeekToFirst()
+    {
+        StandNowhere();
+        foreach (InternalIterator child in Children)
             child.SeekToFirst();
         Build(forward: true);
     }
 
-    public void SeekToLast()
+    public override void SeekToLast()
     {
-        foreach (IInternalIterator child in _children)
+        StandNowhere();
+        foreach (InternalIterator child in Children)
             child.SeekToLast();
         Build(forward: false);
     }
 
-    public void Seek(ReadOnlySpan<byte> internalKey)
+    public override void Seek(ReadOnlySpan<byte> internalKey)
     {
-        foreach (IInternalIterator child in _children)
+        StandNowhere();
+        foreach (InternalIterator child in Children)
             child.Seek(internalKey);
         Build(forward: true);
     }
 
-    public void SeekForPrevious(ReadOnlySpan<byte> internalKey)
+    public override void SeekForPrevious(ReadOnlySpan<byte> internalKey)
     {
-        foreach (IInternalIterator child in _children)
+        StandNowhere();
+        foreach (InternalIterator child in Children)
             child.SeekForPrevious(internalKey);
         Build(forward: false);
     }
 
-    public void Next()
+    public override void Next()
     {
         if (!_forward)
             Turn(forward: true);
-        _children[_heap[0]].Next();
-        Settle();
+        InternalIterator moved = _heap[0].Child;
+        StandNowhere();
+        moved.Next();
+        Settle(moved);
     }
 
-    public void Previous()
+    public override void Previous()
     {
         if (_forward)
             Turn(forward: false);
-        _children[_heap[0]].Previous();
-        Settle();
+        InternalIterator moved = _heap[0].Child;
+        StandNowhere();
+        moved.Previous();
+        Settle(moved);
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
-        _count = 0;
-        foreach (IInternalIterator child in _children)
+        foreach (InternalIterator child in Children)
             child.Dispose();
+        Close();
     }
+
+    private ReadOnlySpan<InternalIterator> Children => _children.AsSpan(0, _childCount);
 
     private void Turn(bool forward)
     {
-        int current = _heap[0];
-        ReadOnlySpan<byte> key = _children[current].Key;
+        InternalIterator current = _heap[0].Child;
+        ReadOnlySpan<byte> key = current.Key;
         if (_turn.Length < key.Length)
             _turn = new byte[Math.Max(64, key.Length * 2)];
         key.CopyTo(_turn);
         ReadOnlySpan<byte> saved = _turn.AsSpan(0, key.Length);
-        for (int index = 0; index < _children.Length; index++)
+        StandNowhere();
+        foreach (InternalIterator child in Children)
         {
-            if (index == current)
+            if (child == current)
                 continue;
             if (forward)
-                _children[index].Seek(saved);
+                child.Seek(saved);
             else
-                _children[index].SeekForPrevious(saved);
+                child.SeekForPrevious(saved);
         }
 
         Build(forward);
@@ -105,46 +137,100 @@ internal sealed class MergingIterator : IInternalIterator
     {
         _forward = forward;
         _count = 0;
-        for (int index = 0; index < _children.Length; index++)
+        foreach (InternalIterator child in Children)
         {
-            if (_children[index].Valid)
-                _heap[_count++] = index;
+            if (child.Valid)
+                _heap[_count++].Take(child);
         }
 
         for (int node = (_count / 2) - 1; node >= 0; node--)
             SiftDown(node);
+        if (_count > 0)
+            StandAs(_heap[0].Child);
     }
 
-    private void Settle()
+    /// <summary>Finds the new current entry after the root was moved.</summary>
+    private void Settle(InternalIterator moved)
     {
-        if (!_children[_heap[0]].Valid)
-            _heap[0] = _heap[--_count];
+        if (moved.Valid)
+            _heap[0].Take(moved);
+        else if (--_count > 0)
+            _heap[0] = _heap[_count];
+        else
+            return;
         if (_count > 1)
             SiftDown(0);
+        StandAs(_heap[0].Child);
     }
 
     private void SiftDown(int node)
     {
-        int moving = _heap[node];
+        Span<Slot> heap = _heap.AsSpan(0, _count);
+        Slot moving = heap[node];
+        int start = node;
         while (true)
         {
             int child = (2 * node) + 1;
-            if (child >= _count)
+            if (child >= heap.Length)
                 break;
-            if (child + 1 < _count && Before(_heap[child + 1], _heap[child]))
+            if (child + 1 < heap.Length && Before(in heap[child + 1], in heap[child]))
                 child++;
-            if (!Before(_heap[child], moving))
+            if (!Before(in heap[child], in moving))
                 break;
-            _heap[node] = _heap[child];
+            heap[node] = heap[child];
             node = child;
         }
 
-        _heap[node] = moving;
+        if (node != start)
+            heap[node] = moving;
     }
 
-    private bool Before(int left, int right)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool Before(in Slot left, in Slot right)
     {
-        int order = InternalKey.Compare(_children[left].Key, _children[right].Key);
-        return _forward ? order < 0 : order > 0;
+        if (left.Head != right.Head)
+            return left.Head < right.Head == _forward;
+        if (left.Next != right.Next)
+            return left.Next < right.Next == _forward;
+        return InternalKey.Compare(left.Child.Key, right.Child.Key) < 0 == _forward;
+    }
+
+    /// <summary>A valid child and the beginning of its key.</summary>
+    private struct Slot
+    {
+        /// <summary>The first 8 bytes of the key's prefix as a number, the first the most significant; what is
+        /// missing is zero.</summary>
+        public ulong Head;
+
+        /// <summary>The next 8 bytes alike.</summary>
+        public ulong Next;
+
+        /// <summary>The child.</summary>
+        public InternalIterator Child;
+
+        /// <summary>Stands for the child as it stands.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Take(InternalIterator child)
+        {
+            Child = child;
+            ReadOnlySpan<byte> prefix = InternalKey.Prefix(child.Key);
+            if (prefix.Length >= 2 * sizeof(ulong))
+            {
+                Head = BinaryPrimitives.ReadUInt64BigEndian(prefix);
+                Next = BinaryPrimitives.ReadUInt64BigEndian(prefix[sizeof(ulong)..]);
+                return;
+            }
+
+            TakeShort(prefix);
+        }
+
+        private void TakeShort(ReadOnlySpan<byte> prefix)
+        {
+            Span<byte> padded = stackalloc byte[2 * sizeof(ulong)];
+            padded.Clear();
+            prefix.CopyTo(padded);
+            Head = BinaryPrimitives.ReadUInt64BigEndian(padded);
+            Next = BinaryPrimitives.ReadUInt64BigEndian(padded[sizeof(ulong)..]);
+        }
     }
 }

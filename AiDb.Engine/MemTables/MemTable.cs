@@ -1,5 +1,4 @@
 using AiDb.Engine.Encoding;
-using AiDb.Engine.Iteration;
 
 namespace AiDb.Engine.MemTables;
 
@@ -71,7 +70,14 @@ internal sealed unsafe class MemTable : RefCounted
     }
 
     /// <summary>Walks the entries; the iterator holds no reference, its owner does.</summary>
-    public IInternalIterator CreateIterator() => new MemTableIterator(_list);
+    public MemTableIterator CreateIterator() => new(_list);
+
+    /// <summary>Lets an iterator walk these entries; its owner keeps the memtable alive.</summary>
+    public void Open(MemTableIterator iterator) => iterator.Open(_list);
+
+    /// <summary>A walk over all entries of a memtable that is not written any more; its owner keeps it
+    /// alive.</summary>
+    public OrderedWalk Walk() => new(_list);
 
     /// <inheritdoc/>
     protected override void OnUnreferenced() => _arena.Dispose();

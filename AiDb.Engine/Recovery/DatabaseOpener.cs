@@ -141,8 +141,9 @@ internal static class DatabaseOpener
         ReadState read = state.Acquire();
         try
         {
-            using Iteration.MergingIterator entries = ScanCursor.EntriesOf(read);
-            catalogue.Load(entries);
+            var entries = Iteration.StateIterators.Open(read);
+            catalogue.Load(entries.Merged);
+            entries.Return();
         }
         finally
         {

@@ -8,17 +8,18 @@ internal sealed class DataBlockBuilder : IDisposable
 {
     private readonly GrowingBuffer _bytes = new(32 << 10);
     private readonly GrowingBuffer _head = new(256);
-    private readonly List<int> _offsets = [];
-    private readonly List<ulong> _hashes = [];
-    private readonly List<int> _hashedEntries = [];
+    private int[] _offsets = new int[256];
+    private (ulong Hash, int Entry)[] _hashes = new (ulong, int)[256];
     private uint[] _slots = [];
+    private int _count;
+    private int _hashCount;
 
     /// <summary>Entries so far.</summary>
-    public int Count => _offsets.Count;
+    public int Count => _count;
 
     /// <summary>Bytes of the content if it were finished now, about.</summary>
     public int EstimatedBytes =>
-        _bytes.Length + _offsets.Count * 2 + _hashes.Count * 5 + DataBlock.FooterBytes;
+        _bytes.Length + _count * 2 + _hashCount * 5 + DataBlock.FooterBytes;
 
     /// <summary>Adds an entry.</summary>
     /// <param name="internalKey">After the last one, of the same table id.</param>
@@ -28,33 +29,36 @@ internal sealed class DataBlockBuilder : IDisposable
     public void Add(
         ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue, bool firstOfKey, ulong keyHash)
     {
-        int index = _offsets.Count;
+        int index = _count;
         ReadOnlySpan<byte> key = InternalKey.UserKey(internalKey);
         int shared = 0;
         if ((index & ((1 << TableFormat.GroupShift) - 1)) == 0)
             _head.Set(key);
         else
             shared = _head.Span.CommonPrefixLength(key);
-
-        _offsets.Add(_bytes.Length);
+        if (index == _offsets.Length)
+            Array.Resize(ref _offsets, 2 * index);
+        _offsets[index] = _bytes.Length;
+        _count = index + 1;
         if (firstOfKey)
-        {
-            _hashes.Add(keyHash);
-            _hashedEntries.Add(index);
-        }
+            AddHash(keyHash, index);
 
-        _bytes.AppendVarint((uint)shared);
-        _bytes.AppendVarint((uint)(key.Length - shared));
-        _bytes.AppendVarint((uint)internalValue.Length);
-        _bytes.Append(internalKey[(InternalKey.TableIdBytes + shared)..]);
-        _bytes.Append(internalValue);
+        ReadOnlySpan<byte> suffix = internalKey[(InternalKey.TableIdBytes + shared)..];
+        Span<byte> target = _bytes.Extend((3 * Varint.MaxBytes) + suffix.Length + internalValue.Length);
+        int at = Varint.Write(target, (uint)shared);
+        at += Varint.Write(target[at..], (uint)(key.Length - shared));
+        at += Varint.Write(target[at..], (uint)internalValue.Length);
+        suffix.CopyTo(target[at..]);
+        at += suffix.Length;
+        internalValue.CopyTo(target[at..]);
+        _bytes.Retract(target.Length - at - internalValue.Length);
     }
 
     /// <summary>Adds directory, hash index and footer, and returns the content.</summary>
     public ReadOnlySpan<byte> Finish(uint tableId)
     {
         bool wide = _bytes.Length > ushort.MaxValue;
-        foreach (int offset in _offsets)
+        foreach (int offset in _offsets.AsSpan(0, _count))
         {
             if (wide)
                 _bytes.AppendUInt32((uint)offset);
@@ -64,7 +68,7 @@ internal sealed class DataBlockBuilder : IDisposable
 
         int slots = AppendHashIndex();
         _bytes.AppendUInt32(tableId);
-        _bytes.AppendUInt32((uint)_offsets.Count);
+        _bytes.AppendUInt32((uint)_count);
         _bytes.AppendUInt32((uint)slots);
         _bytes.Append([TableFormat.GroupShift, wide ? DataBlock.WideFlag : (byte)0, 0, 0]);
         return _bytes.Span;
@@ -75,9 +79,8 @@ internal sealed class DataBlockBuilder : IDisposable
     {
         _bytes.Clear();
         _head.Clear();
-        _offsets.Clear();
-        _hashes.Clear();
-        _hashedEntries.Clear();
+        _count = 0;
+        _hashCount = 0;
     }
 
     /// <inheritdoc/>
@@ -87,20 +90,26 @@ internal sealed class DataBlockBuilder : IDisposable
         _head.Dispose();
     }
 
+    private void AddHash(ulong keyHash, int entry)
+    {
+        if (_hashCount == _hashes.Length)
+            Array.Resize(ref _hashes, 2 * _hashCount);
+        _hashes[_hashCount++] = (keyHash, entry);
+    }
+
     private int AppendHashIndex()
     {
-        int count = _hashes.Count * 5 / 4 + 1;
+        int count = _hashCount * 5 / 4 + 1;
         if (_slots.Length < count)
             _slots = new uint[Math.Max(count, 256)];
         Span<uint> slots = _slots.AsSpan(0, count);
         slots.Clear();
-        for (int i = 0; i < _hashes.Count; i++)
+        foreach ((ulong hash, int entry) in _hashes.AsSpan(0, _hashCount))
         {
-            ulong hash = _hashes[i];
             int slot = DataBlock.FirstSlot(hash, count);
             while (slots[slot] != 0)
                 slot = slot + 1 == count ? 0 : slot + 1;
-            slots[slot] = DataBlock.Tag(hash) | (uint)(_hashedEntries[i] + 1);
+            slots[slot] = DataBlock.Tag(hash) | (uint)(entry + 1);
         }
 
         foreach (uint slot in slots)

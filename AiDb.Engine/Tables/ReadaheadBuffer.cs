@@ -32,6 +32,13 @@ internal sealed class ReadaheadBuffer(int bytes) : IDisposable
         _buffer.AsSpan((int)(offset - _start), target.Length).CopyTo(target);
     }
 
+    /// <summary>Forgets what it holds, before it serves another file.</summary>
+    public void Clear()
+    {
+        _start = 0;
+        _length = 0;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

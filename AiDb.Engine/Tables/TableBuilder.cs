@@ -66,16 +66,19 @@ internal sealed class TableBuilder : IDisposable
         ObjectDisposedException.ThrowIf(_ended, this);
         CheckEntry(internalKey, internalValue);
         bool first = Entries == 0;
+        bool newKey = first || IsNewKey(internalKey);
         bool newTable = first || InternalKey.TableId(_lastKey.Span) != InternalKey.TableId(internalKey);
         if (!first && _block.Count > 0 && (newTable || BlockIsFull()))
             CloseBlock();
         FlushPendingIndexEntry(internalKey);
 
-        bool newKey = first || !InternalKey.SamePrefix(_lastKey.Span, internalKey);
         if (newKey)
+        {
             _lastHash = InternalKey.HashPrefix(InternalKey.Prefix(internalKey));
-        if (newKey && _options.FilterBitsPerKey > 0)
-            _filterHashes.Add(_lastHash);
+            if (_options.FilterBitsPerKey > 0)
+                _filterHashes.Add(_lastHash);
+        }
+
         if (newTable)
             _tableIds.Add(InternalKey.TableId(internalKey));
         _smallestKey ??= internalKey.ToArray();
@@ -128,15 +131,26 @@ internal sealed class TableBuilder : IDisposable
     /// <summary>As <see cref="Abandon"/>, unless it was finished.</summary>
     public void Dispose() => Abandon();
 
-    private void CheckEntry(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
+    private static void CheckEntry(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
     {
         if (internalKey.Length is < InternalKey.OverheadBytes or > InternalKey.MaxBytes
             || internalValue.Length > InternalValue.MaxBytes || !InternalValue.IsWellFormed(internalValue))
             throw new AiDbException(
                 AiDbErrorKind.Internal, "A malformed entry was given to a table builder.");
-        if (Entries > 0 && InternalKey.Compare(_lastKey.Span, internalKey) >= 0)
+    }
+
+    /// <summary>Whether the key is another than the last one, which must come before it.</summary>
+    private bool IsNewKey(ReadOnlySpan<byte> internalKey)
+    {
+        ReadOnlySpan<byte> last = _lastKey.Span;
+        int order = InternalKey.Prefix(last).SequenceCompareTo(InternalKey.Prefix(internalKey));
+        if (order > 0 || (order == 0 && InternalKey.InvertedVersion(last) >= InternalKey.InvertedVersion(internalKey)))
+        {
             throw new AiDbException(
                 AiDbErrorKind.Internal, "Entries were given to a table builder out of order.");
+        }
+
+        return order != 0;
     }
 
     private bool BlockIsFull() =>

@@ -1,38 +1,77 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>A cursor over one table; holds one block at a time.</summary>
-internal sealed unsafe class TableIterator : IInternalIterator
+/// <summary>A cursor over one table at a time; holds one block at a time.</summary>
+/// <remarks>
+/// The key is put together in a buffer. Invariant: its user key begins with <c>_intact</c> bytes of the key of
+/// the group's head, so that a step copies only what the entry does not share, and what the head has beyond
+/// that.
+/// </remarks>
+internal sealed unsafe class TableIterator : InternalIterator
 {
-    private readonly TableReader _table;
-    private readonly IndexBlock _index;
+    private const int GroupMask = (1 << TableFormat.GroupShift) - 1;
+
     private readonly bool _fillCache;
     private readonly ReadaheadBuffer? _readahead;
-    private readonly GrowingBuffer _key = new(256);
+    private TableReader? _table;
+    private IndexBlock _index;
     private BlockLease _lease;
     private DataBlock _block;
+    private byte[] _keyBuffer = GC.AllocateUninitializedArray<byte>(128, pinned: true);
+    private byte* _key;
+    private byte* _next;
+    private byte* _head;
+    private int _intact;
+    private int _group = -1;
     private int _blockNumber = -1;
     private int _entry = -1;
-    private byte* _value;
-    private int _valueLength;
-    private bool _disposed;
+    private bool _ownsReference;
 
-    public TableIterator(TableReader table, IndexBlock index, bool fillCache, int readaheadBytes)
+    /// <summary>Makes a cursor that has no table yet.</summary>
+    /// <param name="fillCache">Whether the blocks that it reads enter the cache.</param>
+    /// <param name="readaheadBytes">Bytes to read at once; 0 reads block by block.</param>
+    public TableIterator(bool fillCache, int readaheadBytes)
     {
-        _table = table;
-        _index = index;
         _fillCache = fillCache;
         _readahead = readaheadBytes > 0 ? new ReadaheadBuffer(readaheadBytes) : null;
+        UseKeyBuffer();
     }
 
-    public bool Valid { get; private set; }
+    /// <summary>Whether it has a table.</summary>
+    public bool IsOpen => _table is not null;
 
-    public ReadOnlySpan<byte> Key => _key.Span;
+    /// <summary>Takes another table.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="index">Its index.</param>
+    /// <param name="ownsReference">Whether it gives a reference to the table back with it; else its owner keeps
+    /// the table alive.</param>
+    public void Open(TableReader table, in IndexBlock index, bool ownsReference)
+    {
+        Close();
+        _readahead?.Clear();
+        _table = table;
+        _index = index;
+        _ownsReference = ownsReference;
+    }
 
-    public ReadOnlySpan<byte> Value => new(_value, _valueLength);
+    /// <summary>Lets go of its table.</summary>
+    public void Close()
+    {
+        StandNowhere();
+        ReleaseBlock();
+        TableReader? table = _table;
+        _table = null;
+        _index = default;
+        if (_ownsReference)
+            table?.Release();
+        _ownsReference = false;
+    }
 
     /// <summary>Builds the internal key of an entry.</summary>
     public static void WriteKey(in DataBlock block, int index, GrowingBuffer target, out DataBlockEntry entry)
@@ -41,32 +80,30 @@ internal sealed unsafe class TableIterator : IInternalIterator
         int rest = entry.SuffixLength + InternalKey.VersionBytes;
         target.Clear();
         Span<byte> key = target.Extend(InternalKey.TableIdBytes + entry.Shared + rest);
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(key, block.TableId);
+        BinaryPrimitives.WriteUInt32BigEndian(key, block.TableId);
         if (entry.Shared > 0)
             block.HeadKey(index)[..entry.Shared].CopyTo(key[InternalKey.TableIdBytes..]);
         entry.SuffixBytes.CopyTo(key[(InternalKey.TableIdBytes + entry.Shared)..]);
     }
 
-    public void SeekToFirst()
+    public override void SeekToFirst()
     {
         LoadBlock(0);
         MoveTo(0);
     }
 
-    public void SeekToLast()
+    public override void SeekToLast()
     {
-        LoadBlock(_index.Count - 1);
+        LoadBlock(Index.Count - 1);
         MoveTo(_block.Count - 1);
     }
 
-    public void Seek(ReadOnlySpan<byte> internalKey)
+    public override void Seek(ReadOnlySpan<byte> internalKey)
     {
-        // The index may be freed memory once the table's reference is given back.
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        int number = _index.Find(InternalKey.Prefix(internalKey), InternalKey.InvertedVersion(internalKey));
+        int number = Index.Find(InternalKey.Prefix(internalKey), InternalKey.InvertedVersion(internalKey));
         if (number == _index.Count)
         {
-            Invalidate();
+            StandNowhere();
             return;
         }
 
@@ -78,7 +115,7 @@ internal sealed unsafe class TableIterator : IInternalIterator
             MoveToBlock(number + 1, last: false);
     }
 
-    public void SeekForPrevious(ReadOnlySpan<byte> internalKey)
+    public override void SeekForPrevious(ReadOnlySpan<byte> internalKey)
     {
         Seek(internalKey);
         if (!Valid)
@@ -87,17 +124,18 @@ internal sealed unsafe class TableIterator : IInternalIterator
             Previous();
     }
 
-    public void Next()
+    public override void Next()
     {
         if (!Valid)
             return;
-        if (_entry + 1 < _block.Count)
-            MoveTo(_entry + 1);
+        int entry = _entry + 1;
+        if (entry < _block.Count)
+            Decode(_next, entry);
         else
             MoveToBlock(_blockNumber + 1, last: false);
     }
 
-    public void Previous()
+    public override void Previous()
     {
         if (!Valid)
             return;
@@ -107,16 +145,20 @@ internal sealed unsafe class TableIterator : IInternalIterator
             MoveToBlock(_blockNumber - 1, last: true);
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
-        if (_disposed)
-            return;
-        _disposed = true;
-        Invalidate();
-        ReleaseBlock();
+        Close();
         _readahead?.Dispose();
-        _key.Dispose();
-        _table.Release();
+    }
+
+    /// <summary>The index, which may be freed memory once the table's reference is given back.</summary>
+    private ref readonly IndexBlock Index
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_table is null, this);
+            return ref _index;
+        }
     }
 
     private int LowerBound(ReadOnlySpan<byte> internalKey)
@@ -131,7 +173,7 @@ internal sealed unsafe class TableIterator : IInternalIterator
     {
         if (number < 0 || number >= _index.Count)
         {
-            Invalidate();
+            StandNowhere();
             return;
         }
 
@@ -139,43 +181,93 @@ internal sealed unsafe class TableIterator : IInternalIterator
         MoveTo(last ? _block.Count - 1 : 0);
     }
 
-    private void MoveTo(int entry)
+    private void MoveTo(int entry) => Decode(_block.EntryAt(entry), entry);
+
+    /// <summary>Stands on an entry, whose bytes begin at <paramref name="position"/>.</summary>
+    private void Decode(byte* position, int entry)
     {
+        int shared = Varint.Read(ref position);
+        int suffixLength = Varint.Read(ref position);
+        int valueLength = Varint.Read(ref position);
+        int keyLength = InternalKey.OverheadBytes + shared + suffixLength;
+        if (keyLength > _keyBuffer.Length)
+            GrowKeyBuffer(keyLength);
+        if ((entry >> TableFormat.GroupShift) != _group)
+            EnterGroup(entry);
+
+        byte* userKey = _key + InternalKey.TableIdBytes;
+        if (shared > _intact)
+            Copy(_head + _intact, userKey + _intact, shared - _intact);
+        Copy(position, userKey + shared, suffixLength + InternalKey.VersionBytes);
+        _intact = (entry & GroupMask) == 0 ? suffixLength : shared;
+        byte* value = position + suffixLength + InternalKey.VersionBytes;
+        _next = value + valueLength;
         _entry = entry;
-        WriteKey(in _block, entry, _key, out DataBlockEntry parts);
-        _value = parts.Value;
-        _valueLength = parts.ValueLength;
-        Valid = true;
+        Stand(_key, keyLength, value, valueLength);
+    }
+
+    private void EnterGroup(int entry)
+    {
+        _group = entry >> TableFormat.GroupShift;
+        _block.Read(entry & ~GroupMask, out DataBlockEntry head);
+        _head = head.Suffix;
+        _intact = 0;
+    }
+
+    /// <summary>Copies few bytes by two overlapping moves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Copy(byte* source, byte* target, int length)
+    {
+        if (length is >= 8 and <= 16)
+        {
+            ulong first = Unsafe.ReadUnaligned<ulong>(source);
+            ulong last = Unsafe.ReadUnaligned<ulong>(source + length - 8);
+            Unsafe.WriteUnaligned(target, first);
+            Unsafe.WriteUnaligned(target + length - 8, last);
+        }
+        else
+        {
+            Unsafe.CopyBlockUnaligned(target, source, (uint)length);
+        }
     }
 
     private void LoadBlock(int number)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(_table is null, this);
         if (number == _blockNumber)
             return;
-        Invalidate();
+        StandNowhere();
         ReleaseBlock();
         _lease = _fillCache
             ? _table.GetBlock(number, touch: false)
             : _table.GetBlockUncached(number, _readahead);
         _block = new DataBlock(in _lease);
         _blockNumber = number;
+        BinaryPrimitives.WriteUInt32BigEndian(_keyBuffer, _block.TableId);
     }
 
     private void ReleaseBlock()
     {
         // The memory may be gone after this: nothing may lead to it, also when loading the next block fails.
+        if (_blockNumber < 0)
+            return;
         _blockNumber = -1;
         _entry = -1;
+        _group = -1;
         _block = default;
+        _head = null;
+        _next = null;
         _lease.Dispose();
         _lease = default;
     }
 
-    private void Invalidate()
+    private void GrowKeyBuffer(int needed)
     {
-        Valid = false;
-        _value = null;
-        _valueLength = 0;
+        byte[] old = _keyBuffer;
+        _keyBuffer = GC.AllocateUninitializedArray<byte>(needed * 2, pinned: true);
+        old.CopyTo(_keyBuffer, 0);
+        UseKeyBuffer();
     }
+
+    private void UseKeyBuffer() => _key = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_keyBuffer));
 }

@@ -32,7 +32,7 @@ public sealed class MemTableTests
         }
 
         Assert.Equal(3000, table.EntryCount);
-        using IInternalIterator entries = table.CreateIterator();
+        using InternalIterator entries = table.CreateIterator();
         List<byte[]> keys = [];
         for (entries.SeekToFirst(); entries.Valid; entries.Next())
         {

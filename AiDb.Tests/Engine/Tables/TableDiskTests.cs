@@ -37,7 +37,7 @@ public sealed class TableDiskTests : IDisposable
                 hit.Dispose();
             }
 
-            using IInternalIterator iterator = table.CreateIterator(fillCache: false, 64 << 10);
+            using InternalIterator iterator = table.CreateIterator(fillCache: false, 64 << 10);
             iterator.SeekToFirst();
             foreach ((byte[] key, byte[] value) in model.Entries)
             {

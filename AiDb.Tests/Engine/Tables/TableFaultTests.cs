@@ -101,7 +101,7 @@ public sealed class TableFaultTests
         var file = new MemoryFile(Build());
         using (TableReader table = TableReader.Open(file, cache))
         {
-            using IInternalIterator iterator = table.CreateIterator(fillCache, readahead);
+            using InternalIterator iterator = table.CreateIterator(fillCache, readahead);
             iterator.SeekToFirst();
             file.FailRead = file.Reads;
             AssertRefused(file.Path, () =>
@@ -126,7 +126,7 @@ public sealed class TableFaultTests
     {
         using var cache = new BlockCache(1 << 20);
         TableReader table = TableReader.Open(new MemoryFile(Build()), cache);
-        IInternalIterator iterator = table.CreateIterator(fillCache: true);
+        InternalIterator iterator = table.CreateIterator(fillCache: true);
         iterator.SeekToFirst();
         iterator.Dispose();
         table.Dispose();

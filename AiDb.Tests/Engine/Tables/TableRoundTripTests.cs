@@ -181,7 +181,7 @@ public sealed class TableRoundTripTests
 
     private static void CheckWalks(TableModel model, TableReader table, bool fillCache, int readahead)
     {
-        using IInternalIterator iterator = table.CreateIterator(fillCache, readahead);
+        using InternalIterator iterator = table.CreateIterator(fillCache, readahead);
         Assert.False(iterator.Valid);
         iterator.SeekToFirst();
         foreach ((byte[] key, byte[] value) in model.Entries)
@@ -203,7 +203,7 @@ public sealed class TableRoundTripTests
 
     private static void CheckSeeks(TableModel model, TableReader table, Random random, int seed)
     {
-        using IInternalIterator iterator = table.CreateIterator(fillCache: true);
+        using InternalIterator iterator = table.CreateIterator(fillCache: true);
         for (int i = 0; i < 2000; i++)
         {
             byte[] key = (byte[])model.Entries[random.Next(model.Entries.Count)].Key.Clone();
@@ -235,7 +235,7 @@ public sealed class TableRoundTripTests
         }
     }
 
-    private static void AssertAt(IInternalIterator iterator, byte[] key, byte[] value)
+    private static void AssertAt(InternalIterator iterator, byte[] key, byte[] value)
     {
         Assert.True(iterator.Valid);
         Assert.Equal(Convert.ToHexString(key), Convert.ToHexString(iterator.Key));
