@@ -88,7 +88,8 @@ internal static class DatabaseRepair
         ReadState state = database.AcquireState(null, out _);
         try
         {
-            using Iteration.MergingIterator entries = ScanCursor.EntriesOf(state);
+            var open = Iteration.StateIterators.Open(state);
+            Iteration.MergingIterator entries = open.Merged;
             Span<byte> next = stackalloc byte[Encoding.InternalKey.OverheadBytes];
             entries.SeekToFirst();
             while (entries.Valid)
@@ -100,6 +101,8 @@ internal static class DatabaseRepair
                 Encoding.InternalKey.Write(next, id + 1, default, ulong.MaxValue);
                 entries.Seek(next);
             }
+
+            open.Return();
         }
         finally
         {
