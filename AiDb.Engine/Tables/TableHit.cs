@@ -27,6 +27,17 @@ internal unsafe struct TableHit : IDisposable
         ExpiryUnixMs = InternalValue.ExpiryUnixMs(value);
     }
 
+    /// <summary>A separated value in the place of the pointer that was found.</summary>
+    internal TableHit(in BlockLease lease, in TableHit pointing, byte* value, int valueLength)
+    {
+        _lease = lease;
+        _value = value;
+        _valueLength = valueLength;
+        Kind = InternalValue.Inline(pointing.Kind);
+        Version = pointing.Version;
+        ExpiryUnixMs = pointing.ExpiryUnixMs;
+    }
+
     /// <summary>The entry's version.</summary>
     public ulong Version { get; }
 

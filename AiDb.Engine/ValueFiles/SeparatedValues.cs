@@ -16,12 +16,7 @@ internal static unsafe class SeparatedValues
             ValuePointer pointer = ValuePointer.Read(pointing.Value);
             BlockLease lease = files.Find(pointer.FileId).Reader.Read(pointer, fillCache: true, fromScan: false);
             return new TableHit(
-                lease,
-                pointing.Version,
-                InternalValue.Inline(pointing.Kind),
-                pointing.ExpiryUnixMs,
-                lease.Data + ValueFileFormat.RecordHeaderBytes,
-                (int)pointer.Length);
+                lease, pointing, lease.Data + ValueFileFormat.RecordHeaderBytes, (int)pointer.Length);
         }
         finally
         {

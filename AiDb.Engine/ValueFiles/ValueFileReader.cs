@@ -12,13 +12,13 @@ internal sealed unsafe class ValueFileReader : IDisposable
 {
     private readonly IStorageFile _file;
     private readonly BlockCache _cache;
-    private readonly ulong _number;
+    private readonly TableBlocks _blocks;
 
     private ValueFileReader(IStorageFile file, BlockCache cache, ValueFileMetadata metadata)
     {
         _file = file;
         _cache = cache;
-        _number = cache.NextFileNumber();
+        _blocks = cache.OpenTable(Math.Max(1, (int)metadata.Values));
         Metadata = metadata;
     }
 
@@ -58,7 +58,9 @@ internal sealed unsafe class ValueFileReader : IDisposable
     /// <returns>The record; the value begins at <see cref="ValueFileFormat.RecordHeaderBytes"/>.</returns>
     public BlockLease Read(in ValuePointer pointer, bool fillCache, bool fromScan)
     {
-        if (_cache.TryGet(_number, pointer.Offset, touch: !fromScan, out BlockLease lease))
+        if (pointer.Number >= (ulong)Metadata.Values)
+            throw Mismatch(pointer);
+        if (_blocks.TryGet((int)pointer.Number, touch: !fromScan, out BlockLease lease, out _))
         {
             if (IsRecordOf(lease.Span, pointer))
                 return lease;
@@ -72,7 +74,10 @@ internal sealed unsafe class ValueFileReader : IDisposable
             throw Mismatch(pointer);
         }
 
-        BlockHeader* block = _cache.AllocateBlock(ValueFileFormat.RecordHeaderBytes + (int)pointer.Length);
+        int length = ValueFileFormat.RecordHeaderBytes + (int)pointer.Length;
+        BlockHeader* block = fillCache
+            ? _blocks.Allocate((int)pointer.Number, length, fromScan)
+            : _cache.AllocateBlock(length);
         try
         {
             Span<byte> record = BlockHeader.Content(block);
@@ -91,7 +96,7 @@ internal sealed unsafe class ValueFileReader : IDisposable
             throw;
         }
 
-        return fillCache ? _cache.Insert(_number, pointer.Offset, block, fromScan) : _cache.Lease(block);
+        return fillCache ? _blocks.Insert((int)pointer.Number, block, default) : _cache.Lease(block);
     }
 
     /// <summary>Reads every record from the disk and checks it, and the counts.</summary>
@@ -144,7 +149,11 @@ internal sealed unsafe class ValueFileReader : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _blocks.Close();
+        _file.Dispose();
+    }
 
     private static bool IsRecordOf(ReadOnlySpan<byte> record, in ValuePointer pointer) =>
         record.Length == ValueFileFormat.RecordHeaderBytes + (int)pointer.Length
@@ -188,7 +197,9 @@ internal sealed unsafe class ValueFileReader : IDisposable
         if (Crc32C.Compute(footer[..ValueFileFormat.FooterChecksumAt])
             != BinaryPrimitives.ReadUInt32LittleEndian(footer[ValueFileFormat.FooterChecksumAt..])
             || BinaryPrimitives.ReadUInt128LittleEndian(footer) != id
-            || BinaryPrimitives.ReadInt64LittleEndian(footer[16..]) != length)
+            || BinaryPrimitives.ReadInt64LittleEndian(footer[16..]) != length
+            || BinaryPrimitives.ReadUInt64LittleEndian(footer[24..])
+                > (ulong)Math.Min(int.MaxValue, length / ValueFileFormat.RecordHeaderBytes))
         {
             throw ValueFileFormat.Damaged(file.Path, footerAt, "the footer does not match its checksum or the file");
         }

@@ -22,7 +22,7 @@ public sealed class ValueFileTests
             Convert.ToHexString(file)[..120]);
         uint checksum = Crc32C.Compute(
             [0x76, 1, 0, 0, 0, .. Convert.FromHexString("100F0E0D0C0B0A090807060504030201"), 64, 0, 0, 0, 0, 0, 0, 0]);
-        Assert.Equal(new ValuePointer(FileId, 64, 1, checksum), pointers[0]);
+        Assert.Equal(new ValuePointer(FileId, 64, 1, checksum, 0), pointers[0]);
         Assert.Equal("01000000" + Hex(checksum) + "76", Convert.ToHexString(file)[128..146]);
         string footer = "100F0E0D0C0B0A090807060504030201" + "8900000000000000" + "0100000000000000" + "0100000000000000"
             + "01000000" + "0000000000000000";
@@ -32,7 +32,7 @@ public sealed class ValueFileTests
         byte[] written = new byte[ValuePointer.Bytes];
         pointers[0].Write(written);
         Assert.Equal(
-            "100F0E0D0C0B0A090807060504030201" + "4000000000000000" + "01000000" + Hex(checksum),
+            "100F0E0D0C0B0A090807060504030201" + "4000000000000000" + "01000000" + Hex(checksum) + "00000000",
             Convert.ToHexString(written));
     }
 
@@ -94,12 +94,13 @@ public sealed class ValueFileTests
     {
         SimulatedFileSystem disk = TestDatabase.NewDisk();
         Write(disk, out ValuePointer[] pointers, "first"u8.ToArray(), "other"u8.ToArray());
-        using var cache = new BlockCache(1 << 20);
+        using var cache = new BlockCache(0);
         using ValueFileReader reader = ValueFileReader.Open(disk, Path, cache);
         reader.Read(pointers[0], fillCache: true, fromScan: false).Dispose();
         foreach (ValuePointer wrong in (ValuePointer[])
             [
                 pointers[0] with { Offset = pointers[1].Offset },
+                pointers[0] with { Number = 2 },
                 pointers[0] with { Length = 4 },
                 pointers[0] with { Checksum = 1 },
                 pointers[0] with { Offset = ulong.MaxValue - 3 },
