@@ -3,6 +3,7 @@ using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Repair;
 
@@ -18,7 +19,8 @@ internal sealed class RepairOutput : IDisposable
     public RepairOutput(EngineContext context, Func<ulong> nextSequence)
     {
         _context = context;
-        _output = new OutputTables(context, nextSequence, static _ => { });
+        _output = new OutputTables(
+            context, nextSequence, static _ => { }, new ValueSeparator(context, files: null, static _ => { }));
     }
 
     /// <summary>Copies what can be read of a damaged table.</summary>
