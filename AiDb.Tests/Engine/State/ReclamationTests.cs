@@ -64,7 +64,8 @@ public sealed class ReclamationTests
         {
             int[] value = new int[10 + (key + round) % 30];
             value.AsSpan().Fill(key);
-            table.Put(BitConverter.GetBytes(key), MemoryMarshal.AsBytes(value.AsSpan()), durability: WriteDurability.Memory);
+            table.Put(
+                BitConverter.GetBytes(key), MemoryMarshal.AsBytes(value.AsSpan()), durability: WriteDurability.Memory);
         }
     }
 
