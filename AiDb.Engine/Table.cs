@@ -141,6 +141,40 @@ public sealed class Table
         }
     }
 
+    /// <summary>Deletes the keys from <paramref name="start"/> up to and without <paramref name="end"/> and
+    /// waits as the durability says; empty bounds are open. Takes as long as deleting one key.</summary>
+    public WriteResult DeleteRange(
+        ReadOnlySpan<byte> start, ReadOnlySpan<byte> end, WriteDurability durability = default)
+    {
+        WriteBatch batch = _singleWrite ??= new WriteBatch();
+        try
+        {
+            batch.DeleteRange(this, start, end);
+            return Database.Write(batch, durability);
+        }
+        finally
+        {
+            batch.Clear();
+        }
+    }
+
+    /// <summary>Adds an operand to a key and waits as the durability says; see
+    /// <see cref="WriteBatch.Merge"/>.</summary>
+    public WriteResult Merge(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> operand, WriteDurability durability = default)
+    {
+        WriteBatch batch = _singleWrite ??= new WriteBatch();
+        try
+        {
+            batch.Merge(this, key, operand);
+            return Database.Write(batch, durability);
+        }
+        finally
+        {
+            batch.Clear();
+        }
+    }
+
     internal static void CheckKey(ReadOnlySpan<byte> key)
     {
         if (key.IsEmpty || key.Length > DatabaseOptions.MaxKeyBytes)

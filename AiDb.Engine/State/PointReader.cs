@@ -4,6 +4,8 @@ using System.Runtime.InteropServices;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Merging;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
 using AiDb.Engine.ValueFiles;
 
@@ -24,15 +26,27 @@ internal static unsafe class PointReader
     /// <param name="maxVersion">Newer entries are not seen.</param>
     /// <param name="time">Entries that have expired by it are absent.</param>
     /// <param name="lease">The value, held by itself.</param>
-    /// <param name="wantsValue">Whether a separated value is read; else the lease has its pointer.</param>
+    /// <param name="wantsValue">Whether a separated or merged value is read; else the lease has its pointer, or
+    /// nothing.</param>
     public static bool TryGet(
         ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
         bool wantsValue = true)
     {
-        if (TryDecideInMemtables(state, tableId, key, maxVersion, time, out lease))
+        ulong deletedAt = state.HasRangeDeletes ? StateRangeDeletes.Covering(state, tableId, key, maxVersion) : 0;
+        EntryKind kind = TryGetFromMemtables(state, tableId, key, maxVersion, time, deletedAt, out lease);
+        if (kind is not (EntryKind.None or EntryKind.Merge))
             return lease.Found;
-        return TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit)
-            && Accept(state.Tree, ref hit, time, wantsValue, out lease);
+        TableHit hit = default;
+        if (kind == EntryKind.None && !TryFindInTables(state.Tree, tableId, key, maxVersion, out hit))
+            return false;
+        if (kind == EntryKind.Merge || hit.Kind == EntryKind.Merge)
+        {
+            hit.Dispose();
+            return MergeReader.TryGet(
+                state, tableId, key, maxVersion, time.NowMs, deletedAt, wantsValue, out lease);
+        }
+
+        return Accept(state.Tree, ref hit, time, deletedAt, wantsValue, out lease);
     }
 
     /// <summary>As <see cref="TryGet"/>, for many keys.</summary>
@@ -52,15 +66,18 @@ internal static unsafe class PointReader
             for (int index = 0; index < keys.Length; index++)
             {
                 ReadOnlySpan<byte> key = keys[index].Span;
-                if (InternalKey.PrefixLength(key.Length) > MultiReader.MaxPrefixBytes)
-                    TryGet(state, tableId, key, maxVersion, time, out values[index]);
-                else if (!TryDecideInMemtables(state, tableId, key, maxVersion, time, out values[index]))
+                EntryKind kind = EntryKind.Merge;
+                if (!state.HasRangeDeletes && InternalKey.PrefixLength(key.Length) <= MultiReader.MaxPrefixBytes)
+                    kind = TryGetFromMemtables(state, tableId, key, maxVersion, time, deletedAt: 0, out values[index]);
+                if (kind == EntryKind.None)
                     reader.Add(tableId, key, index);
+                else if (kind == EntryKind.Merge)
+                    TryGet(state, tableId, key, maxVersion, time, out values[index]);
                 if (reader.Count == MultiReader.MaxKeys)
-                    Finish(reader, state.Tree, maxVersion, time, values);
+                    Finish(reader, state, tableId, keys, maxVersion, time, values);
             }
 
-            Finish(reader, state.Tree, maxVersion, time, values);
+            Finish(reader, state, tableId, keys, maxVersion, time, values);
         }
         finally
         {
@@ -83,39 +100,46 @@ internal static unsafe class PointReader
     public static bool IsExpired(ulong expiryUnixMs, ulong nowMs) => expiryUnixMs != 0 && expiryUnixMs <= nowMs;
 
     private static void Finish(
-        MultiReader reader, TreeVersion tree, ulong maxVersion, ReadTime time, Span<ValueLease> values)
+        MultiReader reader, ReadState state, uint tableId, ReadOnlySpan<ReadOnlyMemory<byte>> keys, ulong maxVersion,
+        ReadTime time, Span<ValueLease> values)
     {
-        reader.Find(tree, maxVersion);
+        reader.Find(state.Tree, maxVersion);
         for (int index = 0; index < reader.Count; index++)
         {
-            if (reader.TryTake(index, out int tag, out TableHit hit))
-                Accept(tree, ref hit, time, wantsValue: true, out values[tag]);
+            if (!reader.TryTake(index, out int tag, out TableHit hit))
+                continue;
+            if (hit.Kind == EntryKind.Merge)
+            {
+                hit.Dispose();
+                TryGet(state, tableId, keys[tag].Span, maxVersion, time, out values[tag]);
+            }
+            else
+            {
+                Accept(state.Tree, ref hit, time, deletedAt: 0, wantsValue: true, out values[tag]);
+            }
         }
 
         reader.Clear();
     }
 
-    /// <summary>Whether a memtable decides the key; the lease says how.</summary>
-    private static bool TryDecideInMemtables(
-        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease)
+    /// <summary>Takes the value from the memtables, or says of which kind the entry is that decides; None: the
+    /// tables do.</summary>
+    private static EntryKind TryGetFromMemtables(
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, ulong deletedAt,
+        out ValueLease lease)
     {
-        if (TryGetFrom(state.Active, tableId, key, maxVersion, time, out lease, out bool decided) || decided)
-            return true;
-        foreach (MemTable memtable in state.Immutable)
-        {
-            if (TryGetFrom(memtable, tableId, key, maxVersion, time, out lease, out decided) || decided)
-                return true;
-        }
-
-        return false;
+        EntryKind kind = TryGetFrom(state.Active, tableId, key, maxVersion, time, deletedAt, out lease);
+        for (int index = 0; kind == EntryKind.None && index < state.Immutable.Length; index++)
+            kind = TryGetFrom(state.Immutable[index], tableId, key, maxVersion, time, deletedAt, out lease);
+        return kind;
     }
 
     /// <summary>Turns what the tables hold of a key into its value; the hold goes over or is given
     /// back.</summary>
     private static bool Accept(
-        TreeVersion tree, ref TableHit hit, ReadTime time, bool wantsValue, out ValueLease lease)
+        TreeVersion tree, ref TableHit hit, ReadTime time, ulong deletedAt, bool wantsValue, out ValueLease lease)
     {
-        if (hit.Kind == EntryKind.Delete || time.IsExpired(hit.ExpiryUnixMs))
+        if (hit.Kind == EntryKind.Delete || hit.Version < deletedAt || time.IsExpired(hit.ExpiryUnixMs))
         {
             hit.Dispose();
             lease = default;
@@ -128,22 +152,25 @@ internal static unsafe class PointReader
         return true;
     }
 
-    private static bool TryGetFrom(
-        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
-        out bool decided)
+    /// <summary>Takes the value from a memtable, or says of which kind the entry is that decides.</summary>
+    private static EntryKind TryGetFrom(
+        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, ulong deletedAt,
+        out ValueLease lease)
     {
         lease = default;
-        decided = memtable.TryFind(tableId, key, maxVersion, out ulong version, out ReadOnlySpan<byte> entry);
-        if (!decided || InternalValue.Kind(entry) == EntryKind.Delete)
-            return false;
+        if (!memtable.TryFind(tableId, key, maxVersion, out ulong version, out ReadOnlySpan<byte> entry))
+            return EntryKind.None;
+        EntryKind kind = version < deletedAt ? EntryKind.Delete : InternalValue.Kind(entry);
+        if (kind is EntryKind.Delete or EntryKind.Merge)
+            return kind;
         ulong expiry = InternalValue.ExpiryUnixMs(entry);
         if (time.IsExpired(expiry))
-            return false;
+            return EntryKind.Delete;
         ReadOnlySpan<byte> value = InternalValue.UserValue(entry);
         memtable.AddReference();
         lease = new ValueLease(
             memtable, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(value)), value.Length, version, expiry);
-        return true;
+        return kind;
     }
 
     [SkipLocalsInit]

@@ -1,5 +1,6 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
@@ -24,8 +25,10 @@ internal sealed unsafe class TableReader : IDisposable
     private int _references = 1;
 
     private TableReader(
-        TableFile file, BlockCache cache, TableProperties properties, BlockHeader* index, BlockHeader* filter)
+        TableFile file, BlockCache cache, TableProperties properties, RangeTombstones? rangeDeletes, BlockHeader* index,
+        BlockHeader* filter)
     {
+        RangeDeletes = rangeDeletes;
         _file = file;
         _cache = cache;
         Properties = properties;
@@ -41,6 +44,9 @@ internal sealed unsafe class TableReader : IDisposable
 
         cache.Charge(PinnedBytes);
     }
+
+    /// <summary>The range tombstones; null when there are none.</summary>
+    public RangeTombstones? RangeDeletes { get; }
 
     /// <summary>What the file says of itself.</summary>
     public TableProperties Properties { get; }
@@ -88,6 +94,7 @@ internal sealed unsafe class TableReader : IDisposable
             var file = new TableFile(storageFile, cache);
             (BlockHandle indexHandle, BlockHandle filterHandle, BlockHandle about) = file.ReadFixedParts();
             TableProperties properties = ReadProperties(file, cache, about);
+            RangeTombstones? rangeDeletes = ReadRangeDeletes(file, cache, properties);
             index = file.ReadBlock(indexHandle, BlockType.Index);
             if (!IndexBlock.IsValid((byte*)index + BlockHeader.Bytes, index->Length, indexHandle.Offset))
                 throw file.Damaged(indexHandle.Offset, "the index is malformed although its checksum holds");
@@ -99,7 +106,7 @@ internal sealed unsafe class TableReader : IDisposable
                         filterHandle.Offset, "the filter is malformed although its checksum holds");
             }
 
-            return new TableReader(file, cache, properties, index, filter);
+            return new TableReader(file, cache, properties, rangeDeletes, index, filter);
         }
         catch (Exception e)
         {
@@ -249,6 +256,27 @@ internal sealed unsafe class TableReader : IDisposable
         BlockHeader* block = _file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, target);
         shape = DataBlock.ReadShape(BlockHeader.Content(block));
         return _blocks.Insert(blockNumber, block, shape);
+    }
+
+    private static RangeTombstones? ReadRangeDeletes(TableFile file, BlockCache cache, TableProperties properties)
+    {
+        BlockHandle handle = properties.RangeDeletionsBlock;
+        if (file.HasRangeDeletions != (handle.Length > 0))
+            throw file.Damaged(handle.Offset, "footer and properties disagree about range deletions");
+        if (handle.Length == 0)
+            return null;
+        BlockHeader* block = file.ReadBlock(file.CheckHandle(handle), BlockType.RangeDeletions);
+        try
+        {
+            if (RangeTombstonesCodec.TryRead(BlockHeader.Content(block), out RangeTombstones? tombstones)
+                && tombstones.Count == properties.RangeDeletions)
+                return tombstones;
+            throw file.Damaged(handle.Offset, "the range deletions are malformed although their checksum holds");
+        }
+        finally
+        {
+            cache.Discard(block);
+        }
     }
 
     private static TableProperties ReadProperties(TableFile file, BlockCache cache, BlockHandle handle)
