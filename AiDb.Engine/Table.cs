@@ -82,20 +82,16 @@ public sealed class Table
         values = values[..keys.Length];
         values.Clear();
         var trace = SlowRead.Begin(Database);
-        int done = 0;
         ReadSection section = ReadSection.Enter();
         try
         {
             ReadState state = Database.PeekState(snapshot, out ulong version);
-            if (Database.Catalogue.IsDropped(Id))
-                return;
-            var time = new ReadTime(Database.Clock.NowMs());
-            for (; done < keys.Length; done++)
-                PointReader.TryGet(state, Id, keys[done].Span, version, time, out values[done]);
+            if (!Database.Catalogue.IsDropped(Id))
+                PointReader.MultiGet(state, Id, keys, version, new ReadTime(Database.Clock.NowMs()), values);
         }
         catch
         {
-            foreach (ref ValueLease value in values[..done])
+            foreach (ref ValueLease value in values)
                 value.Dispose();
             values.Clear();
             throw;

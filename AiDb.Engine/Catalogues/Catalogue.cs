@@ -76,10 +76,13 @@ internal sealed class Catalogue
     }
 
     /// <summary>Takes in what was applied to a key of keyspace 0.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: it is none that the engine
+    /// writes.</exception>
     public void Apply(ReadOnlySpan<byte> key, EntryKind kind, ReadOnlySpan<byte> value, ulong version)
     {
         if (key.IsEmpty)
             return;
+        CheckEntry(key, kind, value);
         switch (key[0])
         {
             case NameKey:
@@ -161,10 +164,7 @@ internal sealed class Catalogue
     public static void CheckName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        bool valid = name.Length is > 0 and <= MaxNameBytes;
-        foreach (char letter in name)
-            valid &= char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.';
-        if (!valid)
+        if (!IsName(name))
         {
             throw new AiDbException(
                 AiDbErrorKind.InvalidArgument,
@@ -178,5 +178,33 @@ internal sealed class Catalogue
         key[0] = kind;
         BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), id);
         return key;
+    }
+
+    private static bool IsName(string name)
+    {
+        bool valid = name.Length is > 0 and <= MaxNameBytes;
+        foreach (char letter in name)
+            valid &= char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.';
+        return valid;
+    }
+
+    private static void CheckEntry(ReadOnlySpan<byte> key, EntryKind kind, ReadOnlySpan<byte> value)
+    {
+        bool isWhole = kind == EntryKind.Delete || value.Length >= sizeof(uint);
+        bool valid = key[0] switch
+        {
+            NameKey => isWhole && IsName(System.Text.Encoding.ASCII.GetString(key[1..])),
+            DropKey => key.Length == 1 + sizeof(uint),
+            MergeKey => key.Length == 1 + sizeof(uint) && kind != EntryKind.Delete,
+            NextIdKey => isWhole && kind != EntryKind.Delete,
+            _ => true,
+        };
+        if (!valid)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.DataLoss,
+                $"The catalogue of tables has a malformed entry (key {Convert.ToHexString(key)}, {value.Length} bytes). It " +
+                "passed its checksum, so the program that wrote it is at fault; restore from a backup and report it.");
+        }
     }
 }

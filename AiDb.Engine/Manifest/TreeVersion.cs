@@ -13,6 +13,7 @@ namespace AiDb.Engine.Manifest;
 internal sealed class TreeVersion : RefCounted
 {
     private readonly LiveTable[][] _levels;
+    private readonly LevelFences[] _fences;
 
     /// <summary>Makes a version; takes over no reference but adds its own.</summary>
     /// <param name="levels">The tables.</param>
@@ -20,6 +21,7 @@ internal sealed class TreeVersion : RefCounted
     public TreeVersion(LiveTable[][] levels, TreeVersion? previous = null)
     {
         _levels = levels;
+        _fences = Array.ConvertAll(levels, static tables => new LevelFences(tables));
         RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         ValueFiles = new ValueFileSet(levels);
         foreach (LiveTable[] level in levels)
@@ -71,6 +73,9 @@ internal sealed class TreeVersion : RefCounted
             bytes += table.Metadata.SizeBytes;
         return bytes;
     }
+
+    /// <summary>The table of a level below 0 that may hold a key; null when there is none.</summary>
+    public LiveTable? FindTable(int level, ReadOnlySpan<byte> prefix) => _fences[level].Find(prefix);
 
     /// <summary>Index of the table of a sorted level that may hold a key, or of the first after it.</summary>
     public static int FindTable(ReadOnlySpan<LiveTable> level, ReadOnlySpan<byte> prefix)

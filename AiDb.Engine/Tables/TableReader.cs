@@ -165,24 +165,58 @@ internal sealed unsafe class TableReader : IDisposable
     public bool TryGet(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out TableHit hit)
     {
         hit = default;
-        if (_filter is not null && !BloomFilter.MayContain(_filter, _filterLines, keyHash))
+        if (!TryFindBlock(prefix, keyHash, maxVersion, out int blockNumber))
             return false;
-        int blockNumber = _index.Find(prefix, ~maxVersion);
+        BlockLease lease = GetBlock(blockNumber, touch: true, out DataBlock block);
+        return TryRead(ref lease, in block, prefix, keyHash, maxVersion, out hit);
+    }
+
+    /// <summary>Asks for the line of the filter that a key touches.</summary>
+    public void PrefetchFilter(ulong keyHash)
+    {
+        if (_filter is not null)
+            BloomFilter.Prefetch(_filter, _filterLines, keyHash);
+    }
+
+    /// <summary>The first step of <see cref="TryGet"/>: the number of the only block that may hold the entry;
+    /// false when none does.</summary>
+    public bool TryFindBlock(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out int blockNumber)
+    {
+        blockNumber = 0;
+        if (!MayContain(keyHash))
+            return false;
+        blockNumber = _index.Find(prefix, ~maxVersion);
         if (blockNumber == _index.Count)
             return false;
+        _blocks.Prefetch(blockNumber);
+        return true;
+    }
 
-        // What can throw comes before the hold.
-        uint tableId = InternalKey.TableId(prefix);
-        BlockLease lease = GetBlock(blockNumber, touch: true, out DataBlock block);
-        if (block.TableId != tableId
-            || block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) < 0)
+    /// <summary>The last step: finds the entry in the block. The hold goes over to the hit or is given
+    /// back.</summary>
+    public static bool TryRead(
+        ref BlockLease lease, in DataBlock block, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion,
+        out TableHit hit)
+    {
+        if (block.TableId == InternalKey.TableId(prefix)
+            && block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) >= 0)
         {
-            lease.Dispose();
-            return false;
+            hit = new TableHit(in lease, in entry);
+            return true;
         }
 
-        hit = new TableHit(in lease, in entry);
-        return true;
+        lease.Dispose();
+        hit = default;
+        return false;
+    }
+
+    /// <summary>Takes a data block from the cache or the disk.</summary>
+    public BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
+    {
+        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
+            lease = LoadBlock(blockNumber, fromScan: !touch, out shape);
+        block = new DataBlock(lease.Data, lease.Length, shape);
+        return lease;
     }
 
     /// <summary>A cursor over the table, which holds a reference until it is disposed.</summary>
@@ -214,14 +248,6 @@ internal sealed unsafe class TableReader : IDisposable
         if (_blocks.TryGet(blockNumber, touch: false, out BlockLease lease, out _))
             return lease;
         return _cache.Lease(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, default, readahead));
-    }
-
-    private BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
-    {
-        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
-            lease = LoadBlock(blockNumber, fromScan: !touch, out shape);
-        block = new DataBlock(lease.Data, lease.Length, shape);
-        return lease;
     }
 
     private BlockLease LoadBlock(int blockNumber, bool fromScan, out BlockShape shape)
