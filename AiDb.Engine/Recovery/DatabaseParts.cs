@@ -6,6 +6,7 @@ using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Scrubbing;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Recovery;
@@ -33,6 +34,7 @@ internal sealed class DatabaseParts
         Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
         Background.FilterWriter = new FilterWriter(context, state, Pipeline);
+        Scrub = new DatabaseScrub(context, tree, log);
         context.Metrics.Observe(context.Path, TryStatistics);
     }
 
@@ -53,6 +55,8 @@ internal sealed class DatabaseParts
     public LogSyncer Syncer { get; }
 
     public BackgroundWork Background { get; }
+
+    public DatabaseScrub Scrub { get; }
 
     public GroupCommitter Committer { get; }
 
@@ -116,6 +120,8 @@ internal sealed class DatabaseParts
                 CompactionReadBytes = Background.Tally.CompactionReadBytes,
                 PendingCompactionBytes = Background.PendingBytes(state.Tree),
                 IsBackgroundIdle = Background.IsIdle(state),
+                Damage = Context.Health.Damage,
+                LastScrub = Scrub.LastEnded,
                 Stall = Context.Stalls.Kind,
                 StallCause = Context.Stalls.Cause,
                 StallSince = Context.Stalls.Since,
@@ -147,6 +153,7 @@ internal sealed class DatabaseParts
     {
         Pipeline.Close();
         Context.BeginClosing();
+        Scrub.Stop();
         Background.Stop();
         try
         {
@@ -173,6 +180,7 @@ internal sealed class DatabaseParts
     /// <summary>Gives everything up as it is.</summary>
     public void Abandon()
     {
+        Scrub.Dispose();
         Syncer.Dispose();
         Background.Dispose();
         State.Close();
