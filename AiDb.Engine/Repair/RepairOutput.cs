@@ -2,6 +2,7 @@ using AiDb.Engine.Compaction;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
 using AiDb.Engine.ValueFiles;
 
@@ -49,6 +50,10 @@ internal sealed class RepairOutput : IDisposable
         {
             foreach (TableMetadata table in tables)
                 readers.Add(TableReader.Open(_context.FileSystem, _context.TablePath(table.Id), _context.Cache));
+            List<RangeTombstone> tombstones = [];
+            foreach (TableReader reader in readers)
+                reader.RangeDeletes?.CopyTo(tombstones);
+            _output.SetRangeDeletes(RangeTombstoneFragmenter.TryFragment(tombstones, int.MaxValue)!);
             using var entries = new MergingIterator(
                 [.. readers.Select(static reader => reader.CreateIterator(fillCache: false, ReadaheadBytes))]);
             using var last = new GrowingBuffer(256);
@@ -76,7 +81,7 @@ internal sealed class RepairOutput : IDisposable
                 reader.Dispose();
         }
 
-        _output.FinishTable();
+        _output.Finish();
         return TakeFinished();
     }
 
