@@ -6,6 +6,7 @@ using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
@@ -57,7 +58,8 @@ internal sealed class BackgroundWork : IDisposable
     /// <summary>Whether nothing runs and nothing is due. The state is the current one; the caller holds
     /// it.</summary>
     public bool IsIdle(ReadState state) =>
-        state.Immutable.Length == 0 && !_flush.IsRunning && !_compaction.IsRunning && _picker.Pick(state.Tree) is null;
+        state.Immutable.Length == 0 && !_flush.IsRunning && !_compaction.IsRunning && _picker.Pick(state.Tree) is null
+        && ValueGarbagePicker.Pick(state.Tree) is null;
 
     public void ScheduleFlush() => _flush.Schedule();
 
@@ -144,8 +146,9 @@ internal sealed class BackgroundWork : IDisposable
             };
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((0, table.Metadata));
+            edit.AddedValueFiles.AddRange(output.ValueFiles.Select(static file => file.Metadata));
             _tree.Change(edit, output.Finished, memtable);
-            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            long writtenBytes = output.WrittenBytes;
             Tally.AddFlush(writtenBytes);
             _context.Metrics.Flushed(writtenBytes);
         }
@@ -168,7 +171,7 @@ internal sealed class BackgroundWork : IDisposable
             if (RemoveDropped(tree, flushedTimestamp))
                 return true;
             bool all = wanted > _doneCompaction;
-            CompactionPlan? plan = all ? _picker.PickAll(tree) : _picker.Pick(tree);
+            CompactionPlan? plan = all ? _picker.PickAll(tree) : _picker.Pick(tree) ?? ValueGarbagePicker.Pick(tree);
             if (plan is not null)
                 Compact(plan, flushedTimestamp);
             if (all)
@@ -201,15 +204,16 @@ internal sealed class BackgroundWork : IDisposable
         }
         else
         {
-            using OutputTables output = _tree.CreateOutput();
+            using OutputTables output = _tree.CreateOutput(plan.Tree);
             CompactionJob.Run(
                 _context, plan, _state.SnapshotVersions(), _catalogue, flushedTimestamp, output);
             output.Publish();
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((plan.OutputLevel, table.Metadata));
+            edit.AddedValueFiles.AddRange(output.ValueFiles.Select(static file => file.Metadata));
             _tree.Change(edit, output.Finished);
             outputs = output.Finished.Count;
-            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            long writtenBytes = output.WrittenBytes;
             Tally.AddCompaction(plan.InputBytes, writtenBytes);
             _context.Metrics.Compacted(writtenBytes);
         }

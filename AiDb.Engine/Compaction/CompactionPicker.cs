@@ -75,7 +75,8 @@ internal sealed class CompactionPicker
         return new CompactionPlan(tree, inputs, output, IsTrivialMove: false, "asked for");
     }
 
-    private static CompactionPlan PickLevel0(TreeVersion tree)
+    /// <summary>All of level 0 and what it overlaps below.</summary>
+    internal static CompactionPlan PickLevel0(TreeVersion tree)
     {
         List<(int, LiveTable)> inputs = [];
         byte[] smallest = [];

@@ -5,6 +5,7 @@ using AiDb.Engine.Encoding;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.State;
 
@@ -23,8 +24,10 @@ internal static unsafe class PointReader
     /// <param name="maxVersion">Newer entries are not seen.</param>
     /// <param name="time">Entries that have expired by it are absent.</param>
     /// <param name="lease">The value, held by itself.</param>
+    /// <param name="wantsValue">Whether a separated value is read; else the lease has its pointer.</param>
     public static bool TryGet(
-        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease)
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
+        bool wantsValue = true)
     {
         if (TryGetFrom(state.Active, tableId, key, maxVersion, time, out lease, out bool decided) || decided)
             return lease.Found;
@@ -42,6 +45,8 @@ internal static unsafe class PointReader
             return false;
         }
 
+        if (wantsValue && InternalValue.IsSeparated(hit.Kind))
+            hit = SeparatedValues.Resolve(state.Tree.ValueFiles, hit);
         lease = new ValueLease(hit);
         return true;
     }
@@ -49,7 +54,7 @@ internal static unsafe class PointReader
     /// <summary>The version of a key that exists, 0 of one that does not.</summary>
     public static ulong FindVersion(ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong nowMs)
     {
-        if (!TryGet(state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease lease))
+        if (!TryGet(state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease lease, wantsValue: false))
             return 0;
         ulong version = lease.Version;
         lease.Dispose();

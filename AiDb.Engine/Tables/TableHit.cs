@@ -27,6 +27,16 @@ internal unsafe struct TableHit : IDisposable
         ExpiryUnixMs = InternalValue.ExpiryUnixMs(value);
     }
 
+    private TableHit(in TableHit entry, in BlockLease lease, EntryKind kind, byte* value, int valueLength)
+    {
+        _lease = lease;
+        _value = value;
+        _valueLength = valueLength;
+        Version = entry.Version;
+        ExpiryUnixMs = entry.ExpiryUnixMs;
+        Kind = kind;
+    }
+
     /// <summary>The entry's version.</summary>
     public ulong Version { get; }
 
@@ -48,6 +58,10 @@ internal unsafe struct TableHit : IDisposable
 
     /// <summary>What goes back to the owner.</summary>
     internal readonly nint Hold => _lease.Hold;
+
+    /// <summary>The same entry with a value that lies elsewhere; this hit's hold stays its own.</summary>
+    internal readonly TableHit WithValue(in BlockLease lease, EntryKind kind, byte* value, int valueLength) =>
+        new(in this, in lease, kind, value, valueLength);
 
     /// <inheritdoc/>
     public void Dispose() => _lease.Dispose();
