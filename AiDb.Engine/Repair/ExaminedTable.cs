@@ -29,6 +29,9 @@ internal sealed record ExaminedTable
     /// <summary>The newest version among them.</summary>
     public ulong MaxVersion { get; init; }
 
+    /// <summary>The value files that it points into, where it is whole.</summary>
+    public IReadOnlyList<UInt128> References { get; init; } = [];
+
     /// <summary>What is wrong with it.</summary>
     public IReadOnlyList<FileDamage> Damage { get; init; } = [];
 
@@ -53,6 +56,7 @@ internal sealed record ExaminedTable
                     Metadata = metadata ?? TableMetadata.From(reader.Properties, sequence: 0),
                     Readable = reader.Properties.Entries,
                     MaxVersion = reader.Properties.MaxVersion,
+                    References = [.. reader.Properties.ValueReferences.Select(static reference => reference.FileId)],
                 };
             }
 

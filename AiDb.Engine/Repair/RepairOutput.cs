@@ -1,27 +1,38 @@
-using AiDb.Engine.Compaction;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Repair;
 
 /// <summary>Writes what a repair saves into new tables; deletes them again unless they are published.</summary>
+/// <remarks>Entries are copied as they are, pointers to separated values too, unless the file that they lead into is
+/// damaged: see <see cref="ValueRescue"/>. Thread safety: none.</remarks>
 internal sealed class RepairOutput : IDisposable
 {
     private const int ReadaheadBytes = 1 << 20;
 
     private readonly EngineContext _context;
-    private readonly OutputTables _output;
-    private int _given;
+    private readonly Func<ulong> _nextSequence;
+    private readonly ValueRescue _rescue;
+    private readonly List<UInt128> _begun = [];
+    private readonly List<TableMetadata> _finished = [];
+    private TableBuilder? _builder;
+    private IStorageFile? _file;
+    private bool _published;
 
-    public RepairOutput(EngineContext context, Func<ulong> nextSequence)
+    public RepairOutput(EngineContext context, Func<ulong> nextSequence, ValueRescue rescue)
     {
         _context = context;
-        _output = new OutputTables(context, nextSequence, static _ => { });
+        _nextSequence = nextSequence;
+        _rescue = rescue;
     }
 
-    /// <summary>Copies what can be read of a damaged table.</summary>
+    /// <summary>The value files that the new tables point into.</summary>
+    public HashSet<UInt128> References { get; } = [];
+
+    /// <summary>Copies what can be read of a damaged table, or of one whose values are damaged.</summary>
     public IReadOnlyList<TableMetadata> Salvage(string path, CancellationToken cancellationToken)
     {
         TableSalvage.Read(
@@ -30,11 +41,11 @@ internal sealed class RepairOutput : IDisposable
             _context.Cache,
             (key, value) =>
             {
-                _output.Add(key, value);
+                Add(key, value);
                 return true;
             },
             cancellationToken);
-        _output.FinishTable();
+        FinishTable();
         return TakeFinished();
     }
 
@@ -59,12 +70,12 @@ internal sealed class RepairOutput : IDisposable
                         continue;
 
                     // All versions of a key stay in one table of a level.
-                    if (_output.CurrentBytes >= _context.Options.TableBytes && !InternalKey.SamePrefix(last.Span, key))
-                        _output.FinishTable();
+                    if (_builder?.EstimatedBytes >= _context.Options.TableBytes && !InternalKey.SamePrefix(last.Span, key))
+                        FinishTable();
                 }
 
                 cancellationToken.ThrowIfCancellationRequested();
-                _output.Add(key, entries.Value);
+                Add(key, entries.Value);
                 last.Set(key);
             }
         }
@@ -74,20 +85,79 @@ internal sealed class RepairOutput : IDisposable
                 reader.Dispose();
         }
 
-        _output.FinishTable();
+        FinishTable();
         return TakeFinished();
     }
 
     /// <summary>Makes the new tables' names durable; they stay from here on.</summary>
-    public void Publish() => _output.Publish();
+    public void Publish()
+    {
+        if (_begun.Count > 0)
+            _context.FileSystem.SyncDirectory(_context.Path);
+        _published = true;
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => _output.Dispose();
+    public void Dispose()
+    {
+        _builder?.Dispose();
+        _file?.Dispose();
+        if (_published)
+            return;
+        foreach (UInt128 id in _begun)
+        {
+            try
+            {
+                _context.FileSystem.DeleteFile(_context.TablePath(id));
+            }
+            catch (IOException)
+            {
+                // A repeated repair finds it, and the next start removes it where no manifest lists it.
+            }
+        }
+    }
+
+    private void Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        if (!_rescue.TryConvert(value, out ReadOnlySpan<byte> converted))
+            return;
+        if (_builder is null)
+            Begin();
+        _builder!.Add(key, converted);
+    }
+
+    private void Begin()
+    {
+        UInt128 id = _context.NewId();
+        _file = _context.FileSystem.Open(_context.TablePath(id), FileOpenMode.CreateNew);
+        _begun.Add(id);
+        _builder = new TableBuilder(_file, new TableOptions
+        {
+            FileId = id,
+            BlockBytes = _context.Options.BlockBytes,
+            FilterBitsPerKey = _context.Options.FilterBitsPerKey,
+            Compression = _context.Options.Compression,
+        });
+    }
+
+    private void FinishTable()
+    {
+        if (_builder is null)
+            return;
+        TableProperties properties = _builder.Finish();
+        _file!.Sync();
+        _builder.Dispose();
+        _builder = null;
+        _file.Dispose();
+        _file = null;
+        _finished.Add(TableMetadata.From(properties, _nextSequence()));
+        References.UnionWith(properties.ValueReferences.Select(static reference => reference.FileId));
+    }
 
     private List<TableMetadata> TakeFinished()
     {
-        List<TableMetadata> finished = [.. _output.Finished.Skip(_given).Select(static table => table.Metadata)];
-        _given = _output.Finished.Count;
+        List<TableMetadata> finished = [.. _finished];
+        _finished.Clear();
         return finished;
     }
 }
