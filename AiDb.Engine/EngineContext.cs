@@ -27,6 +27,7 @@ internal sealed class EngineContext : IDisposable
         MemoryGovernor = components.MemoryGovernor;
         _ownsExecutor = components.BackgroundExecutor is null;
         Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
+        MergeOperators = components.MergeOperators;
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         _random = components.Random;
         Clock = new HybridClock(components.TimeProvider);
@@ -56,6 +57,8 @@ internal sealed class EngineContext : IDisposable
     public MemoryGovernor? MemoryGovernor { get; }
 
     public IBackgroundExecutor Executor { get; }
+
+    public IReadOnlyList<IMergeOperator> MergeOperators { get; }
 
     public ILogger Logger { get; }
 

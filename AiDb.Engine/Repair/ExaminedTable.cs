@@ -53,7 +53,8 @@ internal sealed record ExaminedTable
                 return examined with
                 {
                     IsWhole = true,
-                    Metadata = metadata ?? TableMetadata.From(reader.Properties, sequence: 0),
+                    Metadata = metadata ?? TableMetadata.From(
+                        reader.Properties with { FileChecksum = ExaminedValues.Hash(context.FileSystem, path) }, sequence: 0),
                     Readable = reader.Properties.Entries,
                     MaxVersion = reader.Properties.MaxVersion,
                     References = [.. reader.Properties.ValueReferences.Select(static reference => reference.FileId)],

@@ -60,7 +60,8 @@ internal sealed class ExaminedValues
         return examined;
     }
 
-    private static ulong Hash(IFileSystem files, string path)
+    /// <summary>The hash of a whole file, which scrubs compare with.</summary>
+    internal static ulong Hash(IFileSystem files, string path)
     {
         using IStorageFile file = files.Open(path, FileOpenMode.Read);
         var hash = new XxHash3();

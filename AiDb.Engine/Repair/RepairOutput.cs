@@ -1,6 +1,7 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
 
@@ -35,7 +36,7 @@ internal sealed class RepairOutput : IDisposable
     /// <summary>Copies what can be read of a damaged table, or of one whose values are damaged.</summary>
     public IReadOnlyList<TableMetadata> Salvage(string path, CancellationToken cancellationToken)
     {
-        TableSalvage.Read(
+        TableSalvage salvage = TableSalvage.Read(
             _context.FileSystem,
             path,
             _context.Cache,
@@ -45,7 +46,7 @@ internal sealed class RepairOutput : IDisposable
                 return true;
             },
             cancellationToken);
-        FinishTable();
+        FinishTable(salvage.RangeDeletes);
         return TakeFinished();
     }
 
@@ -54,10 +55,13 @@ internal sealed class RepairOutput : IDisposable
     public IReadOnlyList<TableMetadata> Merge(IReadOnlyList<TableMetadata> tables, CancellationToken cancellationToken)
     {
         List<TableReader> readers = [];
+        List<RangeTombstone> rangeDeletes = [];
         try
         {
             foreach (TableMetadata table in tables)
                 readers.Add(TableReader.Open(_context.FileSystem, _context.TablePath(table.Id), _context.Cache));
+            foreach (TableReader reader in readers)
+                reader.RangeDeletes?.CopyTo(rangeDeletes);
             using var entries = new MergingIterator(
                 [.. readers.Select(static reader => reader.CreateIterator(fillCache: false, ReadaheadBytes))]);
             using var last = new GrowingBuffer(256);
@@ -69,9 +73,9 @@ internal sealed class RepairOutput : IDisposable
                     if (InternalKey.Compare(last.Span, key) == 0)
                         continue;
 
-                    // All versions of a key stay in one table of a level.
-                    if (_builder?.EstimatedBytes >= _context.Options.TableBytes && !InternalKey.SamePrefix(last.Span, key))
-                        FinishTable();
+                    // All versions of a key stay in one table of a level, and what a range deletion covers in one with it.
+                    if (rangeDeletes.Count == 0 && _builder?.EstimatedBytes >= _context.Options.TableBytes && !InternalKey.SamePrefix(last.Span, key))
+                        FinishTable([]);
                 }
 
                 cancellationToken.ThrowIfCancellationRequested();
@@ -85,7 +89,7 @@ internal sealed class RepairOutput : IDisposable
                 reader.Dispose();
         }
 
-        FinishTable();
+        FinishTable(rangeDeletes);
         return TakeFinished();
     }
 
@@ -140,10 +144,14 @@ internal sealed class RepairOutput : IDisposable
         });
     }
 
-    private void FinishTable()
+    private void FinishTable(List<RangeTombstone> rangeDeletes)
     {
+        RangeTombstones tombstones = RangeTombstoneFragmenter.Fragment(rangeDeletes, snapshots: []);
+        if (_builder is null && tombstones.Count > 0)
+            AddPlaceholder(tombstones);
         if (_builder is null)
             return;
+        _builder.SetRangeDeletes(tombstones);
         TableProperties properties = _builder.Finish();
         _file!.Sync();
         _builder.Dispose();
@@ -152,6 +160,16 @@ internal sealed class RepairOutput : IDisposable
         _file = null;
         _finished.Add(TableMetadata.From(properties, _nextSequence()));
         References.UnionWith(properties.ValueReferences.Select(static reference => reference.FileId));
+    }
+
+    /// <summary>A table needs an entry: a deletion at the start of the first range, which says nothing new.</summary>
+    private void AddPlaceholder(RangeTombstones tombstones)
+    {
+        byte[] start = tombstones.Start(0);
+        byte[] key = [.. start, .. new byte[InternalKey.VersionBytes]];
+        InternalKey.SetVersion(key, tombstones.Versions(0)[0]);
+        Begin();
+        _builder!.Add(key, [(byte)EntryKind.Delete]);
     }
 
     private List<TableMetadata> TakeFinished()
