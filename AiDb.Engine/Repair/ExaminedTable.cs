@@ -1,6 +1,7 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Inspection;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Repair;
@@ -56,7 +57,7 @@ internal sealed record ExaminedTable
                     Metadata = metadata ?? TableMetadata.From(
                         reader.Properties with { FileChecksum = ExaminedValues.Hash(context.FileSystem, path) }, sequence: 0),
                     Readable = reader.Properties.Entries,
-                    MaxVersion = reader.Properties.MaxVersion,
+                    MaxVersion = Math.Max(reader.Properties.MaxVersion, NewestRange(reader)),
                     References = [.. reader.Properties.ValueReferences.Select(static reference => reference.FileId)],
                 };
             }
@@ -87,6 +88,13 @@ internal sealed record ExaminedTable
                 ? [damage]
                 : [.. salvage.Gaps.Select(gap => new FileDamage(path, gap.Offset, TableInspector.Describe(gap)))],
         };
+    }
+
+    private static ulong NewestRange(TableReader reader)
+    {
+        List<RangeTombstone> rangeDeletes = [];
+        reader.RangeDeletes?.CopyTo(rangeDeletes);
+        return rangeDeletes.Select(static tombstone => tombstone.Version).DefaultIfEmpty().Max();
     }
 
     /// <summary>What of it is gone; null when nothing is.</summary>

@@ -264,6 +264,39 @@ public sealed class DatabaseRepairTests
         Assert.Empty((await DatabaseInspector.ScrubAsync(Folder, fileSystem: disk, cancellationToken: TestContext.Current.CancellationToken)).Damage);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Range_deletions_survive_a_rebuilt_manifest_and_a_damaged_block_beside_them(bool isDamaged)
+    {
+        SimulatedFileSystem disk = NewDisk();
+        using (Database database = Open(disk, Tiny with { Level0CompactionTrigger = 4, Compression = BlockCompression.None }))
+        {
+            Table table = database.GetOrCreateTable("t");
+            for (int index = 0; index < 40; index++)
+                table.Put(Bytes($"key{index:d3}"), new byte[100]);
+            await database.FlushAsync();
+            table.DeleteRange("key010"u8, "key030"u8);
+            for (int index = 0; index < 40; index++)
+                table.Put(Bytes($"other{index:d3}"), new byte[100]);
+            await database.FlushAsync();
+        }
+
+        List<(string Key, string Value)> before = Content(disk.Clone());
+        Assert.Equal(60, before.Count);
+        if (isDamaged)
+        {
+            foreach (string name in disk.ListFiles(Folder).Where(static name => name.EndsWith(".table", StringComparison.Ordinal)))
+                disk.FlipBits($"{Folder}/{name}", 1200);
+        }
+
+        disk.DeleteFile($"{Folder}/" + disk.ListFiles(Folder).First(static name => name.StartsWith("MANIFEST", StringComparison.Ordinal)));
+        await RepairAsync(disk);
+        List<(string Key, string Value)> after = Content(disk);
+        Assert.Subset(before.ToHashSet(), after.ToHashSet());
+        Assert.InRange(after.Count, isDamaged ? 40 : 60, isDamaged ? 59 : 60);
+    }
+
     [Fact]
     public async Task What_cannot_be_repaired_is_refused_and_nothing_is_changed()
     {
