@@ -70,4 +70,7 @@ internal static partial class EngineLog
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{File} is damaged at byte {Offset}: {What}")]
     public static partial void DamageFound(ILogger logger, string file, long offset, string what);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Path}: the disk hangs: {Operation} of {File} has not returned for {Elapsed}")]
+    public static partial void DiskStalled(ILogger logger, string path, DiskOperation operation, string file, TimeSpan elapsed);
 }
