@@ -1,4 +1,5 @@
 using AiDb.Engine.Caching;
+using AiDb.Engine.Compaction;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
@@ -25,8 +26,9 @@ internal sealed class EngineContext : IDisposable
         _ownsCache = components.BlockCache is null;
         Cache = components.BlockCache ?? new BlockCache(options.BlockCacheBytes);
         _ownsExecutor = components.BackgroundExecutor is null;
-        Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
+        Executor = components.BackgroundExecutor ?? new BackgroundExecutor(options.CompactionThreads);
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
+        BackgroundRate = new BackgroundRate(options.CompactionBytesPerSecond, components.TimeProvider);
         _random = components.Random;
         Clock = new HybridClock(components.TimeProvider);
         Stalls = new WriteStalls(TimeProvider, Metrics, Logger, path);
@@ -45,6 +47,9 @@ internal sealed class EngineContext : IDisposable
     public BlockCache Cache { get; }
 
     public IBackgroundExecutor Executor { get; }
+
+    /// <summary>What flushes and compactions may write per second.</summary>
+    public BackgroundRate BackgroundRate { get; }
 
     public ILogger Logger { get; }
 

@@ -16,6 +16,8 @@ internal sealed class OutputTables : IDisposable
     private readonly List<UInt128> _begun = [];
     private TableBuilder? _builder;
     private IStorageFile? _file;
+    private long _finishedBytes;
+    private long _takenBytes;
     private bool _takenOver;
 
     public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced)
@@ -30,6 +32,15 @@ internal sealed class OutputTables : IDisposable
 
     /// <summary>Bytes of the table that is being written.</summary>
     public long CurrentBytes => _builder?.EstimatedBytes ?? 0;
+
+    /// <summary>Bytes that were written since it was last asked.</summary>
+    public long TakeNewBytes()
+    {
+        long all = _finishedBytes + CurrentBytes;
+        long fresh = Math.Max(0, all - _takenBytes);
+        _takenBytes = Math.Max(all, _takenBytes);
+        return fresh;
+    }
 
     /// <summary>Adds an entry to the current table.</summary>
     public void Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
@@ -52,6 +63,7 @@ internal sealed class OutputTables : IDisposable
         TableMetadata metadata = TableMetadata.From(properties, _nextSequence());
         var table = new LiveTable(metadata, reader, _onUnreferenced);
         _finished.Add(table);
+        _finishedBytes += metadata.SizeBytes;
         if (!metadata.Matches(reader.Properties))
             throw new AiDbException(AiDbErrorKind.Internal, $"{path} does not read as it was written.");
     }
