@@ -16,11 +16,15 @@ public sealed class Database : IDisposable, IAsyncDisposable
 {
     private readonly DatabaseParts _parts;
     private readonly TableDirectory _tables;
+    private readonly StateHolder _state;
+    private readonly Catalogue _catalogue;
     private int _disposed;
 
     internal Database(DatabaseParts parts)
     {
         _parts = parts;
+        _state = parts.State;
+        _catalogue = parts.Catalogue;
         _tables = new TableDirectory(this, parts.Catalogue);
     }
 
@@ -39,7 +43,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Why writes are refused (full disk, log failure), or null.</summary>
     public AiDbException? ReadOnlyReason => _parts.Context.Health.ReadOnlyReason;
 
-    internal Catalogue Catalogue => _parts.Catalogue;
+    internal Catalogue Catalogue => _catalogue;
 
     internal TimeProvider TimeProvider => _parts.Context.TimeProvider;
 
@@ -226,23 +230,41 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// as of. The state comes first: see <see cref="StateHolder"/>.</summary>
     internal ReadState AcquireState(Snapshot? snapshot, out ulong version)
     {
-        if (snapshot is not null && snapshot.Database != this)
-            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The snapshot is of another database.");
-        ReadState state = _parts.State.Acquire();
-
-        // Asked after the state was taken: what is held now was held when the state's tables were made.
-        if (snapshot is { IsReleased: true })
+        ReadSection section = ReadSection.Enter();
+        try
         {
-            state.Release();
-            throw new ObjectDisposedException(nameof(Snapshot));
+            ReadState state = PeekState(snapshot, out version);
+            state.AddReference();
+            return state;
+        }
+        finally
+        {
+            section.Exit();
+        }
+    }
+
+    /// <summary>As <see cref="AcquireState"/>, without a reference: the state stays as long as the caller is
+    /// in a <see cref="ReadSection"/>.</summary>
+    internal ReadState PeekState(Snapshot? snapshot, out ulong version)
+    {
+        ReadState state = _state.Peek();
+        if (snapshot is null)
+        {
+            version = _state.VisibleVersion;
+            return state;
         }
 
-        version = snapshot?.Version ?? _parts.State.VisibleVersion;
+        if (snapshot.Database != this)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The snapshot is of another database.");
+
+        // Asked after the state was taken: what is held now was held when the state's tables were made.
+        ObjectDisposedException.ThrowIf(snapshot.IsReleased, snapshot);
+        version = snapshot.Version;
         return state;
     }
 
     /// <summary>"Now" for the expiry of what is read: the clock, but never before the last entry.</summary>
-    internal ulong NowMs() => _parts.Context.Clock.NowMs();
+    internal HybridClock Clock => _parts.Context.Clock;
 
     internal void ReleaseSnapshot(Snapshot snapshot) => _parts.State.Release(snapshot);
 

@@ -42,6 +42,11 @@ public sealed record DatabaseOptions
     /// <summary>How table blocks are compressed. Default: LZ4.</summary>
     public BlockCompression Compression { get; init; } = BlockCompression.Lz4;
 
+    /// <summary>Values of at least so many bytes are written to value files, once, and compactions move only
+    /// pointers to them. Smaller: fewer bytes written by compactions, more reads from disk and more garbage on it;
+    /// 0 turns it off. What is stored either way stays readable. Default: 0.</summary>
+    public int SeparateValuesFromBytes { get; init; }
+
     /// <summary>Bytes of a table that compaction aims at. Default: 32 MiB.</summary>
     public long TableBytes { get; init; } = 32L << 20;
 
@@ -121,6 +126,9 @@ public sealed record DatabaseOptions
         Check(BlockBytes is >= 512 and <= 1 << 20, nameof(BlockBytes), "512 bytes to 1 MiB");
         Check(FilterBitsPerKey is >= 0 and <= 32, nameof(FilterBitsPerKey), "0 to 32");
         Check(Enum.IsDefined(Compression), nameof(Compression), "None or Lz4");
+        Check(
+            SeparateValuesFromBytes is 0 or >= 128 and <= MaxValueBytes, nameof(SeparateValuesFromBytes),
+            "0 (off) or 128 bytes to 64 MiB");
         Check(TableBytes is >= 16 << 10 and <= 4L << 30, nameof(TableBytes), "16 KiB to 4 GiB");
         Check(Level0CompactionTrigger >= 1, nameof(Level0CompactionTrigger), "1 or more");
         Check(Level0SlowdownTrigger >= Level0CompactionTrigger, nameof(Level0SlowdownTrigger), $"at least {nameof(Level0CompactionTrigger)}");

@@ -9,6 +9,12 @@ public sealed record DatabaseStatistics
     /// <summary>Bytes of the tables on disk.</summary>
     public long TableBytes { get; init; }
 
+    /// <summary>Bytes of the value files on disk.</summary>
+    public long ValueFileBytes { get; init; }
+
+    /// <summary>Bytes of values in them that no table points to any more.</summary>
+    public long ValueGarbageBytes { get; init; }
+
     /// <summary>Tables in each level, level 0 first.</summary>
     public IReadOnlyList<int> TablesPerLevel { get; init; } = [];
 

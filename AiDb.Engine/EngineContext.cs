@@ -70,6 +70,8 @@ internal sealed class EngineContext : IDisposable
 
     public string TablePath(UInt128 id) => DatabaseFiles.Combine(Path, DatabaseFiles.Table(id));
 
+    public string ValueFilePath(UInt128 id) => DatabaseFiles.Combine(Path, DatabaseFiles.ValueFile(id));
+
     public void BeginClosing() => _closing = true;
 
     public void Dispose()

@@ -8,7 +8,7 @@ namespace AiDb.Engine;
 /// below zero by exactly one thread, which then frees; a reader that came in between sees the negative count
 /// and lets go.
 /// </remarks>
-internal abstract class RefCounted
+internal abstract class RefCounted : LeaseOwner
 {
     private const int Dead = int.MinValue / 2;
 
@@ -39,6 +39,9 @@ internal abstract class RefCounted
             OnUnreferenced();
         }
     }
+
+    /// <inheritdoc/>
+    public sealed override void Release(nint hold) => Release();
 
     /// <summary>Frees; called once.</summary>
     protected abstract void OnUnreferenced();

@@ -1,6 +1,7 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine;
 
@@ -25,6 +26,7 @@ public sealed class ScanCursor : IDisposable
     private bool _started;
     private bool _ended;
     private AiDbException? _failure;
+    private readonly CursorValue _separated = new();
 
     private ScanCursor(
         ReadState? state, StateIterators? parts, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
@@ -51,7 +53,7 @@ public sealed class ScanCursor : IDisposable
     /// <summary>The current value; valid until the next <see cref="MoveNext"/>.</summary>
     public ReadOnlySpan<byte> Value => _keyLength < 0
         ? default
-        : _range.Reverse ? _value.AsSpan(0, _valueLength) : InternalValue.UserValue(_entries!.Value);
+        : _separated.Of(_state!.Tree.ValueFiles, _range.Reverse ? _value.AsSpan(0, _valueLength) : _entries!.Value);
 
     /// <summary>The version of the current value.</summary>
     public ulong Version { get; private set; }
@@ -108,6 +110,7 @@ public sealed class ScanCursor : IDisposable
         End();
         ReadState? state = _state;
         _state = null;
+        _separated.Release();
         if (state is null)
             return;
         _parts!.KeyBuffer = _key;
@@ -187,7 +190,7 @@ public sealed class ScanCursor : IDisposable
                 {
                     isLive = IsLive(key, _entries.Value);
                     if (isLive)
-                        RememberValue(InternalValue.UserValue(_entries.Value));
+                        RememberValue(_entries.Value);
                 }
 
                 _entries.Previous();

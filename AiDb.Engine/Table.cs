@@ -41,15 +41,16 @@ public sealed class Table
         CheckKey(key);
         value = default;
         var trace = SlowRead.Begin(Database);
-        ReadState state = Database.AcquireState(snapshot, out ulong version);
+        ReadSection section = ReadSection.Enter();
         try
         {
+            ReadState state = Database.PeekState(snapshot, out ulong version);
             return !Database.Catalogue.IsDropped(Id)
-                && PointReader.TryGet(state, Id, key, version, Database.NowMs(), out value);
+                && PointReader.TryGet(state, Id, key, version, new ReadTime(Database.Clock), out value);
         }
         finally
         {
-            state.Release();
+            section.Exit();
             trace.End("aidb.engine.get");
         }
     }
@@ -81,15 +82,16 @@ public sealed class Table
         values = values[..keys.Length];
         values.Clear();
         var trace = SlowRead.Begin(Database);
-        ReadState state = Database.AcquireState(snapshot, out ulong version);
         int done = 0;
+        ReadSection section = ReadSection.Enter();
         try
         {
+            ReadState state = Database.PeekState(snapshot, out ulong version);
             if (Database.Catalogue.IsDropped(Id))
                 return;
-            ulong nowMs = Database.NowMs();
+            var time = new ReadTime(Database.Clock.NowMs());
             for (; done < keys.Length; done++)
-                PointReader.TryGet(state, Id, keys[done].Span, version, nowMs, out values[done]);
+                PointReader.TryGet(state, Id, keys[done].Span, version, time, out values[done]);
         }
         catch
         {
@@ -100,7 +102,7 @@ public sealed class Table
         }
         finally
         {
-            state.Release();
+            section.Exit();
             trace.End("aidb.engine.multi_get");
         }
     }
@@ -109,7 +111,7 @@ public sealed class Table
     public ScanCursor Scan(ScanRange range = default, Snapshot? snapshot = null)
     {
         ReadState state = Database.AcquireState(snapshot, out ulong version);
-        return ScanCursor.Open(state, Database.Catalogue.IsDropped(Id), Id, range, version, Database.NowMs());
+        return ScanCursor.Open(state, Database.Catalogue.IsDropped(Id), Id, range, version, Database.Clock.NowMs());
     }
 
     /// <summary>Sets a key and waits as the durability says.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.Tables;
 
@@ -7,14 +8,15 @@ namespace AiDb.Engine;
 /// <remarks>Dispose exactly once; copies of the struct share the one hold.</remarks>
 public unsafe struct ValueLease : IDisposable
 {
+    private readonly nint _hold;
     private readonly byte* _value;
     private readonly int _length;
-    private TableHit _hit;
-    private MemTable? _memtable;
+    private LeaseOwner? _owner;
 
+    /// <summary>Takes over a reference of the memtable.</summary>
     internal ValueLease(MemTable memtable, byte* value, int length, ulong version, ulong expiresAtMs)
     {
-        _memtable = memtable;
+        _owner = memtable;
         _value = value;
         _length = length;
         Found = true;
@@ -22,11 +24,13 @@ public unsafe struct ValueLease : IDisposable
         ExpiresAtMs = expiresAtMs;
     }
 
+    /// <summary>Takes over the hold of the hit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ValueLease(in TableHit hit)
     {
-        _hit = hit;
-        fixed (byte* value = hit.Value)
-            _value = value;
+        _owner = hit.Owner;
+        _hold = hit.Hold;
+        _value = hit.ValuePointer;
         _length = hit.Value.Length;
         Found = true;
         Version = hit.Version;
@@ -48,8 +52,8 @@ public unsafe struct ValueLease : IDisposable
     /// <summary>Gives the hold back.</summary>
     public void Dispose()
     {
-        _memtable?.Release();
-        _memtable = null;
-        _hit.Dispose();
+        LeaseOwner? owner = _owner;
+        _owner = null;
+        owner?.Release(_hold);
     }
 }

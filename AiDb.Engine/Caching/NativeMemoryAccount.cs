@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace AiDb.Engine.Caching;
 
-/// <summary>Allocates native memory and knows how much of it is out, so that memory is bounded and leaks
+/// <summary>Allocates native memory and knows how much of it is in use, so that memory is bounded and leaks
 /// show.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed unsafe class NativeMemoryAccount
@@ -10,7 +10,7 @@ internal sealed unsafe class NativeMemoryAccount
     private const int Alignment = 64;
     private long _allocatedBytes;
 
-    /// <summary>Bytes allocated and not yet freed.</summary>
+    /// <summary>Bytes given out and not yet given back.</summary>
     public long AllocatedBytes => Volatile.Read(ref _allocatedBytes);
 
     /// <summary>Memory aligned to a cache line, not zeroed.</summary>
@@ -27,4 +27,14 @@ internal sealed unsafe class NativeMemoryAccount
         NativeMemory.AlignedFree(memory);
         Interlocked.Add(ref _allocatedBytes, -bytes);
     }
+
+    /// <summary>Counts memory that was given out (positive) or given back (negative) from elsewhere.</summary>
+    public void Count(long bytes) => Interlocked.Add(ref _allocatedBytes, bytes);
+
+    /// <summary>Whole pages, not counted: what is given out of them is.</summary>
+    public static byte* AllocatePages(long bytes, int alignment) =>
+        (byte*)NativeMemory.AlignedAlloc((nuint)bytes, (nuint)alignment);
+
+    /// <summary>Gives whole pages back.</summary>
+    public static void FreePages(byte* memory) => NativeMemory.AlignedFree(memory);
 }

@@ -15,6 +15,9 @@ namespace AiDb.Engine.Commit;
 /// </remarks>
 internal sealed class CommitPipeline
 {
+    /// <summary>The first ten rounds spin, the others give the processor to threads that wait for it.</summary>
+    private const int MaxIdleGatherRounds = 16;
+
     private readonly EngineContext _context;
     private readonly GroupCommitter _committer;
     private readonly WriteThrottle _throttle;
@@ -25,6 +28,8 @@ internal sealed class CommitPipeline
     private PendingWrite? _pushed;
     private PendingWrite? _first;
     private PendingWrite? _last;
+    private int _queuedCount;
+    private int _lastGroupCount;
     private int _leading;
     private bool _ended;
     private volatile bool _closed;
@@ -143,13 +148,55 @@ internal sealed class CommitPipeline
             HoldUp(own);
             if (_first is null || own is { IsAnswered: true })
                 continue;
+            Gather();
             TakeGroup();
+            _lastGroupCount = _group.Count;
             _committer.Commit(_group);
             _ended = _group[0].Kind == PendingKind.Close;
-            foreach (PendingWrite write in _group)
-                write.Answer();
+            Answer(_group, own);
             _group.Clear();
         }
+    }
+
+    /// <summary>Before a sync, lets those join who wrote in the last group and were just woken: a sync costs more
+    /// than the moment in which they queue again, and without it every other group has a single
+    /// write.</summary>
+    private void Gather()
+    {
+        if (_first is not { IsSynced: true })
+            return;
+        int idleRounds = 0;
+        var spinner = default(SpinWait);
+        while (_queuedCount < _lastGroupCount && idleRounds < MaxIdleGatherRounds)
+        {
+            int before = _queuedCount;
+            spinner.SpinOnce(sleep1Threshold: -1);
+            TakePushed();
+            idleRounds = _queuedCount > before ? 0 : idleRounds + 1;
+        }
+    }
+
+    /// <summary>Answers a group and wakes its writers with one call.</summary>
+    private void Answer(List<PendingWrite> group, PendingWrite? own)
+    {
+        int gates = 0;
+        foreach (PendingWrite write in group)
+        {
+            if (write != own)
+                gates |= write.GateMask;
+            write.Answer();
+        }
+
+        if (gates != 0)
+            _pool.Gates.Open(gates);
+    }
+
+    private void AnswerAlone(PendingWrite write)
+    {
+        int gates = write.GateMask;
+        write.Answer();
+        if (gates != 0)
+            _pool.Gates.Open(gates);
     }
 
     /// <summary>Answers writes that met the closing: what they would touch is being given up.</summary>
@@ -159,9 +206,10 @@ internal sealed class CommitPipeline
         {
             _first = write.Next;
             write.Next = null;
+            _queuedCount--;
             write.Error = new AiDbException(
                 AiDbErrorKind.Unavailable, "The database was closed; the write was not begun.");
-            write.Answer();
+            AnswerAlone(write);
         }
 
         _last = null;
@@ -170,6 +218,7 @@ internal sealed class CommitPipeline
     /// <summary>Appends what was pushed, which is newest first, to the leader's list, oldest first.</summary>
     private void TakePushed()
     {
+        _pool.Gates.NextTurn();
         PendingWrite? newest = Interlocked.Exchange(ref _pushed, null);
         if (newest is null)
             return;
@@ -181,6 +230,7 @@ internal sealed class CommitPipeline
             rest.Next = oldest;
             oldest = rest;
             rest = next;
+            _queuedCount++;
         }
 
         if (_first is null)
@@ -202,6 +252,7 @@ internal sealed class CommitPipeline
             bytes += write.PayloadBytes;
             _first = write.Next;
             write.Next = null;
+            _queuedCount--;
             if (alone)
                 break;
         }
@@ -237,8 +288,9 @@ internal sealed class CommitPipeline
             {
                 _first = write.Next;
                 write.Next = null;
+                _queuedCount--;
                 write.Error = TimedOut(kind, cause!);
-                write.Answer();
+                AnswerAlone(write);
             }
 
             if (_first is null)

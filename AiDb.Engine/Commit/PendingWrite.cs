@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Threading.Tasks.Sources;
 using AiDb.Engine.Log;
 
@@ -23,9 +24,10 @@ internal enum PendingKind : byte
 
 /// <summary>A write in the commit queue and the one who waits for it.</summary>
 /// <remarks>
-/// Pooled. Two parties hold it: the leader, until it has answered, and the waiter, until it has the answer;
-/// the second to let go puts it back. Between answer and cancellation the first wins; a cancelled write stays
-/// queued, and its batch is left the memory that the leader still reads.
+/// Pooled. An asynchronous one is held by two parties: the leader, until it has answered, and the waiter, until
+/// it has the answer; the second to let go puts it back. A synchronous one is the waiter's alone once it is
+/// answered: the leader does not touch it after <see cref="Answer"/>. Between answer and cancellation the first
+/// wins; a cancelled write stays queued, and its batch is left the memory that the leader still reads.
 /// </remarks>
 internal sealed class PendingWrite : IValueTaskSource<WriteResult>
 {
@@ -33,13 +35,10 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
     private const int Answered = 1;
     private const int GivenUp = 2;
 
-    private readonly object _gate = new();
     private readonly PendingWritePool _pool;
     private ManualResetValueTaskSourceCore<WriteResult> _source;
     private CancellationTokenRegistration _registration;
     private WriteBatch? _batch;
-    private WriteResult _result;
-    private AiDbException? _error;
     private int _outcome;
     private int _holders;
     private bool _asynchronous;
@@ -81,6 +80,9 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
     /// <summary>Whether it is answered or given up; meaningful to a synchronous waiter.</summary>
     public bool IsAnswered => Volatile.Read(ref _outcome) != Waiting;
 
+    /// <summary>The gate at which a synchronous writer sleeps, as a bit; 0 of an asynchronous one.</summary>
+    public int GateMask { get; private set; }
+
     /// <summary>Makes it a batch's.</summary>
     public void Prepare(WriteBatch batch, bool synced, bool asynchronous)
     {
@@ -102,26 +104,27 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
         Error = null;
         Next = null;
         _asynchronous = asynchronous;
-        _result = default;
-        _error = null;
         _outcome = Waiting;
-        _holders = 2;
+        _holders = asynchronous ? 2 : 1;
+        GateMask = asynchronous ? 0 : 1 << _pool.Gates.Current;
     }
 
     /// <summary>Blocks until it is answered.</summary>
     public WriteResult Wait()
     {
-        if (!IsAnswered)
+        AnswerGates gates = _pool.Gates;
+        int gate = BitOperations.TrailingZeroCount(GateMask);
+        SpinBriefly();
+        while (true)
         {
-            lock (_gate)
-            {
-                while (!IsAnswered)
-                    Monitor.Wait(_gate);
-            }
+            int version = gates.Version(gate);
+            if (IsAnswered)
+                break;
+            gates.Sleep(gate, version);
         }
 
-        WriteResult result = _result;
-        AiDbException? error = _error;
+        WriteResult result = Result;
+        AiDbException? error = Error;
         Release();
         return error is null ? result : throw error;
     }
@@ -150,13 +153,9 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
         }
         else
         {
-            _result = Result;
-            _error = Error;
-            lock (_gate)
-            {
-                Volatile.Write(ref _outcome, Answered);
-                Monitor.Pulse(_gate);
-            }
+            // From here on it may be another write already.
+            Volatile.Write(ref _outcome, Answered);
+            return;
         }
 
         Release();
@@ -197,13 +196,22 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
             "writing again."));
     }
 
+    /// <summary>A group that is not synced is answered sooner than a thread falls asleep.</summary>
+    private void SpinBriefly()
+    {
+        if (IsSynced)
+            return;
+        var spinner = default(SpinWait);
+        while (!IsAnswered && !spinner.NextSpinWillYield)
+            spinner.SpinOnce();
+    }
+
     private void Release()
     {
         if (Interlocked.Decrement(ref _holders) != 0)
             return;
         _batch = null;
         Operations = null;
-        _error = null;
         Error = null;
         _pool.Return(this);
     }
@@ -215,6 +223,10 @@ internal sealed class PendingWritePool
     private const int Kept = 1024;
 
     private readonly Lock _gate = new();
+
+    /// <summary>Where its synchronous writes wait.</summary>
+    public AnswerGates Gates { get; } = new();
+
     private readonly PendingWrite?[] _free = new PendingWrite?[Kept];
     private int _count;
 

@@ -130,8 +130,9 @@ internal sealed class BackgroundWork : IDisposable
             };
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((0, table.Metadata));
+            edit.AddedValueFiles.AddRange(output.ValueFiles.Select(static file => file.Metadata));
             _tree.Change(edit, output.Finished, memtable);
-            long writtenBytes = output.Finished.Sum(static table => table.Metadata.SizeBytes);
+            long writtenBytes = output.WrittenBytes;
             Tally.AddFlush(writtenBytes);
             _context.BackgroundRate.TakeForFlush(writtenBytes);
             _context.Metrics.Flushed(writtenBytes);

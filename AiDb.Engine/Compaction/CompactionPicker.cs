@@ -90,6 +90,30 @@ internal sealed class CompactionPicker
             : new CompactionPlan(tree, inputs, VersionEdit.Levels - 1, CompactionKind.Remove, "dropped tables");
     }
 
+    /// <summary>All of level 0 and what it meets in level 1, to be written anew.</summary>
+    public static CompactionPlan AllOfLevel0(TreeVersion tree, string reason)
+    {
+        List<(int, LiveTable)> inputs = [];
+        foreach (LiveTable table in tree.Level(0))
+            inputs.Add((0, table));
+        CompactionPlan above = new(tree, inputs, 1, CompactionKind.Merge, reason);
+        foreach (LiveTable table in tree.Overlapping(1, above.SmallestPrefix, above.LargestPrefix))
+            inputs.Add((1, table));
+        return new CompactionPlan(tree, inputs, 1, CompactionKind.Merge, reason);
+    }
+
+    /// <summary>Whether a plan may run beside others.</summary>
+    public static bool MayRun(CompactionPlan plan, IReadOnlyList<CompactionPlan> running)
+    {
+        foreach (CompactionPlan other in running)
+        {
+            if (plan.Conflicts(other))
+                return false;
+        }
+
+        return true;
+    }
+
     private static bool IsInput(LiveTable table, IReadOnlyList<CompactionPlan> running)
     {
         foreach (CompactionPlan plan in running)
@@ -102,17 +126,6 @@ internal sealed class CompactionPicker
         }
 
         return false;
-    }
-
-    private static bool MayRun(CompactionPlan plan, IReadOnlyList<CompactionPlan> running)
-    {
-        foreach (CompactionPlan other in running)
-        {
-            if (plan.Conflicts(other))
-                return false;
-        }
-
-        return true;
     }
 
     private static bool IsMostlyDeletions(LiveTable table) => table.Metadata.Deletions * 2 > table.Metadata.Entries;

@@ -4,6 +4,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
@@ -66,7 +67,7 @@ internal sealed class CompactionScheduler : IDisposable
 
     /// <summary>Whether nothing runs and nothing is due in a tree.</summary>
     public bool IsIdle(TreeVersion tree) =>
-        !Array.Exists(_jobs, static job => job.IsRunning) && _picker.Pick(tree, []) is null;
+        !Array.Exists(_jobs, static job => job.IsRunning) && PickDue(tree, []) is null;
 
     /// <summary>Bytes by which the levels of a tree are beyond their targets.</summary>
     public long PendingBytes(TreeVersion tree) => _picker.PendingBytes(tree);
@@ -127,7 +128,7 @@ internal sealed class CompactionScheduler : IDisposable
             // A compaction of everything runs alone; nothing else begins while one is wanted.
             bool mayRun = wanted == 0 || _running.Count == 0;
             if (plan is null && mayRun)
-                plan = wanted > 0 ? _picker.PickAll(tree) : _picker.Pick(tree, _running);
+                plan = wanted > 0 ? _picker.PickAll(tree) : PickDue(tree, _running);
             if (plan is null)
                 tree.Release();
             else
@@ -154,6 +155,9 @@ internal sealed class CompactionScheduler : IDisposable
             _done = Math.Max(_done, wanted);
         _waiters.Reach(wanted);
     }
+
+    private CompactionPlan? PickDue(TreeVersion tree, IReadOnlyList<CompactionPlan> running) =>
+        _picker.Pick(tree, running) ?? ValueGarbagePicker.Pick(tree, running);
 
     private CompactionPlan? PickDropped(TreeVersion tree, ulong flushedTimestamp)
     {
@@ -196,7 +200,7 @@ internal sealed class CompactionScheduler : IDisposable
     {
         var job = new CompactionJob(_context, plan, _state.SnapshotVersions(), _catalogue, flushedTimestamp);
         List<CompactionRange> ranges = CompactionRange.Split(plan, PartsFor(plan));
-        OutputTables[] outputs = [.. ranges.Select(_ => _tree.CreateOutput())];
+        OutputTables[] outputs = [.. ranges.Select(_ => _tree.CreateOutput(plan.Tree))];
         try
         {
             CompactionParts.Run(
@@ -207,8 +211,10 @@ internal sealed class CompactionScheduler : IDisposable
             LiveTable[] tables = [.. outputs.SelectMany(static output => output.Finished)];
             foreach (LiveTable table in tables)
                 edit.Added.Add((plan.OutputLevel, table.Metadata));
+            foreach (OutputTables output in outputs)
+                edit.AddedValueFiles.AddRange(output.ValueFiles.Select(static file => file.Metadata));
             _tree.Change(edit, tables);
-            long writtenBytes = tables.Sum(static table => table.Metadata.SizeBytes);
+            long writtenBytes = outputs.Sum(static output => output.WrittenBytes);
             _tally.AddCompaction(plan.InputBytes, writtenBytes);
             _context.Metrics.Compacted(writtenBytes);
             return tables.Length;

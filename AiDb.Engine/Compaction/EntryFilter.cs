@@ -79,7 +79,7 @@ internal sealed class EntryFilter
         return InternalValue.Kind(value) switch
         {
             EntryKind.Delete => EntryFate.KeepAsDeletion,
-            EntryKind.PutWithExpiry when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
+            EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
             _ => EntryFate.Keep,
         };
     }

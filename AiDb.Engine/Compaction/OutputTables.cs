@@ -1,6 +1,7 @@
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
@@ -14,14 +15,15 @@ internal sealed class OutputTables : IDisposable
     private readonly Action<LiveTable> _onUnreferenced;
     private readonly List<LiveTable> _finished = [];
     private readonly List<UInt128> _begun = [];
+    private readonly ValueSeparator _values;
     private TableBuilder? _builder;
     private IStorageFile? _file;
-    private long _finishedBytes;
     private long _takenBytes;
     private bool _takenOver;
 
-    public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced)
+    public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced, ValueSeparator values)
     {
+        _values = values;
         _context = context;
         _nextSequence = nextSequence;
         _onUnreferenced = onUnreferenced;
@@ -30,13 +32,20 @@ internal sealed class OutputTables : IDisposable
     /// <summary>The finished tables, in the order of their keys.</summary>
     public IReadOnlyList<LiveTable> Finished => _finished;
 
+    /// <summary>The finished value files that the tables point into.</summary>
+    public IReadOnlyList<LiveValueFile> ValueFiles => _values.Finished;
+
+    /// <summary>Bytes of the finished tables and value files.</summary>
+    public long WrittenBytes => _finished.Sum(static table => table.Metadata.SizeBytes)
+        + _values.Finished.Sum(static file => file.Metadata.SizeBytes);
+
     /// <summary>Bytes of the table that is being written.</summary>
     public long CurrentBytes => _builder?.EstimatedBytes ?? 0;
 
     /// <summary>Bytes that were written since it was last asked.</summary>
     public long TakeNewBytes()
     {
-        long all = _finishedBytes + CurrentBytes;
+        long all = WrittenBytes + CurrentBytes;
         long fresh = Math.Max(0, all - _takenBytes);
         _takenBytes = Math.Max(all, _takenBytes);
         return fresh;
@@ -47,7 +56,7 @@ internal sealed class OutputTables : IDisposable
     {
         if (_builder is null)
             Begin();
-        _builder!.Add(key, value);
+        _builder!.Add(key, _values.Convert(value));
     }
 
     /// <summary>Ends the current table, durably, if there is one.</summary>
@@ -55,15 +64,15 @@ internal sealed class OutputTables : IDisposable
     {
         if (_builder is null)
             return;
+        _values.FinishFile();
         TableProperties properties = _builder.Finish();
         _file!.Sync();
         CloseBuilder();
         string path = _context.TablePath(properties.FileId);
         TableReader reader = TableReader.Open(_context.FileSystem, path, _context.Cache);
         TableMetadata metadata = TableMetadata.From(properties, _nextSequence());
-        var table = new LiveTable(metadata, reader, _onUnreferenced);
+        var table = new LiveTable(metadata, reader, _onUnreferenced, _values.Find);
         _finished.Add(table);
-        _finishedBytes += metadata.SizeBytes;
         if (!metadata.Matches(reader.Properties))
             throw new AiDbException(AiDbErrorKind.Internal, $"{path} does not read as it was written.");
     }
@@ -85,8 +94,10 @@ internal sealed class OutputTables : IDisposable
         CloseBuilder();
         foreach (LiveTable table in _finished)
             table.Release();
+        _values.Dispose();
         if (_takenOver)
             return;
+        _values.DeleteFiles();
         foreach (UInt128 id in _begun)
         {
             try

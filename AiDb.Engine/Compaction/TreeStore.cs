@@ -2,6 +2,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
@@ -33,7 +34,10 @@ internal sealed class TreeStore : IDisposable
     }
 
     /// <summary>A place to write new tables to.</summary>
-    public OutputTables CreateOutput() => new(_context, _manifest.NextNumber, OnUnreferenced);
+    /// <param name="tree">What the entries come from; null: memtables.</param>
+    public OutputTables CreateOutput(TreeVersion? tree = null) => new(
+        _context, _manifest.NextNumber, OnUnreferenced,
+        new ValueSeparator(_context, tree?.ValueFiles, OnUnreferenced));
 
     /// <summary>The current tree, with a reference that the caller gives back.</summary>
     public TreeVersion AcquireTree()
@@ -53,11 +57,23 @@ internal sealed class TreeStore : IDisposable
         Dictionary<UInt128, LiveTable> added = tables.ToDictionary(static table => table.Metadata.Id);
         lock (_gate)
         {
-            _manifest.Append(edit);
             TreeVersion old = AcquireTree();
             try
             {
-                _state.Install(old.Apply(edit, added), flushed);
+                TreeVersion next = old.Apply(edit, added);
+                try
+                {
+                    edit.RemovedValueFiles.AddRange(
+                        _manifest.State.ValueFiles.Keys.Where(id => !next.ValueFiles.Files.ContainsKey(id)));
+                    _manifest.Append(edit);
+                }
+                catch
+                {
+                    next.Release();
+                    throw;
+                }
+
+                _state.Install(next, flushed);
                 MarkObsolete(old, edit);
             }
             finally
@@ -88,18 +104,14 @@ internal sealed class TreeStore : IDisposable
     {
         if (!table.IsObsolete)
             return;
-        string path = _context.TablePath(table.Metadata.Id);
-        _context.Executor.Queue("cleanup", () =>
-        {
-            try
-            {
-                _context.FileSystem.DeleteFile(path);
-            }
-            catch (IOException error)
-            {
-                EngineLog.NotDeleted(_context.Logger, path, error);
-            }
-        });
+        Delete(_context.TablePath(table.Metadata.Id));
+    }
+
+    /// <summary>As the other, of a value file.</summary>
+    public void OnUnreferenced(LiveValueFile file)
+    {
+        if (file.IsObsolete)
+            Delete(_context.ValueFilePath(file.Metadata.Id));
     }
 
     /// <inheritdoc/>
@@ -109,8 +121,26 @@ internal sealed class TreeStore : IDisposable
             _manifest.Dispose();
     }
 
+    private void Delete(string path) => _context.Executor.Queue("cleanup", () =>
+    {
+        try
+        {
+            _context.FileSystem.DeleteFile(path);
+        }
+        catch (IOException error)
+        {
+            EngineLog.NotDeleted(_context.Logger, path, error);
+        }
+    });
+
     private static void MarkObsolete(TreeVersion old, VersionEdit edit)
     {
+        foreach (UInt128 id in edit.RemovedValueFiles)
+        {
+            if (old.ValueFiles.Files.TryGetValue(id, out ValueFileSet.Usage usage))
+                usage.File.MarkObsolete();
+        }
+
         foreach ((int level, UInt128 id) in edit.Removed)
         {
             if (edit.Added.Exists(added => added.Table.Id == id))

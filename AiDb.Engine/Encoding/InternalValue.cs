@@ -18,6 +18,12 @@ internal enum EntryKind : byte
 
     /// <summary>The key has this value until a moment, and is absent from then on.</summary>
     PutWithExpiry = 3,
+
+    /// <summary>As <see cref="Put"/>, the value being in a value file; in tables only.</summary>
+    SeparatedPut = 5,
+
+    /// <summary>As <see cref="PutWithExpiry"/>, the value being in a value file; in tables only.</summary>
+    SeparatedPutWithExpiry = 6,
 }
 
 /// <summary>
@@ -30,12 +36,33 @@ internal static class InternalValue
     /// <summary>Bytes of an expiry.</summary>
     public const int ExpiryBytes = 8;
 
+    /// <summary>Bytes of a pointer to a separated value, which stands in the place of the caller's
+    /// value.</summary>
+    public const int PointerBytes = 32;
+
     /// <summary>The longest internal value.</summary>
     public const int MaxBytes = DatabaseOptions.MaxValueBytes + 1 + ExpiryBytes;
 
     /// <summary>Bytes in front of the caller's value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int HeaderLength(EntryKind kind) => kind == EntryKind.PutWithExpiry ? 1 + ExpiryBytes : 1;
+    public static int HeaderLength(EntryKind kind) => HasExpiry(kind) ? 1 + ExpiryBytes : 1;
+
+    /// <summary>Whether an entry of the kind has an expiry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasExpiry(EntryKind kind) =>
+        kind is EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry;
+
+    /// <summary>Whether a pointer stands in the place of the value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsSeparated(EntryKind kind) => kind >= EntryKind.SeparatedPut;
+
+    /// <summary>The kind of a put whose value goes to a value file.</summary>
+    public static EntryKind Separated(EntryKind kind) =>
+        kind == EntryKind.PutWithExpiry ? EntryKind.SeparatedPutWithExpiry : EntryKind.SeparatedPut;
+
+    /// <summary>The kind of a put whose value was taken from its value file.</summary>
+    public static EntryKind Inline(EntryKind kind) =>
+        kind == EntryKind.SeparatedPutWithExpiry ? EntryKind.PutWithExpiry : EntryKind.Put;
 
     /// <summary>The length of an internal value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -57,7 +84,7 @@ internal static class InternalValue
     public static int WriteHeader(Span<byte> target, EntryKind kind, ulong expiryUnixMs)
     {
         target[0] = (byte)kind;
-        if (kind != EntryKind.PutWithExpiry)
+        if (!HasExpiry(kind))
             return 1;
         BinaryPrimitives.WriteUInt64LittleEndian(target[1..], expiryUnixMs);
         return 1 + ExpiryBytes;
@@ -71,7 +98,7 @@ internal static class InternalValue
     /// <summary>The expiry in Unix milliseconds, 0 for an entry that has none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong ExpiryUnixMs(ReadOnlySpan<byte> internalValue) =>
-        Kind(internalValue) == EntryKind.PutWithExpiry
+        HasExpiry(Kind(internalValue))
             ? BinaryPrimitives.ReadUInt64LittleEndian(internalValue[1..])
             : 0;
 
@@ -86,6 +113,8 @@ internal static class InternalValue
         EntryKind.Put => true,
         EntryKind.Delete => internalValue.Length == 1,
         EntryKind.PutWithExpiry => internalValue.Length >= 1 + ExpiryBytes,
+        EntryKind.SeparatedPut => internalValue.Length == 1 + PointerBytes,
+        EntryKind.SeparatedPutWithExpiry => internalValue.Length == 1 + ExpiryBytes + PointerBytes,
         _ => false,
     };
 }

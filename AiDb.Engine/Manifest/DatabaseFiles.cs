@@ -19,6 +19,7 @@ internal static class DatabaseFiles
 
     private const string ManifestPrefix = "MANIFEST-";
     private const string TableSuffix = ".table";
+    private const string ValueFileSuffix = ".values";
 
     /// <summary>A manifest's name.</summary>
     public static string Manifest(ulong number) => ManifestPrefix + number.ToString("x16", CultureInfo.InvariantCulture);
@@ -37,14 +38,22 @@ internal static class DatabaseFiles
     public static string Table(UInt128 id) => id.ToString("x32", CultureInfo.InvariantCulture) + TableSuffix;
 
     /// <summary>Whether a file is a table, and its id.</summary>
-    public static bool IsTable(string name, out UInt128 id)
-    {
-        id = default;
-        return name.EndsWith(TableSuffix, StringComparison.Ordinal)
-            && name.Length == 32 + TableSuffix.Length
-            && UInt128.TryParse(name.AsSpan(0, 32), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out id);
-    }
+    public static bool IsTable(string name, out UInt128 id) => IsNamedById(name, TableSuffix, out id);
+
+    /// <summary>A value file's name.</summary>
+    public static string ValueFile(UInt128 id) => id.ToString("x32", CultureInfo.InvariantCulture) + ValueFileSuffix;
+
+    /// <summary>Whether a file is a value file, and its id.</summary>
+    public static bool IsValueFile(string name, out UInt128 id) => IsNamedById(name, ValueFileSuffix, out id);
 
     /// <summary>Joins a folder and a name.</summary>
     public static string Combine(string directory, string name) => directory.TrimEnd('/') + "/" + name;
+
+    private static bool IsNamedById(string name, string suffix, out UInt128 id)
+    {
+        id = default;
+        return name.EndsWith(suffix, StringComparison.Ordinal)
+            && name.Length == 32 + suffix.Length
+            && UInt128.TryParse(name.AsSpan(0, 32), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out id);
+    }
 }

@@ -1,5 +1,6 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Manifest;
 
@@ -10,8 +11,19 @@ internal sealed class LiveTable : RefCounted
     private readonly Action<LiveTable> _onUnreferenced;
     private volatile bool _obsolete;
 
-    public LiveTable(TableMetadata metadata, TableReader reader, Action<LiveTable> onUnreferenced)
+    /// <summary>Makes it; it takes over the reader and references of its own to the value files.</summary>
+    /// <param name="metadata">What the manifest says of it.</param>
+    /// <param name="reader">Its reader.</param>
+    /// <param name="onUnreferenced">Called by its last user.</param>
+    /// <param name="findValueFile">Finds the value files that it points into; null: it points into none.</param>
+    public LiveTable(
+        TableMetadata metadata, TableReader reader, Action<LiveTable> onUnreferenced,
+        Func<UInt128, LiveValueFile>? findValueFile = null)
     {
+        if (findValueFile is not null)
+            ValueFiles = Array.ConvertAll(reader.Properties.ValueReferences, reference => findValueFile(reference.FileId));
+        foreach (LiveValueFile file in ValueFiles)
+            file.AddReference();
         Metadata = metadata;
         Reader = reader;
         _onUnreferenced = onUnreferenced;
@@ -22,6 +34,9 @@ internal sealed class LiveTable : RefCounted
 
     /// <summary>Its reader.</summary>
     public TableReader Reader { get; }
+
+    /// <summary>The value files that it points into, in the order of its properties.</summary>
+    public LiveValueFile[] ValueFiles { get; } = [];
 
     /// <summary>Whether the manifest no longer lists it, durably.</summary>
     public bool IsObsolete => _obsolete;
@@ -48,6 +63,8 @@ internal sealed class LiveTable : RefCounted
     protected override void OnUnreferenced()
     {
         Reader.Dispose();
+        foreach (LiveValueFile file in ValueFiles)
+            file.Release();
         _onUnreferenced(this);
     }
 }

@@ -1,4 +1,5 @@
 using AiDb.Engine.ChangeFeeds;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Manifest;
 
@@ -7,6 +8,7 @@ internal sealed class ManifestState
 {
     private readonly Dictionary<UInt128, (int Level, TableMetadata Table)> _tables = [];
     private readonly List<ulong> _rejected = [];
+    private readonly Dictionary<UInt128, ValueFileMetadata> _valueFiles = [];
 
     /// <summary>The identity of the database.</summary>
     public UInt128 DatabaseId { get; private set; }
@@ -26,6 +28,9 @@ internal sealed class ManifestState
 
     /// <summary>The flushed batches that were rejected, ascending.</summary>
     public IReadOnlyList<ulong> RejectedBatches => _rejected;
+
+    /// <summary>The value files by id.</summary>
+    public IReadOnlyDictionary<UInt128, ValueFileMetadata> ValueFiles => _valueFiles;
 
     /// <summary>The tables by id, with their levels.</summary>
     public IReadOnlyDictionary<UInt128, (int Level, TableMetadata Table)> Tables => _tables;
@@ -47,6 +52,18 @@ internal sealed class ManifestState
 
             // Level 0 is read in the order of sequences: one given twice would put old values first.
             NextNumber = Math.Max(NextNumber, table.Sequence + 1);
+        }
+
+        foreach (UInt128 id in edit.RemovedValueFiles)
+        {
+            if (!_valueFiles.Remove(id))
+                return false;
+        }
+
+        foreach (ValueFileMetadata file in edit.AddedValueFiles)
+        {
+            if (!_valueFiles.TryAdd(file.Id, file))
+                return false;
         }
 
         if (edit.Outcomes is { } outcomes && !TryApply(outcomes))
@@ -87,6 +104,7 @@ internal sealed class ManifestState
         };
         foreach ((int level, TableMetadata table) in _tables.Values.OrderBy(entry => entry.Table.Sequence))
             edit.Added.Add((level, table));
+        edit.AddedValueFiles.AddRange(_valueFiles.Values);
         return edit;
     }
 }

@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Manifest;
 
@@ -16,6 +17,7 @@ internal sealed class TreeVersion : RefCounted
     public TreeVersion(LiveTable[][] levels)
     {
         _levels = levels;
+        ValueFiles = new ValueFileSet(levels);
         foreach (LiveTable[] level in levels)
         {
             foreach (LiveTable table in level)
@@ -29,6 +31,9 @@ internal sealed class TreeVersion : RefCounted
 
     /// <summary>Bytes of all tables.</summary>
     public long TotalBytes { get; }
+
+    /// <summary>The value files that the tables point into.</summary>
+    public ValueFileSet ValueFiles { get; }
 
     /// <summary>Entries of all tables.</summary>
     public long TotalEntries { get; }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using AiDb.Engine.ChangeFeeds;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Manifest;
 
@@ -11,6 +12,9 @@ internal sealed class VersionEdit
     /// <summary>The levels of the tree.</summary>
     public const int Levels = 7;
 
+    private const byte AddsValueFile = 1;
+    private const byte RemovesValueFile = 2;
+
     private enum Field : byte
     {
         DatabaseId = 1,
@@ -20,6 +24,7 @@ internal sealed class VersionEdit
         AddedTable = 5,
         RemovedTable = 6,
         Outcomes = 7,
+        ValueFile = 8,
     }
 
     /// <summary>The identity of the database; null: unchanged.</summary>
@@ -39,6 +44,12 @@ internal sealed class VersionEdit
 
     /// <summary>New tables and their levels.</summary>
     public List<(int Level, TableMetadata Table)> Added { get; } = [];
+
+    /// <summary>New value files.</summary>
+    public List<ValueFileMetadata> AddedValueFiles { get; } = [];
+
+    /// <summary>Value files that no table points into any more.</summary>
+    public List<UInt128> RemovedValueFiles { get; } = [];
 
     /// <summary>Tables that are no longer part of a level.</summary>
     public List<(int Level, UInt128 Id)> Removed { get; } = [];
@@ -79,6 +90,24 @@ internal sealed class VersionEdit
             WriteUInt64(writer, (ulong)outcomes.Rejected.Length);
             foreach (ulong lsn in outcomes.Rejected)
                 WriteUInt64(writer, lsn);
+        }
+
+        foreach (UInt128 id in RemovedValueFiles)
+        {
+            WriteByte(writer, (byte)Field.ValueFile);
+            WriteByte(writer, RemovesValueFile);
+            WriteUInt128(writer, id);
+        }
+
+        foreach (ValueFileMetadata file in AddedValueFiles)
+        {
+            WriteByte(writer, (byte)Field.ValueFile);
+            WriteByte(writer, AddsValueFile);
+            WriteUInt128(writer, file.Id);
+            WriteUInt64(writer, (ulong)file.SizeBytes);
+            WriteUInt64(writer, file.Checksum);
+            WriteUInt64(writer, (ulong)file.Values);
+            WriteUInt64(writer, (ulong)file.ValueBytes);
         }
 
         foreach ((int level, UInt128 id) in Removed)
@@ -123,6 +152,16 @@ internal sealed class VersionEdit
                     ulong knownSince = reader.UInt64();
                     edit.Outcomes = new OutcomesEdit(knownSince, reader.UInt64s());
                     break;
+                case Field.ValueFile:
+                    byte change = reader.Byte();
+                    UInt128 valueFile = reader.UInt128();
+                    if (change == RemovesValueFile)
+                        edit.RemovedValueFiles.Add(valueFile);
+                    else if (change == AddsValueFile)
+                        edit.AddedValueFiles.Add(DecodeValueFile(valueFile, ref reader));
+                    else
+                        return null;
+                    break;
                 case Field.RemovedTable:
                     int removedLevel = reader.Byte();
                     edit.Removed.Add((removedLevel, reader.UInt128()));
@@ -164,6 +203,14 @@ internal sealed class VersionEdit
         SmallestKey = reader.Bytes(),
         LargestKey = reader.Bytes(),
     };
+
+    private static ValueFileMetadata DecodeValueFile(UInt128 id, ref SpanReader reader)
+    {
+        long bytes = (long)reader.UInt64();
+        ulong checksum = reader.UInt64();
+        long values = (long)reader.UInt64();
+        return new ValueFileMetadata(id, bytes, checksum, values, (long)reader.UInt64());
+    }
 
     private static void WriteByte(ArrayBufferWriter<byte> writer, byte value)
     {

@@ -41,11 +41,10 @@ internal sealed unsafe class SkipList
     /// <summary>A node: this head, then as many pointers as it is high, then its internal key.</summary>
     internal struct Node
     {
+        private const int HeightBits = 8;
+
         /// <summary>The first 8 bytes of the user key, big-endian, padded with zeroes.</summary>
         public ulong KeyHead;
-
-        /// <summary>The version.</summary>
-        public ulong Version;
 
         /// <summary>Length (4 bytes) and bytes of the internal value; replaced as a whole.</summary>
         public nint ValueRecord;
@@ -53,11 +52,28 @@ internal sealed unsafe class SkipList
         /// <summary>The table id.</summary>
         public uint TableId;
 
+        private uint _lengthAndHeight;
+
         /// <summary>Bytes of the user key.</summary>
-        public int UserKeyLength;
+        public readonly int UserKeyLength
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => (int)(_lengthAndHeight >> HeightBits);
+        }
 
         /// <summary>Levels that it is linked in.</summary>
-        public int Height;
+        public readonly int Height
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => (byte)_lengthAndHeight;
+        }
+
+        /// <summary>The version.</summary>
+        public readonly ulong Version
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => InternalKey.Version(InternalKeySpan);
+        }
 
         /// <summary>The pointers to the next nodes, level 0 first.</summary>
         public readonly Node** NextSlots
@@ -65,6 +81,10 @@ internal sealed unsafe class SkipList
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             get => (Node**)((byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in this)) + sizeof(Node));
         }
+
+        /// <summary>Sets the parts that decide where the others lie.</summary>
+        public void SetShape(int userKeyLength, int height) =>
+            _lengthAndHeight = ((uint)userKeyLength << HeightBits) | (uint)height;
 
         /// <summary>The internal key.</summary>
         public readonly ReadOnlySpan<byte> InternalKeySpan
@@ -113,12 +133,10 @@ internal sealed unsafe class SkipList
         }
 
         int height = NextHeight();
-        Node* node = AllocateNode(height, userKey.Length + InternalKey.OverheadBytes);
+        Node* node = AllocateNode(height, userKey.Length);
         node->KeyHead = head;
-        node->Version = version;
         node->ValueRecord = (nint)record;
         node->TableId = tableId;
-        node->UserKeyLength = userKey.Length;
         var keyBytes = new Span<byte>(node->NextSlots + height, userKey.Length + InternalKey.OverheadBytes);
         InternalKey.Write(keyBytes, tableId, userKey, version);
         if (height > _height)
@@ -272,11 +290,12 @@ internal sealed unsafe class SkipList
         return record;
     }
 
-    private Node* AllocateNode(int height, int keyBytes)
+    private Node* AllocateNode(int height, int userKeyLength)
     {
-        var node = (Node*)_arena.Allocate(sizeof(Node) + ((long)height * sizeof(Node*)) + keyBytes);
+        var node = (Node*)_arena.Allocate(
+            sizeof(Node) + ((long)height * sizeof(Node*)) + userKeyLength + InternalKey.OverheadBytes);
         *node = default;
-        node->Height = height;
+        node->SetShape(userKeyLength, height);
         return node;
     }
 

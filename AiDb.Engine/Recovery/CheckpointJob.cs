@@ -34,6 +34,12 @@ internal static class CheckpointJob
                 }
             }
 
+            foreach (UInt128 id in tree.ValueFiles.Files.Keys)
+            {
+                string name = DatabaseFiles.ValueFile(id);
+                files.Link(DatabaseFiles.Combine(context.Path, name), DatabaseFiles.Combine(directory, name));
+            }
+
             // CURRENT comes last: without it the folder is no database.
             files.SyncDirectory(directory);
             whole.KnownDurableLsn = whole.Flushed!.Value.Lsn;

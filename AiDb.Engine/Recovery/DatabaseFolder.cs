@@ -2,6 +2,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Recovery;
 
@@ -24,7 +25,7 @@ internal static class DatabaseFolder
     {
         foreach (string name in context.FileSystem.ListFiles(context.Path))
         {
-            if (DatabaseFiles.IsTable(name, out _))
+            if (DatabaseFiles.IsTable(name, out _) || DatabaseFiles.IsValueFile(name, out _))
                 throw Remains(context, name);
         }
 
@@ -41,15 +42,20 @@ internal static class DatabaseFolder
     /// <summary>Opens every table that the manifest lists.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: one is missing or not the one
     /// listed.</exception>
-    public static TreeVersion OpenTables(EngineContext context, ManifestState manifest, Action<LiveTable> onUnreferenced)
+    public static TreeVersion OpenTables(
+        EngineContext context, ManifestState manifest, Action<LiveTable> onUnreferenced,
+        Action<LiveValueFile> onValueFileUnreferenced)
     {
+        var valueFiles = new Dictionary<UInt128, LiveValueFile>();
         List<LiveTable>[] levels = new List<LiveTable>[VersionEdit.Levels];
         for (int level = 0; level < levels.Length; level++)
             levels[level] = [];
         try
         {
+            foreach (ValueFileMetadata metadata in manifest.ValueFiles.Values)
+                valueFiles.Add(metadata.Id, OpenValueFile(context, metadata, onValueFileUnreferenced));
             foreach ((int level, TableMetadata metadata) in manifest.Tables.Values)
-                levels[level].Add(OpenTable(context, metadata, onUnreferenced));
+                levels[level].Add(OpenTable(context, metadata, onUnreferenced, valueFiles));
             return new TreeVersion([.. levels.Select(static (tables, level) => TreeVersion.Order(level, tables))]);
         }
         finally
@@ -57,6 +63,8 @@ internal static class DatabaseFolder
             // The version holds references of its own.
             foreach (LiveTable table in levels.SelectMany(static tables => tables))
                 table.Release();
+            foreach (LiveValueFile file in valueFiles.Values)
+                file.Release();
         }
     }
 
@@ -82,6 +90,7 @@ internal static class DatabaseFolder
         {
             bool isOrphan = DatabaseFiles.IsTable(name, out UInt128 id)
                 ? !manifest.Tables.ContainsKey(id)
+                : DatabaseFiles.IsValueFile(name, out id) ? !manifest.ValueFiles.ContainsKey(id)
                 : DatabaseFiles.IsManifest(name, out ulong number)
                     ? number != manifestNumber
                     : name == DatabaseFiles.CurrentTemporary;
@@ -106,16 +115,38 @@ internal static class DatabaseFolder
         return parent is null ? null : parent.Length == 0 ? "." : parent;
     }
 
-    private static LiveTable OpenTable(EngineContext context, TableMetadata metadata, Action<LiveTable> onUnreferenced)
+    private static LiveValueFile OpenValueFile(
+        EngineContext context, ValueFileMetadata metadata, Action<LiveValueFile> onUnreferenced)
+    {
+        string path = context.ValueFilePath(metadata.Id);
+        if (!context.FileSystem.FileExists(path))
+            throw Damaged(path, "it is missing, but the manifest lists it");
+        ValueFileReader reader = ValueFileReader.Open(context.FileSystem, path, context.Cache);
+        if (reader.Metadata == metadata with { Checksum = 0 })
+            return new LiveValueFile(metadata, reader, onUnreferenced);
+        reader.Dispose();
+        throw Damaged(path, "it is not the value file that the manifest lists");
+    }
+
+    private static LiveTable OpenTable(
+        EngineContext context, TableMetadata metadata, Action<LiveTable> onUnreferenced,
+        Dictionary<UInt128, LiveValueFile> valueFiles)
     {
         string path = context.TablePath(metadata.Id);
         if (!context.FileSystem.FileExists(path))
             throw Damaged(path, "it is missing, but the manifest lists it");
         TableReader reader = TableReader.Open(context.FileSystem, path, context.Cache);
-        if (metadata.Matches(reader.Properties))
-            return new LiveTable(metadata, reader, onUnreferenced);
+        bool matches = metadata.Matches(reader.Properties);
+        if (matches
+            && Array.TrueForAll(reader.Properties.ValueReferences, reference => valueFiles.ContainsKey(reference.FileId)))
+        {
+            return new LiveTable(metadata, reader, onUnreferenced, id => valueFiles[id]);
+        }
+
         reader.Dispose();
-        throw Damaged(path, "it is not the table that the manifest lists");
+        throw Damaged(
+            path, matches ? "it points into a value file that the manifest does not list"
+                : "it is not the table that the manifest lists");
     }
 
     private static AiDbException Damaged(string path, string what) => new(

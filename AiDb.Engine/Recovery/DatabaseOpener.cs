@@ -84,7 +84,8 @@ internal static class DatabaseOpener
         {
             // The tables' last users reach the store, which cannot be there before them; before it, nothing
             // is obsolete.
-            tree = DatabaseFolder.OpenTables(context, manifestState, table => store?.OnUnreferenced(table));
+            tree = DatabaseFolder.OpenTables(
+                context, manifestState, table => store?.OnUnreferenced(table), file => store?.OnUnreferenced(file));
             state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree);
             store = new TreeStore(context, manifest, state);
             var catalogue = new Catalogue();

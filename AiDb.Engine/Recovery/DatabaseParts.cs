@@ -103,6 +103,8 @@ internal sealed class DatabaseParts
             {
                 MemtableBytes = memtableBytes,
                 TableBytes = state.Tree.TotalBytes,
+                ValueFileBytes = state.Tree.ValueFiles.TotalBytes,
+                ValueGarbageBytes = state.Tree.ValueFiles.GarbageBytes,
                 TablesPerLevel = tablesPerLevel,
                 LogBytes = Log.SizeBytes,
                 BlockCacheBytes = Context.Cache.UsedBytes,

@@ -5,6 +5,7 @@ using AiDb.Engine.Encoding;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.Tables;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.State;
 
@@ -21,27 +22,31 @@ internal static unsafe class PointReader
     /// <param name="tableId">The table.</param>
     /// <param name="key">The user key.</param>
     /// <param name="maxVersion">Newer entries are not seen.</param>
-    /// <param name="nowMs">Entries that expire at it or before are absent.</param>
+    /// <param name="time">Entries that have expired by it are absent.</param>
     /// <param name="lease">The value, held by itself.</param>
+    /// <param name="wantsValue">Whether a separated value is read; else the lease has its pointer.</param>
     public static bool TryGet(
-        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, out ValueLease lease)
+        ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
+        bool wantsValue = true)
     {
-        if (TryGetFrom(state.Active, tableId, key, maxVersion, nowMs, out lease, out bool decided) || decided)
+        if (TryGetFrom(state.Active, tableId, key, maxVersion, time, out lease, out bool decided) || decided)
             return lease.Found;
         foreach (MemTable memtable in state.Immutable)
         {
-            if (TryGetFrom(memtable, tableId, key, maxVersion, nowMs, out lease, out decided) || decided)
+            if (TryGetFrom(memtable, tableId, key, maxVersion, time, out lease, out decided) || decided)
                 return lease.Found;
         }
 
         if (!TryFindInTables(state.Tree, tableId, key, maxVersion, out TableHit hit))
             return false;
-        if (hit.Kind == EntryKind.Delete || IsExpired(hit.ExpiryUnixMs, nowMs))
+        if (hit.Kind == EntryKind.Delete || time.IsExpired(hit.ExpiryUnixMs))
         {
             hit.Dispose();
             return false;
         }
 
+        if (wantsValue && InternalValue.IsSeparated(hit.Kind))
+            hit = SeparatedValues.Resolve(state.Tree.ValueFiles, hit);
         lease = new ValueLease(hit);
         return true;
     }
@@ -49,7 +54,7 @@ internal static unsafe class PointReader
     /// <summary>The version of a key that exists, 0 of one that does not.</summary>
     public static ulong FindVersion(ReadState state, uint tableId, ReadOnlySpan<byte> key, ulong nowMs)
     {
-        if (!TryGet(state, tableId, key, ulong.MaxValue, nowMs, out ValueLease lease))
+        if (!TryGet(state, tableId, key, ulong.MaxValue, new ReadTime(nowMs), out ValueLease lease, wantsValue: false))
             return 0;
         ulong version = lease.Version;
         lease.Dispose();
@@ -61,7 +66,7 @@ internal static unsafe class PointReader
     public static bool IsExpired(ulong expiryUnixMs, ulong nowMs) => expiryUnixMs != 0 && expiryUnixMs <= nowMs;
 
     private static bool TryGetFrom(
-        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ulong nowMs, out ValueLease lease,
+        MemTable memtable, uint tableId, ReadOnlySpan<byte> key, ulong maxVersion, ReadTime time, out ValueLease lease,
         out bool decided)
     {
         lease = default;
@@ -69,7 +74,7 @@ internal static unsafe class PointReader
         if (!decided || InternalValue.Kind(entry) == EntryKind.Delete)
             return false;
         ulong expiry = InternalValue.ExpiryUnixMs(entry);
-        if (IsExpired(expiry, nowMs))
+        if (time.IsExpired(expiry))
             return false;
         ReadOnlySpan<byte> value = InternalValue.UserValue(entry);
         memtable.AddReference();

@@ -7,7 +7,8 @@ namespace AiDb.Engine.State;
 /// snapshots.</summary>
 /// <remarks>
 /// Thread safety: all members may be called concurrently, but <see cref="Publish"/>, <see cref="Rotate"/> and
-/// <see cref="Active"/> by the applier only. Readers take no lock.
+/// <see cref="Active"/> by the applier only. Readers take no lock. Point reads look into the current state
+/// within a <see cref="ReadSection"/>; who keeps it longer takes a reference.
 /// Invariants: a reader takes the state first and the visible version after it; so the version is at least
 /// that of everything a compaction of that state has thrown away for. A batch lies in one memtable. The
 /// snapshots' list and the visible version change under one lock, so that a compaction which lists them
@@ -61,6 +62,11 @@ internal sealed class StateHolder
         }
     }
 
+    /// <summary>The current state, which stays as long as the caller is in a
+    /// <see cref="ReadSection"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The database is closed.</exception>
+    public ReadState Peek() => Volatile.Read(ref _current) ?? throw new ObjectDisposedException(nameof(Database));
+
     /// <summary>Lets reads see the entries up to a position.</summary>
     public void Publish(LogPosition position)
     {
@@ -110,7 +116,8 @@ internal sealed class StateHolder
             Volatile.Write(ref _current, null);
         }
 
-        last?.Release();
+        if (last is not null)
+            ReadSection.Retire(last);
     }
 
     /// <summary>Holds the visible version for reads.</summary>
@@ -160,6 +167,7 @@ internal sealed class StateHolder
     {
         ReadState? old = _current;
         Volatile.Write(ref _current, next);
-        old?.Release();
+        if (old is not null)
+            ReadSection.Retire(old);
     }
 }

@@ -13,6 +13,9 @@ internal static partial class Posix
     /// <summary>EOPNOTSUPP on Linux.</summary>
     public const int NotSupported = 95;
 
+    /// <summary>MADV_HUGEPAGE of Linux.</summary>
+    private const int AdviceHugePage = 14;
+
     private const int CloseOnExecLinux = 0x80000;
 
     /// <summary>O_RDONLY, and O_CLOEXEC where its value is Linux's.</summary>
@@ -60,6 +63,32 @@ internal static partial class Posix
     /// <summary>fstatfs; on 64-bit Linux the first 8 bytes of what it writes are the file system's type.</summary>
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
     public static unsafe partial int FileSystemStatus(SafeFileHandle file, byte* status);
+
+    /// <summary>FUTEX_WAIT | FUTEX_PRIVATE_FLAG.</summary>
+    public const int FutexWaitPrivate = 128;
+
+    /// <summary>FUTEX_WAKE | FUTEX_PRIVATE_FLAG.</summary>
+    public const int FutexWakePrivate = 129;
+
+    /// <summary>The number of the call futex; 0 where there is none.</summary>
+    public static int FutexNumber { get; } = !OperatingSystem.IsLinux() ? 0 : RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 202,
+        Architecture.Arm64 => 98,
+        _ => 0,
+    };
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static unsafe partial nint Futex(
+        nint number, int* word, nint operation, nint value, nint timeout, nint secondWord, nint secondValue);
+
+    /// <summary>Asks the system to back whole 2 MiB of memory with huge pages, where it can. A wish: that it
+    /// was refused does not matter.</summary>
+    public static unsafe void AdviseHugePages(void* memory, long bytes)
+    {
+        if (OperatingSystem.IsLinux())
+            _ = Advise((byte*)memory, (nuint)bytes, AdviceHugePage);
+    }
 
     /// <summary>The error of the call just made.</summary>
     public static IOException LastError(string what) => Error(Marshal.GetLastPInvokeError(), what);

@@ -57,20 +57,32 @@ internal readonly unsafe struct DataBlock
     private readonly bool _wide;
 
     public DataBlock(in BlockLease lease)
-        : this(lease.Data, lease.Length)
+        : this(lease.Data, lease.Length, ReadShape(lease.Span))
     {
     }
 
-    private DataBlock(byte* data, int length)
+    /// <summary>A block whose shape is known, so that its footer need not be fetched.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public DataBlock(byte* data, int length, BlockShape shape)
     {
-        byte* footer = data + length - FooterBytes;
         _data = data;
-        TableId = Unsafe.ReadUnaligned<uint>(footer);
-        Count = Unsafe.ReadUnaligned<int>(footer + 4);
-        _slotCount = Unsafe.ReadUnaligned<int>(footer + 8);
-        _wide = (footer[13] & WideFlag) != 0;
-        _slots = footer - 4L * _slotCount;
+        TableId = shape.TableId;
+        Count = shape.Entries;
+        _wide = shape.HashSlots < 0;
+        _slotCount = _wide ? ~shape.HashSlots : shape.HashSlots;
+        _slots = data + length - FooterBytes - 4L * _slotCount;
         _directory = _slots - (long)Count * (_wide ? 4 : 2);
+    }
+
+    /// <summary>What the footer says.</summary>
+    public static BlockShape ReadShape(ReadOnlySpan<byte> content)
+    {
+        ReadOnlySpan<byte> footer = content[^FooterBytes..];
+        int slots = BinaryPrimitives.ReadInt32LittleEndian(footer[8..]);
+        return new BlockShape(
+            BinaryPrimitives.ReadUInt32LittleEndian(footer),
+            BinaryPrimitives.ReadInt32LittleEndian(footer[4..]),
+            (footer[13] & WideFlag) != 0 ? ~slots : slots);
     }
 
     /// <summary>Entries in the block.</summary>
@@ -108,7 +120,10 @@ internal readonly unsafe struct DataBlock
             return false;
         long directoryBytes = (long)count * (footer[13] == WideFlag ? 4 : 2);
         long entryBytes = length - FooterBytes - 4L * slotCount - directoryBytes;
-        return entryBytes > 0 && new DataBlock(data, length).PartsAreValid(data + entryBytes);
+        if (entryBytes <= 0)
+            return false;
+        BlockShape shape = ReadShape(new ReadOnlySpan<byte>(data, length));
+        return new DataBlock(data, length, shape).PartsAreValid(data + entryBytes);
     }
 
     /// <summary>Reads the entry of that number.</summary>
@@ -149,6 +164,7 @@ internal readonly unsafe struct DataBlock
             if ((value & 0xffff_0000) == tag)
             {
                 int index = (int)(value & 0xffff) - 1;
+                CpuPrefetch.Read(_data + Offset(index & ~GroupMask));
                 Read(index, out entry);
                 if (KeyEquals(index, in entry, userKey))
                 {

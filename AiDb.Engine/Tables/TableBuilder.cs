@@ -1,5 +1,6 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Storage;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Tables;
 
@@ -19,6 +20,7 @@ internal sealed class TableBuilder : IDisposable
     private readonly GrowingBuffer _lastKey = new(256);
     private readonly List<ulong> _filterHashes = [];
     private readonly List<uint> _tableIds = [];
+    private readonly ValueReferenceCounter _valueReferences = new();
     private byte[]? _smallestKey;
     private BlockHandle _pendingBlock;
     private ulong _lastHash;
@@ -187,11 +189,14 @@ internal sealed class TableBuilder : IDisposable
             case EntryKind.Delete:
                 _deletions++;
                 break;
-            case EntryKind.PutWithExpiry:
+            case EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry:
                 _expirable++;
                 _minExpiry = Math.Min(_minExpiry, InternalValue.ExpiryUnixMs(internalValue));
                 break;
         }
+
+        if (InternalValue.IsSeparated(InternalValue.Kind(internalValue)))
+            _valueReferences.Add(internalValue);
     }
 
     private BlockHandle WriteFilter()
@@ -222,5 +227,6 @@ internal sealed class TableBuilder : IDisposable
         FileBytes = 0,
         FileChecksum = 0,
         TableIds = [.. _tableIds],
+        ValueReferences = _valueReferences.ToArray(),
     };
 }

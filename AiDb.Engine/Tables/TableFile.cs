@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using AiDb.Engine.Caching;
 using AiDb.Engine.Compression;
@@ -10,6 +11,8 @@ namespace AiDb.Engine.Tables;
 /// may be called concurrently.</remarks>
 internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : IDisposable
 {
+    private bool _expectCompressed;
+
     /// <summary>The path, for messages.</summary>
     public string Path => file.Path;
 
@@ -56,31 +59,24 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>Reads, checks and expands a block into native memory, which is the caller's.</summary>
     /// <param name="handle">Where it is.</param>
     /// <param name="type">What it must be.</param>
+    /// <param name="target">Where the memory comes from.</param>
     /// <param name="readahead">Serves reads in file order from larger ones; null reads only the
     /// block.</param>
-    public BlockHeader* ReadBlock(BlockHandle handle, BlockType type, ReadaheadBuffer? readahead = null)
+    public BlockHeader* ReadBlock(
+        BlockHandle handle, BlockType type, BlockTarget target = default, ReadaheadBuffer? readahead = null)
     {
-        BlockHeader* block = cache.AllocateBlock(checked((int)handle.Length));
-        try
-        {
-            Span<byte> bytes = BlockHeader.Content(block);
-            if (readahead is null)
-                ReadExactly(handle.Offset, bytes);
-            else
-                readahead.Read(this, handle.Offset, bytes);
-            BlockCompression codec = CheckFrame(bytes, handle.Offset, type, out int contentLength);
-            block->Length = bytes.Length - TableFormat.TrailerBytes;
-            if (codec == BlockCompression.Lz4)
-                block = Expand(block, handle.Offset, contentLength);
-            if (type == BlockType.Data && !DataBlock.IsValid(BlockHeader.Content(block)))
-                throw Damaged(handle.Offset, "a data block is malformed although its checksum holds");
-            return block;
-        }
-        catch
+        // What has to be expanded is read into a buffer, what has not to its place at once. The first block
+        // of a compressed file is taken for one of the others.
+        BlockHeader* block = _expectCompressed && type == BlockType.Data
+            ? ReadThroughBuffer(handle, type, target, readahead)
+            : ReadInPlace(handle, type, target, readahead);
+        if (type == BlockType.Data && !DataBlock.IsValid(BlockHeader.Content(block)))
         {
             cache.Discard(block);
-            throw;
+            throw Damaged(handle.Offset, "a data block is malformed although its checksum holds");
         }
+
+        return block;
     }
 
     /// <summary>Fills the buffer from the file.</summary>
@@ -151,18 +147,66 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
         return codec;
     }
 
-    /// <summary>Expands into new memory. On success the old is freed; on failure it stays the
-    /// caller's.</summary>
-    private BlockHeader* Expand(BlockHeader* stored, ulong offset, int contentLength)
+    private BlockHeader* ReadInPlace(
+        BlockHandle handle, BlockType type, BlockTarget target, ReadaheadBuffer? readahead)
     {
-        BlockHeader* expanded = cache.AllocateBlock(contentLength);
-        if (!BlockCodec.TryExpand(BlockHeader.Content(stored), BlockHeader.Content(expanded)))
+        BlockHeader* block = target.Allocate(cache, checked((int)handle.Length));
+        try
         {
-            cache.Discard(expanded);
-            throw Damaged(offset, "a block does not expand to its length");
+            Span<byte> bytes = BlockHeader.Content(block);
+            Read(handle.Offset, bytes, readahead);
+            BlockCompression codec = CheckFrame(bytes, handle.Offset, type, out int contentLength);
+            block->Length = bytes.Length - TableFormat.TrailerBytes;
+            if (codec == BlockCompression.None)
+                return block;
+            _expectCompressed = true;
+            BlockHeader* expanded = Expand(BlockHeader.Content(block), handle.Offset, contentLength, target);
+            cache.Discard(block);
+            return expanded;
         }
+        catch
+        {
+            cache.Discard(block);
+            throw;
+        }
+    }
 
-        cache.Discard(stored);
-        return expanded;
+    private BlockHeader* ReadThroughBuffer(
+        BlockHandle handle, BlockType type, BlockTarget target, ReadaheadBuffer? readahead)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(checked((int)handle.Length));
+        try
+        {
+            Span<byte> bytes = rented.AsSpan(0, (int)handle.Length);
+            Read(handle.Offset, bytes, readahead);
+            BlockCompression codec = CheckFrame(bytes, handle.Offset, type, out int contentLength);
+            ReadOnlySpan<byte> stored = bytes[..^TableFormat.TrailerBytes];
+            if (codec == BlockCompression.Lz4)
+                return Expand(stored, handle.Offset, contentLength, target);
+            BlockHeader* block = target.Allocate(cache, stored.Length);
+            stored.CopyTo(BlockHeader.Content(block));
+            return block;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private void Read(ulong offset, Span<byte> bytes, ReadaheadBuffer? readahead)
+    {
+        if (readahead is null)
+            ReadExactly(offset, bytes);
+        else
+            readahead.Read(this, offset, bytes);
+    }
+
+    private BlockHeader* Expand(ReadOnlySpan<byte> stored, ulong offset, int contentLength, BlockTarget target)
+    {
+        BlockHeader* expanded = target.Allocate(cache, contentLength);
+        if (BlockCodec.TryExpand(stored, BlockHeader.Content(expanded)))
+            return expanded;
+        cache.Discard(expanded);
+        throw Damaged(offset, "a block does not expand to its length");
     }
 }

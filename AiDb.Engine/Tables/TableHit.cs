@@ -15,29 +15,53 @@ internal unsafe struct TableHit : IDisposable
     private readonly int _valueLength;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal TableHit(
-        in BlockLease lease, ulong version, EntryKind kind, ulong expiryUnixMs, byte* value, int valueLength)
+    internal TableHit(in BlockLease lease, in DataBlockEntry entry)
+    {
+        ReadOnlySpan<byte> value = entry.ValueBytes;
+        Kind = InternalValue.Kind(value);
+        int header = InternalValue.HeaderLength(Kind);
+        _lease = lease;
+        _value = entry.Value + header;
+        _valueLength = entry.ValueLength - header;
+        Version = ~entry.InvertedVersion;
+        ExpiryUnixMs = InternalValue.ExpiryUnixMs(value);
+    }
+
+    private TableHit(in TableHit entry, in BlockLease lease, EntryKind kind, byte* value, int valueLength)
     {
         _lease = lease;
         _value = value;
         _valueLength = valueLength;
-        Version = version;
+        Version = entry.Version;
+        ExpiryUnixMs = entry.ExpiryUnixMs;
         Kind = kind;
-        ExpiryUnixMs = expiryUnixMs;
     }
 
     /// <summary>The entry's version.</summary>
     public ulong Version { get; }
 
-    /// <summary>What the entry does to its key.</summary>
-    public EntryKind Kind { get; }
-
     /// <summary>When it expires; 0: never.</summary>
     public ulong ExpiryUnixMs { get; }
+
+    /// <summary>What the entry does to its key.</summary>
+    public EntryKind Kind { get; }
 
     /// <summary>The caller's value (without the internal header), valid until
     /// <see cref="Dispose"/>.</summary>
     public readonly ReadOnlySpan<byte> Value => new(_value, _valueLength);
+
+    /// <summary>Where the value begins.</summary>
+    internal readonly byte* ValuePointer => _value;
+
+    /// <summary>To whom the hold goes back.</summary>
+    internal readonly LeaseOwner? Owner => _lease.Owner;
+
+    /// <summary>What goes back to the owner.</summary>
+    internal readonly nint Hold => _lease.Hold;
+
+    /// <summary>The same entry with a value that lies elsewhere; this hit's hold stays its own.</summary>
+    internal readonly TableHit WithValue(in BlockLease lease, EntryKind kind, byte* value, int valueLength) =>
+        new(in this, in lease, kind, value, valueLength);
 
     /// <inheritdoc/>
     public void Dispose() => _lease.Dispose();

@@ -1,3 +1,5 @@
+using AiDb.Engine.ValueFiles;
+
 namespace AiDb.Engine.Tables;
 
 /// <summary>What is known of a table without reading its entries.</summary>
@@ -49,4 +51,7 @@ internal sealed record TableProperties
 
     /// <summary>The ids of the tables that it has entries of, ascending.</summary>
     public required uint[] TableIds { get; init; }
+
+    /// <summary>The value files that its entries point into; each once.</summary>
+    public ValueReference[] ValueReferences { get; init; } = [];
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Tables;
 
@@ -13,6 +14,7 @@ internal static class TablePropertiesCodec
     private const ushort LargestTag = 2;
     private const ushort NumbersTag = 3;
     private const ushort TableIdsTag = 4;
+    private const ushort ValueReferencesTag = 10;
     private const int NumberCount = 9;
 
     /// <summary>Writes the content.</summary>
@@ -35,6 +37,12 @@ internal static class TablePropertiesCodec
         target.AppendUInt32((uint)properties.TableIds.Length * 4);
         foreach (uint id in properties.TableIds)
             target.AppendUInt32(id);
+        if (properties.ValueReferences.Length == 0)
+            return;
+        target.AppendUInt16(ValueReferencesTag);
+        target.AppendUInt32((uint)properties.ValueReferences.Length * ValueReference.Bytes);
+        foreach (ValueReference reference in properties.ValueReferences)
+            reference.Write(target.Extend(ValueReference.Bytes));
     }
 
     /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
@@ -45,7 +53,7 @@ internal static class TablePropertiesCodec
         [NotNullWhen(true)] out TableProperties? properties)
     {
         properties = null;
-        ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
+        ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default, values = default;
         while (content.Length >= 6)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
@@ -61,11 +69,12 @@ internal static class TablePropertiesCodec
                 case LargestTag: largest = item; break;
                 case NumbersTag: numbers = item; break;
                 case TableIdsTag: ids = item; break;
+                case ValueReferencesTag: values = item; break;
             }
         }
 
         if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
-            || ids.Length == 0 || ids.Length % 4 != 0)
+            || ids.Length == 0 || ids.Length % 4 != 0 || values.Length % ValueReference.Bytes != 0)
             return false;
         properties = new TableProperties
         {
@@ -84,6 +93,7 @@ internal static class TablePropertiesCodec
             FileBytes = fileBytes,
             FileChecksum = 0,
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
+            ValueReferences = ValueReference.ReadAll(values),
         };
         return true;
     }

@@ -15,7 +15,7 @@ internal sealed unsafe class TableReader : IDisposable
 {
     private readonly TableFile _file;
     private readonly BlockCache _cache;
-    private readonly ulong _number;
+    private readonly TableBlocks _blocks;
     private readonly BlockHeader* _indexMemory;
     private readonly BlockHeader* _filterMemory;
     private readonly byte* _filter;
@@ -28,16 +28,18 @@ internal sealed unsafe class TableReader : IDisposable
     {
         _file = file;
         _cache = cache;
-        _number = cache.NextFileNumber();
         Properties = properties;
         _indexMemory = index;
         _index = new IndexBlock((byte*)index + BlockHeader.Bytes);
+        _blocks = cache.OpenTable(_index.Count);
         _filterMemory = filter;
         if (filter is not null)
         {
             _filter = (byte*)filter + BlockHeader.Bytes;
             _filterLines = filter->Length / BloomFilter.LineBytes;
         }
+
+        cache.Charge(PinnedBytes);
     }
 
     /// <summary>What the file says of itself.</summary>
@@ -132,6 +134,8 @@ internal sealed unsafe class TableReader : IDisposable
     {
         if (Interlocked.Decrement(ref _references) != 0)
             return;
+        _blocks.Close();
+        _cache.Charge(-PinnedBytes);
         _cache.Discard(_indexMemory);
         if (_filterMemory is not null)
             _cache.Discard(_filterMemory);
@@ -162,28 +166,15 @@ internal sealed unsafe class TableReader : IDisposable
 
         // What can throw comes before the hold.
         uint tableId = InternalKey.TableId(prefix);
-        BlockLease lease = GetBlock(blockNumber, touch: true);
-        var block = new DataBlock(in lease);
-        int found = -1;
-        DataBlockEntry entry = default;
-        if (block.TableId == tableId)
-            found = block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out entry);
-        if (found < 0)
+        BlockLease lease = GetBlock(blockNumber, touch: true, out DataBlock block);
+        if (block.TableId != tableId
+            || block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) < 0)
         {
             lease.Dispose();
             return false;
         }
 
-        ReadOnlySpan<byte> value = entry.ValueBytes;
-        EntryKind kind = InternalValue.Kind(value);
-        int header = InternalValue.HeaderLength(kind);
-        hit = new TableHit(
-            lease,
-            ~entry.InvertedVersion,
-            kind,
-            InternalValue.ExpiryUnixMs(value),
-            entry.Value + header,
-            entry.ValueLength - header);
+        hit = new TableHit(in lease, in entry);
         return true;
     }
 
@@ -224,23 +215,30 @@ internal sealed unsafe class TableReader : IDisposable
         TableVerifier.Verify(this, _index, _file, _cache, cancellationToken);
 
     /// <summary>Takes a data block from the cache or the disk.</summary>
-    internal BlockLease GetBlock(int blockNumber, bool touch)
-    {
-        BlockHandle handle = _index.Handle(blockNumber);
-        if (_cache.TryGet(_number, handle.Offset, touch, out BlockLease lease))
-            return lease;
-        BlockHeader* block = _file.ReadBlock(handle, BlockType.Data);
-        return _cache.Insert(_number, handle.Offset, block, fromScan: !touch);
-    }
+    internal BlockLease GetBlock(int blockNumber, bool touch) => GetBlock(blockNumber, touch, out _);
 
-    /// <summary>Takes a data block from the cache where it is there, else from the disk without caching
-    /// it.</summary>
+    /// <summary>Takes a data block from the cache, else from the disk without caching it.</summary>
     internal BlockLease GetBlockUncached(int blockNumber, ReadaheadBuffer? readahead)
     {
-        BlockHandle handle = _index.Handle(blockNumber);
-        if (_cache.TryGet(_number, handle.Offset, touch: false, out BlockLease lease))
+        if (_blocks.TryGet(blockNumber, touch: false, out BlockLease lease, out _))
             return lease;
-        return _cache.Lease(_file.ReadBlock(handle, BlockType.Data, readahead));
+        return _cache.Lease(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, default, readahead));
+    }
+
+    private BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
+    {
+        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
+            lease = LoadBlock(blockNumber, fromScan: !touch, out shape);
+        block = new DataBlock(lease.Data, lease.Length, shape);
+        return lease;
+    }
+
+    private BlockLease LoadBlock(int blockNumber, bool fromScan, out BlockShape shape)
+    {
+        var target = new BlockTarget(_blocks, blockNumber, fromScan);
+        BlockHeader* block = _file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, target);
+        shape = DataBlock.ReadShape(BlockHeader.Content(block));
+        return _blocks.Insert(blockNumber, block, shape);
     }
 
     private static TableProperties ReadProperties(TableFile file, BlockCache cache, BlockHandle handle)

@@ -25,7 +25,7 @@ internal static unsafe class TableVerifier
         {
             cancellationToken.ThrowIfCancellationRequested();
             BlockHandle handle = index.Handle(number);
-            BlockLease lease = cache.Lease(file.ReadBlock(handle, BlockType.Data, readahead));
+            BlockLease lease = cache.Lease(file.ReadBlock(handle, BlockType.Data, default, readahead));
             try
             {
                 var block = new DataBlock(in lease);

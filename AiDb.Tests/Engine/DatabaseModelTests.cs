@@ -8,7 +8,7 @@ namespace AiDb.Tests.Engine;
 /// <summary>Random histories against a sorted dictionary, the same ones under different options.</summary>
 public sealed class DatabaseModelTests
 {
-    public static TheoryData<string> OptionSets => new("tiny", "plain", "one-table-levels", "no-cache-no-filter", "big");
+    public static TheoryData<string> OptionSets => new("tiny", "plain", "one-table-levels", "no-cache-no-filter", "separated", "big");
 
     [Theory]
     [MemberData(nameof(OptionSets))]
@@ -19,6 +19,7 @@ public sealed class DatabaseModelTests
             "tiny" => TestDatabase.Tiny,
             "plain" => TestDatabase.Tiny with { Compression = BlockCompression.None, BlockBytes = 4096 },
             "one-table-levels" => TestDatabase.Tiny with { Level1Bytes = 16 << 10, Level0CompactionTrigger = 1 },
+            "separated" => TestDatabase.Tiny with { SeparateValuesFromBytes = 300 },
             "no-cache-no-filter" => TestDatabase.Tiny with { BlockCacheBytes = 0, FilterBitsPerKey = 0 },
             _ => new DatabaseOptions { MinFreeDiskBytes = 0, MemtableBytes = 1 << 20, BlockCacheBytes = 1 << 20 },
         };

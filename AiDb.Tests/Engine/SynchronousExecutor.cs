@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Tests.Engine.Storage;
 
 namespace AiDb.Tests.Engine;
 
@@ -6,7 +7,18 @@ namespace AiDb.Tests.Engine;
 /// each time.</summary>
 internal sealed class SynchronousExecutor : IBackgroundExecutor
 {
-    public void Queue(string name, Action job) => job();
+    public void Queue(string name, Action job)
+    {
+        try
+        {
+            job();
+        }
+        catch (SimulatedCrashException) when (name == "cleanup")
+        {
+            // Whoever gives back the last reference to a table may be a reader of another database, whose
+            // machine has not crashed.
+        }
+    }
 
     public void Dispose()
     {

@@ -30,7 +30,7 @@ internal static class TestDatabase
 
     public static Database Open(
         IFileSystem files, DatabaseOptions? options = null, TimeProvider? time = null, IBackgroundExecutor? executor = null,
-        ILoggerFactory? log = null, string path = Folder) =>
+        ILoggerFactory? log = null, string path = Folder, int idSalt = 0) =>
         Database.Open(path, options ?? Tiny, new DatabaseComponents
         {
             FileSystem = files,
@@ -39,7 +39,7 @@ internal static class TestDatabase
             LoggerFactory = log ?? NullLoggerFactory.Instance,
 
             // Every opening makes ids of its own, and the same ones in every run.
-            Random = new Random(TestSeed.Base + (files is SimulatedFileSystem disk ? (int)disk.OperationCount : 0)),
+            Random = new Random(TestSeed.Base + idSalt + (files is SimulatedFileSystem disk ? (int)disk.OperationCount : 0)),
         });
 
     public static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);

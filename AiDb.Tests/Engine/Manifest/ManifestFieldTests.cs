@@ -1,6 +1,7 @@
 using System.Buffers;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Tests.Engine.Manifest;
 
@@ -28,6 +29,28 @@ public sealed class ManifestFieldTests
         Assert.Equal(state.RejectedBatches, copy.RejectedBatches);
         Assert.False(state.TryApply(new VersionEdit { Outcomes = new OutcomesEdit(7, []) }));
         Assert.False(state.TryApply(new VersionEdit { Outcomes = new OutcomesEdit(8, [10]) }));
+    }
+
+    [Fact]
+    public void Value_files_have_the_bytes_of_the_format_and_contradictions_are_refused()
+    {
+        var edit = new VersionEdit();
+        edit.AddedValueFiles.Add(new ValueFileMetadata(3, 4, 5, 6, 7));
+        edit.RemovedValueFiles.Add(2);
+        byte[] payload = Encode(edit);
+        Assert.Equal(
+            "0802" + "02000000000000000000000000000000" + "0801" + "03000000000000000000000000000000"
+            + "0400000000000000" + "0500000000000000" + "0600000000000000" + "0700000000000000",
+            Convert.ToHexString(payload));
+        payload[1] = 3;
+        Assert.Null(VersionEdit.TryDecode(payload));
+
+        var state = new ManifestState();
+        Assert.False(state.TryApply(edit));
+        edit.RemovedValueFiles.Clear();
+        Assert.True(state.TryApply(edit));
+        Assert.False(state.TryApply(edit));
+        Assert.Equal([(UInt128)3], VersionEdit.TryDecode(Encode(state.ToEdit()))!.AddedValueFiles.Select(file => file.Id));
     }
 
     private static byte[] Encode(VersionEdit edit)

@@ -55,7 +55,8 @@ internal static class NumberedHistory
     }
 
     /// <summary>Runs it on a disk until it is done or the disk crashes.</summary>
-    public static async Task<(int Issued, int Synced, bool TableMade)> RunAsync(SimulatedFileSystem disk)
+    public static async Task<(int Issued, int Synced, bool TableMade)> RunAsync(
+        SimulatedFileSystem disk, DatabaseOptions? options = null)
     {
         int issued = 0;
         int synced = 0;
@@ -63,7 +64,7 @@ internal static class NumberedHistory
         Database? database = null;
         try
         {
-            database = TestDatabase.Open(disk, Options);
+            database = TestDatabase.Open(disk, options ?? Options);
             Table table = database.GetOrCreateTable("t");
             tableMade = true;
             for (int number = 1; number <= Batches; number++)

@@ -68,7 +68,7 @@ public sealed class TableCorruptionTests
             if (!DataBlock.IsValid(bytes))
                 continue;
             accepted++;
-            using BlockLease lease = cache.InsertCopy(1, 0, bytes, fromScan: false);
+            using BlockLease lease = Copy(cache, bytes);
             ReadEverything(in lease, random);
         }
 
@@ -140,6 +140,13 @@ public sealed class TableCorruptionTests
 
     /// <summary>Whether opening or verifying reported the damage; reads may only fail or answer
     /// rightly.</summary>
+    private static unsafe BlockLease Copy(BlockCache cache, byte[] content)
+    {
+        BlockHeader* block = cache.AllocateBlock(content.Length);
+        content.CopyTo(BlockHeader.Content(block));
+        return cache.Lease(block);
+    }
+
     private static bool Verify(byte[] bytes, TableModel model, BlockCache cache)
     {
         try
