@@ -66,7 +66,13 @@ internal sealed class EngineContext : IDisposable
 
     public Random? Random => _random;
 
-    public UInt128 NewId() => ManifestLog.RandomId(_random);
+    public UInt128 NewId()
+    {
+        if (_random is null)
+            return ManifestLog.RandomId(null);
+        lock (_random)
+            return ManifestLog.RandomId(_random);
+    }
 
     public string TablePath(UInt128 id) => DatabaseFiles.Combine(Path, DatabaseFiles.Table(id));
 
