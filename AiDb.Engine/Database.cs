@@ -70,6 +70,31 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <param name="name">1 to 255 bytes of letters, digits, <c>_ - .</c></param>
     public Table GetOrCreateTable(string name) => _tables.GetOrCreate(name);
 
+    /// <summary>Opens a table by name, creating it where it is missing, with a merge operator for
+    /// <see cref="Table.Merge"/>.</summary>
+    /// <param name="name">1 to 255 bytes of letters, digits, <c>_ - .</c></param>
+    /// <param name="mergeOperator">The <see cref="IMergeOperator.Name"/>; see
+    /// <see cref="SetMergeOperator"/>.</param>
+    public Table GetOrCreateTable(string name, string mergeOperator)
+    {
+        ArgumentNullException.ThrowIfNull(mergeOperator);
+        return _tables.GetOrCreate(name, mergeOperator);
+    }
+
+    /// <summary>Gives a table its merge operator, durably and for ever. The name is kept; the operator itself must be
+    /// registered wherever merged keys are read (<see cref="DatabaseComponents.MergeOperators"/>).</summary>
+    /// <param name="table">A table of this database.</param>
+    /// <param name="mergeOperator">The <see cref="IMergeOperator.Name"/>.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the table has
+    /// another.</exception>
+    public void SetMergeOperator(Table table, string mergeOperator)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        if (table.Database != this)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The table is of another database.");
+        _tables.SetMergeOperator(table, mergeOperator);
+    }
+
     /// <summary>Finds a table by name; null when there is none.</summary>
     public Table? FindTable(string name) => _tables.Find(name);
 

@@ -27,6 +27,7 @@ internal sealed class EngineContext : IDisposable
         Cache = components.BlockCache ?? new BlockCache(options.BlockCacheBytes);
         _ownsExecutor = components.BackgroundExecutor is null;
         Executor = components.BackgroundExecutor ?? new BackgroundExecutor(options.CompactionThreads);
+        MergeOperators = components.MergeOperators;
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         BackgroundRate = new BackgroundRate(options.CompactionBytesPerSecond, components.TimeProvider);
         _random = components.Random;
@@ -50,6 +51,8 @@ internal sealed class EngineContext : IDisposable
 
     /// <summary>What flushes and compactions may write per second.</summary>
     public BackgroundRate BackgroundRate { get; }
+
+    public IReadOnlyList<IMergeOperator> MergeOperators { get; }
 
     public ILogger Logger { get; }
 

@@ -2,6 +2,7 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.Compaction;
 
@@ -15,14 +16,14 @@ internal sealed class CompactionJob
     private readonly EngineContext _context;
     private readonly CompactionPlan _plan;
     private readonly ulong[] _snapshots;
-    private readonly IReadOnlyDictionary<uint, ulong> _dropped;
+    private readonly Catalogue _catalogue;
     private readonly ulong _flushedTimestamp;
 
     /// <summary>Prepares a plan that merges.</summary>
     /// <param name="context">The database.</param>
     /// <param name="plan">The plan.</param>
     /// <param name="snapshots">Versions of the snapshots, ascending, taken after the plan was made.</param>
-    /// <param name="catalogue">Tells which tables are dropped.</param>
+    /// <param name="catalogue">Tells which tables are dropped and what merges operands.</param>
     /// <param name="flushedTimestamp">Timestamp of the last entry that replay does not need.</param>
     public CompactionJob(
         EngineContext context, CompactionPlan plan, ulong[] snapshots, Catalogue catalogue, ulong flushedTimestamp)
@@ -30,55 +31,102 @@ internal sealed class CompactionJob
         _context = context;
         _plan = plan;
         _snapshots = snapshots;
-        _dropped = catalogue.Dropped;
+        _catalogue = catalogue;
         _flushedTimestamp = flushedTimestamp;
     }
 
     /// <summary>Merges the keys of a range.</summary>
-    /// <param name="range">The range.</param>
+    /// <param name="range">The range; all keys where the plan has range deletions or operands.</param>
     /// <param name="output">Where they go.</param>
     /// <exception cref="OperationCanceledException">The database is being closed.</exception>
     public void Run(CompactionRange range, OutputTables output)
     {
-        var filter = new EntryFilter(_snapshots, _dropped, _flushedTimestamp);
-        ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
-        using MergingIterator entries = Merge();
-        long untilCheck = BytesBetweenChecks;
-        for (range.SeekToStart(entries); entries.Valid && !range.IsBeyond(entries.Key); entries.Next())
+        bool operandsAbove = MayHaveOperandsAbove();
+        var filter = new EntryFilter(
+            _snapshots, _catalogue.Dropped, _flushedTimestamp, operandsAbove ? _catalogue.MergeOperators : null);
+        CompactionRangeDeletes? rangeDeletes = CompactionRangeDeletes.Of(_plan, _snapshots);
+        if (rangeDeletes is not null)
+            output.SetRangeDeletes(rangeDeletes.ForCompaction(_plan, _catalogue.Dropped, _flushedTimestamp));
+        if (rangeDeletes is null && !_plan.HasOperands)
         {
-            untilCheck -= entries.Key.Length + entries.Value.Length;
-            if (untilCheck < 0)
+            long untilCheck = BytesBetweenChecks;
+            using MergingIterator entries = Merge(_plan.Inputs);
+            for (range.SeekToStart(entries); entries.Valid && !range.IsBeyond(entries.Key); entries.Next())
             {
-                untilCheck = BytesBetweenChecks;
-                CheckRate(output);
+                ReadOnlySpan<byte> key = entries.Key;
+                ReadOnlySpan<byte> value = entries.Value;
+                CheckRate(key.Length + value.Length, ref untilCheck, output);
+                Add(filter, output, key, value);
             }
-
-            EntryFate fate = filter.Decide(entries.Key, entries.Value, out bool canVanish);
-
-            // All versions of a key stay in one table, so that a point read looks into one table per level.
-            if (filter.IsNewKey && output.CurrentBytes >= _context.Options.TableBytes)
-                output.FinishTable();
-            if (fate == EntryFate.Keep)
-                output.Add(entries.Key, entries.Value);
-            else if (fate == EntryFate.KeepAsDeletion
-                && !(canVanish && _plan.NothingBelow(InternalKey.Prefix(entries.Key))))
-                output.Add(entries.Key, deletion);
+        }
+        else
+        {
+            RunWithOperands(filter, rangeDeletes, operandsAbove, output);
         }
 
-        output.FinishTable();
+        output.Finish();
     }
 
-    private void CheckRate(OutputTables output)
+    private void RunWithOperands(
+        EntryFilter filter, CompactionRangeDeletes? rangeDeletes, bool operandsAbove, OutputTables output)
     {
+        long untilCheck = BytesBetweenChecks;
+        using var entries = new CompactionStream(
+            Merge(rangeDeletes?.WithoutHidden(_plan) ?? _plan.Inputs),
+            new CompactionStreamOptions(
+                rangeDeletes, _catalogue.MergeOperators, _snapshots, _flushedTimestamp,
+                prefix => _plan.NothingBelow(prefix), operandsAbove, _plan.Tree.ValueFiles));
+        for (entries.SeekToFirst(); entries.Valid; entries.Next())
+        {
+            CheckRate(entries.Key.Length + entries.Value.Length, ref untilCheck, output);
+            Add(filter, output, entries.Key, entries.Value);
+        }
+    }
+
+    /// <summary>Decides an entry and writes what it becomes.</summary>
+    private void Add(EntryFilter filter, OutputTables output, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        EntryFate fate = filter.Decide(key, value, out bool canVanish);
+
+        // All versions of a key stay in one table, so that a point read looks into one table per level.
+        if (filter.IsNewKey && output.CurrentBytes >= _context.Options.TableBytes)
+            output.FinishTable();
+        if (fate == EntryFate.Keep)
+            output.Add(key, value);
+        else if (fate == EntryFate.KeepAsDeletion && !(canVanish && _plan.NothingBelow(InternalKey.Prefix(key))))
+            output.Add(key, [(byte)EntryKind.Delete]);
+    }
+
+    private void CheckRate(int bytes, ref long untilCheck, OutputTables output)
+    {
+        untilCheck -= bytes;
+        if (untilCheck >= 0)
+            return;
+        untilCheck = BytesBetweenChecks;
         _context.BackgroundRate.TakeForCompaction(output.TakeNewBytes(), _context);
         if (_context.IsClosing)
             throw new OperationCanceledException();
     }
 
-    private MergingIterator Merge()
+    /// <summary>Whether tables that are no inputs may hold operands newer than the inputs' entries.</summary>
+    private bool MayHaveOperandsAbove()
+    {
+        for (int level = 0; level < _plan.OutputLevel; level++)
+        {
+            foreach (LiveTable table in _plan.Tree.Level(level))
+            {
+                if (table.Reader.Properties.MergeOperands > 0 && !_plan.Inputs.Any(input => input.Table == table))
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static MergingIterator Merge(IReadOnlyList<(int Level, LiveTable Table)> inputs)
     {
         List<InternalIterator> children = [];
-        foreach (IGrouping<int, (int Level, LiveTable Table)> level in _plan.Inputs.GroupBy(static input => input.Level))
+        foreach (IGrouping<int, (int Level, LiveTable Table)> level in inputs.GroupBy(static input => input.Level))
         {
             LiveTable[] tables = [.. level.Select(static input => input.Table)];
             if (level.Key == 0)

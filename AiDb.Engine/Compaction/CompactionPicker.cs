@@ -164,10 +164,11 @@ internal sealed class CompactionPicker
     }
 
     /// <summary>A plan that moves a table which meets no other, unless it is better rewritten without its
-    /// deletions.</summary>
+    /// deletions. One with range deletions may lose them on the way.</summary>
     private static CompactionPlan Plan(TreeVersion tree, List<(int, LiveTable Table)> inputs, int output, string reason)
     {
-        bool moves = inputs.Count == 1 && !(IsMostlyDeletions(inputs[0].Table) && output >= tree.DeepestLevel);
+        bool moves = inputs.Count == 1 && !inputs[0].Table.HasRangeDeletes
+            && !(IsMostlyDeletions(inputs[0].Table) && output >= tree.DeepestLevel);
         return new CompactionPlan(tree, inputs, output, moves ? CompactionKind.Move : CompactionKind.Merge, reason);
     }
 
@@ -197,7 +198,7 @@ internal sealed class CompactionPicker
         {
             foreach (LiveTable table in tree.Level(level))
             {
-                if (!IsMostlyDeletions(table))
+                if (!IsMostlyDeletions(table) && !table.HasRangeDeletes)
                     continue;
                 CompactionPlan plan = PickTable(tree, level, table, "mostly deletions");
                 if (MayRun(plan, running))

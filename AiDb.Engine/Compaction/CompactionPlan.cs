@@ -67,6 +67,12 @@ internal sealed class CompactionPlan
     /// <summary>Bytes of the inputs.</summary>
     public long InputBytes { get; }
 
+    /// <summary>Whether an input holds range tombstones.</summary>
+    public bool HasRangeDeletes => Inputs.Any(static input => input.Table.HasRangeDeletes);
+
+    /// <summary>Whether an input holds operands of merges.</summary>
+    public bool HasOperands => Inputs.Any(static input => input.Table.Reader.Properties.MergeOperands > 0);
+
     /// <summary>Table id and user key of the first entry of the inputs.</summary>
     public byte[] SmallestPrefix { get; }
 

@@ -120,8 +120,9 @@ internal sealed class CompactionScheduler : IDisposable
     {
         lock (_gate)
         {
-            TreeVersion tree = _tree.AcquireTree();
+            // Asked before the tree is taken: all that is flushed up to here is in its tables.
             flushedTimestamp = _tree.Flushed.Timestamp;
+            TreeVersion tree = _tree.AcquireTree();
             plan = PickDropped(tree, flushedTimestamp);
             wanted = plan is null && Volatile.Read(ref _wanted) > _done ? Volatile.Read(ref _wanted) : 0;
 
@@ -226,9 +227,11 @@ internal sealed class CompactionScheduler : IDisposable
         }
     }
 
-    /// <summary>As many parts as there are threads, each of a few tables at least.</summary>
-    private int PartsFor(CompactionPlan plan) =>
-        (int)Math.Clamp(plan.InputBytes / (2 * _context.Options.TableBytes), 1, _context.Options.CompactionThreads);
+    /// <summary>As many parts as there are threads, each of a few tables at least. Range deletions and operands
+    /// are not split.</summary>
+    private int PartsFor(CompactionPlan plan) => plan.HasRangeDeletes || plan.HasOperands
+        ? 1
+        : (int)Math.Clamp(plan.InputBytes / (2 * _context.Options.TableBytes), 1, _context.Options.CompactionThreads);
 
     private void OnOutcome(AiDbException? error)
     {

@@ -24,10 +24,14 @@ internal sealed class LiveTable : RefCounted
             ValueFiles = Array.ConvertAll(reader.Properties.ValueReferences, reference => findValueFile(reference.FileId));
         foreach (LiveValueFile file in ValueFiles)
             file.AddReference();
+        HasRangeDeletes = reader is { Properties.RangeDeletions: > 0 };
         Metadata = metadata;
         Reader = reader;
         _onUnreferenced = onUnreferenced;
     }
+
+    /// <summary>Whether it holds range tombstones.</summary>
+    public bool HasRangeDeletes { get; }
 
     /// <summary>What the manifest says of it.</summary>
     public TableMetadata Metadata { get; }

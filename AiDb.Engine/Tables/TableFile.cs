@@ -22,6 +22,9 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>The identity that its blocks' checksums cover.</summary>
     public UInt128 FileId { get; private set; }
 
+    /// <summary>Whether the footer states a block of range deletions.</summary>
+    public bool HasRangeDeletions { get; private set; }
+
     /// <summary>Checks header and footer, and returns the handles in the footer.</summary>
     public (BlockHandle Index, BlockHandle Filter, BlockHandle Properties) ReadFixedParts()
     {
@@ -50,9 +53,16 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
             throw Damaged(footerAt, "header and footer are of different files");
         if (BinaryPrimitives.ReadInt64LittleEndian(footer[64..]) != Length)
             throw Damaged(footerAt, "the file has another length than it was written with");
-        if (footer[12] != 1 || footer[13] > 1)
+        int filterKind = footer[13] & TableFormat.FilterKindMask;
+        int flags = footer[13] - filterKind;
+        if (footer[12] != 1 || filterKind > 1
+            || (flags & ~(TableFormat.RangeDeletionsFlag | TableFormat.MergeOperandsFlag)) != 0)
+        {
             throw TableErrors.Unsupported(Path, $"index levels {footer[12]} and filter kind {footer[13]}");
-        BlockHandle filter = footer[13] == 0 ? default : CheckHandle(footer[16..]);
+        }
+
+        HasRangeDeletions = (flags & TableFormat.RangeDeletionsFlag) != 0;
+        BlockHandle filter = filterKind == 0 ? default : CheckHandle(footer[16..]);
         return (CheckHandle(footer), filter, CheckHandle(footer[32..]));
     }
 
@@ -113,12 +123,17 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
 
     private BlockHandle CheckHandle(ReadOnlySpan<byte> source)
     {
-        BlockHandle handle = TableFormat.ReadHandle(source);
+        return CheckHandle(TableFormat.ReadHandle(source));
+    }
+
+    /// <summary>Refuses a handle that leads outside the file.</summary>
+    public BlockHandle CheckHandle(BlockHandle handle)
+    {
         ulong end = (ulong)(Length - TableFormat.FooterBytes);
         if (handle.Offset < TableFormat.HeaderBytes || handle.Offset > end
             || handle.Length > end - handle.Offset
             || handle.Length is < TableFormat.TrailerBytes or > TableFormat.MaxStoredBytes)
-            throw Damaged(end, "the footer leads outside the file");
+            throw Damaged(end, "a handle leads outside the file");
         return handle;
     }
 

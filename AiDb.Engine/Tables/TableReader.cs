@@ -1,5 +1,6 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
@@ -24,8 +25,10 @@ internal sealed unsafe class TableReader : IDisposable
     private int _references = 1;
 
     private TableReader(
-        TableFile file, BlockCache cache, TableProperties properties, BlockHeader* index, BlockHeader* filter)
+        TableFile file, BlockCache cache, TableProperties properties, RangeTombstones? rangeDeletes, BlockHeader* index,
+        BlockHeader* filter)
     {
+        RangeDeletes = rangeDeletes;
         _file = file;
         _cache = cache;
         Properties = properties;
@@ -41,6 +44,9 @@ internal sealed unsafe class TableReader : IDisposable
 
         cache.Charge(PinnedBytes);
     }
+
+    /// <summary>The range tombstones; null when there are none.</summary>
+    public RangeTombstones? RangeDeletes { get; }
 
     /// <summary>What the file says of itself.</summary>
     public TableProperties Properties { get; }
@@ -88,6 +94,7 @@ internal sealed unsafe class TableReader : IDisposable
             var file = new TableFile(storageFile, cache);
             (BlockHandle indexHandle, BlockHandle filterHandle, BlockHandle about) = file.ReadFixedParts();
             TableProperties properties = ReadProperties(file, cache, about);
+            RangeTombstones? rangeDeletes = ReadRangeDeletes(file, cache, properties);
             index = file.ReadBlock(indexHandle, BlockType.Index);
             if (!IndexBlock.IsValid((byte*)index + BlockHeader.Bytes, index->Length, indexHandle.Offset))
                 throw file.Damaged(indexHandle.Offset, "the index is malformed although its checksum holds");
@@ -99,7 +106,7 @@ internal sealed unsafe class TableReader : IDisposable
                         filterHandle.Offset, "the filter is malformed although its checksum holds");
             }
 
-            return new TableReader(file, cache, properties, index, filter);
+            return new TableReader(file, cache, properties, rangeDeletes, index, filter);
         }
         catch (Exception e)
         {
@@ -158,24 +165,58 @@ internal sealed unsafe class TableReader : IDisposable
     public bool TryGet(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out TableHit hit)
     {
         hit = default;
-        if (_filter is not null && !BloomFilter.MayContain(_filter, _filterLines, keyHash))
+        if (!TryFindBlock(prefix, keyHash, maxVersion, out int blockNumber))
             return false;
-        int blockNumber = _index.Find(prefix, ~maxVersion);
+        BlockLease lease = GetBlock(blockNumber, touch: true, out DataBlock block);
+        return TryRead(ref lease, in block, prefix, keyHash, maxVersion, out hit);
+    }
+
+    /// <summary>Asks for the line of the filter that a key touches.</summary>
+    public void PrefetchFilter(ulong keyHash)
+    {
+        if (_filter is not null)
+            BloomFilter.Prefetch(_filter, _filterLines, keyHash);
+    }
+
+    /// <summary>The first step of <see cref="TryGet"/>: the number of the only block that may hold the entry;
+    /// false when none does.</summary>
+    public bool TryFindBlock(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out int blockNumber)
+    {
+        blockNumber = 0;
+        if (!MayContain(keyHash))
+            return false;
+        blockNumber = _index.Find(prefix, ~maxVersion);
         if (blockNumber == _index.Count)
             return false;
+        _blocks.Prefetch(blockNumber);
+        return true;
+    }
 
-        // What can throw comes before the hold.
-        uint tableId = InternalKey.TableId(prefix);
-        BlockLease lease = GetBlock(blockNumber, touch: true, out DataBlock block);
-        if (block.TableId != tableId
-            || block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) < 0)
+    /// <summary>The last step: finds the entry in the block. The hold goes over to the hit or is given
+    /// back.</summary>
+    public static bool TryRead(
+        ref BlockLease lease, in DataBlock block, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion,
+        out TableHit hit)
+    {
+        if (block.TableId == InternalKey.TableId(prefix)
+            && block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) >= 0)
         {
-            lease.Dispose();
-            return false;
+            hit = new TableHit(in lease, in entry);
+            return true;
         }
 
-        hit = new TableHit(in lease, in entry);
-        return true;
+        lease.Dispose();
+        hit = default;
+        return false;
+    }
+
+    /// <summary>Takes a data block from the cache or the disk.</summary>
+    public BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
+    {
+        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
+            lease = LoadBlock(blockNumber, fromScan: !touch, out shape);
+        block = new DataBlock(lease.Data, lease.Length, shape);
+        return lease;
     }
 
     /// <summary>A cursor over the table, which holds a reference until it is disposed.</summary>
@@ -225,20 +266,33 @@ internal sealed unsafe class TableReader : IDisposable
         return _cache.Lease(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, default, readahead));
     }
 
-    private BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
-    {
-        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
-            lease = LoadBlock(blockNumber, fromScan: !touch, out shape);
-        block = new DataBlock(lease.Data, lease.Length, shape);
-        return lease;
-    }
-
     private BlockLease LoadBlock(int blockNumber, bool fromScan, out BlockShape shape)
     {
         var target = new BlockTarget(_blocks, blockNumber, fromScan);
         BlockHeader* block = _file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, target);
         shape = DataBlock.ReadShape(BlockHeader.Content(block));
         return _blocks.Insert(blockNumber, block, shape);
+    }
+
+    private static RangeTombstones? ReadRangeDeletes(TableFile file, BlockCache cache, TableProperties properties)
+    {
+        BlockHandle handle = properties.RangeDeletionsBlock;
+        if (file.HasRangeDeletions != (handle.Length > 0))
+            throw file.Damaged(handle.Offset, "footer and properties disagree about range deletions");
+        if (handle.Length == 0)
+            return null;
+        BlockHeader* block = file.ReadBlock(file.CheckHandle(handle), BlockType.RangeDeletions);
+        try
+        {
+            if (RangeTombstonesCodec.TryRead(BlockHeader.Content(block), out RangeTombstones? tombstones)
+                && tombstones.Count == properties.RangeDeletions)
+                return tombstones;
+            throw file.Damaged(handle.Offset, "the range deletions are malformed although their checksum holds");
+        }
+        finally
+        {
+            cache.Discard(block);
+        }
     }
 
     private static TableProperties ReadProperties(TableFile file, BlockCache cache, BlockHandle handle)
