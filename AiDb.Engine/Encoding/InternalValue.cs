@@ -45,7 +45,7 @@ internal static class InternalValue
 
     /// <summary>Bytes of a pointer to a separated value, which stands in the place of the caller's
     /// value.</summary>
-    public const int PointerBytes = 32;
+    public const int PointerBytes = 36;
 
     /// <summary>Bytes in front of the caller's value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

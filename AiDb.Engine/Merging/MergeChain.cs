@@ -54,7 +54,7 @@ internal sealed class MergeChain : IDisposable
         if (InternalValue.IsSeparated(kind))
         {
             ValuePointer pointer = ValuePointer.Read(InternalValue.UserValue(internalValue));
-            using BlockLease lease = files!.Find(pointer.FileId).Reader.Read(pointer);
+            using BlockLease lease = files!.Find(pointer.FileId).Reader.Read(pointer, fillCache: true, fromScan: false);
             SetBase(
                 InternalValue.Inline(kind), InternalValue.ExpiryUnixMs(internalValue),
                 lease.Span[ValueFileFormat.RecordHeaderBytes..]);

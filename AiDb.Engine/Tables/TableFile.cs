@@ -25,6 +25,10 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>Whether the footer states a block of range deletions.</summary>
     public bool HasRangeDeletions { get; private set; }
 
+    /// <summary>Takes the identity from elsewhere, for reading what is left of a file whose header is
+    /// damaged.</summary>
+    public void AssumeFileId(UInt128 fileId) => FileId = fileId;
+
     /// <summary>Checks header and footer, and returns the handles in the footer.</summary>
     public (BlockHandle Index, BlockHandle Filter, BlockHandle Properties) ReadFixedParts()
     {

@@ -40,7 +40,7 @@ internal sealed class FuzzDatabase
         {
             Compression = seed % 2 == 0 ? BlockCompression.Lz4 : BlockCompression.None,
             Level0CompactionTrigger = 4,
-            SeparateValuesFromBytes = 100,
+            SeparateValuesFromBytes = 128,
         };
         HistoryState state = HistoryState.Empty;
         using (Database database = TestDatabase.Open(disk, options, Time))

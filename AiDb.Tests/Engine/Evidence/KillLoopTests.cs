@@ -19,7 +19,7 @@ public sealed class KillLoopTests
         if (Environment.GetEnvironmentVariable(Setup)?.Split('|') is [var given, var seed, var round])
         {
             new KillWriter(given, int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(round, CultureInfo.InvariantCulture))
-                .Run(int.MaxValue);
+                .RunUntilKilled();
             return;
         }
 

@@ -8,6 +8,8 @@ namespace AiDb.Tests.Engine.Evidence;
 /// compacts, copies and reads.</summary>
 internal sealed class KillWriter(string folder, int seed, int round)
 {
+    private Exception? _error;
+
     public const int Threads = 3;
 
     public string DatabaseFolder => Path.Combine(folder, "db");
@@ -33,8 +35,28 @@ internal sealed class KillWriter(string folder, int seed, int round)
     public Database Open() =>
         Database.Open(DatabaseFolder, Options, new DatabaseComponents { FileSystem = PhysicalFileSystem.Instance });
 
-    /// <summary>Writes until it is killed, or so many batches by each thread.</summary>
+    /// <summary>Writes until it is killed. An error ends the process, and its parent sees which.</summary>
+    public void RunUntilKilled()
+    {
+        try
+        {
+            Run(int.MaxValue, onError: Die);
+        }
+        catch (Exception error)
+        {
+            Die(error);
+        }
+    }
+
+    /// <summary>Writes so many batches by each thread.</summary>
     public void Run(int batches)
+    {
+        Run(batches, error => Interlocked.CompareExchange(ref _error, error, null));
+        if (_error is not null)
+            throw new InvalidOperationException("a thread failed", _error);
+    }
+
+    private void Run(int batches, Action<Exception> onError)
     {
         using Database database = Open();
         using var stop = new CancellationTokenSource();
@@ -43,10 +65,10 @@ internal sealed class KillWriter(string folder, int seed, int round)
         {
             int thread = number;
             database.GetOrCreateTable(new KillThread(seed, thread).Table);
-            threads.Add(new Thread(() => Guard(() => Write(database, thread, batches))));
+            threads.Add(new Thread(() => Guard(() => Write(database, thread, batches), onError)));
         }
 
-        var maintenance = new Thread(() => Guard(() => Maintain(database, stop.Token)));
+        var maintenance = new Thread(() => Guard(() => Maintain(database, stop.Token), onError));
         maintenance.Start();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
@@ -95,8 +117,7 @@ internal sealed class KillWriter(string folder, int seed, int round)
         }
     }
 
-    /// <summary>An error of a thread ends the process, and its parent sees how.</summary>
-    private void Guard(Action run)
+    private static void Guard(Action run, Action<Exception> onError)
     {
         try
         {
@@ -104,8 +125,13 @@ internal sealed class KillWriter(string folder, int seed, int round)
         }
         catch (Exception error)
         {
-            File.WriteAllText(Path.Combine(folder, "error"), error.ToString());
-            Environment.Exit(3);
+            onError(error);
         }
+    }
+
+    private void Die(Exception error)
+    {
+        File.WriteAllText(Path.Combine(folder, "error"), error.ToString());
+        Environment.FailFast(error.Message, error);
     }
 }

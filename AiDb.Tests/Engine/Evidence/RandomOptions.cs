@@ -21,7 +21,7 @@ internal static class RandomOptions
             BlockCacheBytes = Pick(random, 0, 16 << 10, 1 << 20),
             FilterBitsPerKey = (int)Pick(random, 0, 4, 10, 16),
             Compression = random.Next(2) == 0 ? BlockCompression.None : BlockCompression.Lz4,
-            SeparateValuesFromBytes = (int)Pick(random, 0, 0, 40, 500, 10_000),
+            SeparateValuesFromBytes = (int)Pick(random, 0, 0, 128, 500, 10_000),
             MapLogSegments = random.Next(4) != 0,
             TableBytes = tableBytes,
             Level1Bytes = tableBytes * random.Next(1, 4),
