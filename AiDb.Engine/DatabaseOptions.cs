@@ -60,13 +60,23 @@ public sealed record DatabaseOptions
     /// 24.</summary>
     public int Level0StopTrigger { get; init; } = 24;
 
-    /// <summary>Bytes of level 1; each deeper level holds ten times as much. Default: 256 MiB.</summary>
+    /// <summary>Bytes of level 1; each deeper level holds more, ten times at most. Default: 256 MiB.</summary>
     public long Level1Bytes { get; init; } = 256L << 20;
 
     /// <summary>Bytes by which the levels may exceed their targets before writes are slowed down; at twice as
     /// many the slowdown is greatest. Bigger: longer bursts at full speed, slower scans after them. Default: 64
     /// GiB.</summary>
     public long PendingCompactionBytes { get; init; } = 64L << 30;
+
+    /// <summary>Compactions that run at a time, each on keys of its own; a big one is split over as many threads.
+    /// More: compaction keeps up with more writes; fewer: it takes less from requests. An executor in
+    /// <see cref="DatabaseComponents.BackgroundExecutor"/> limits it further. Default: 2.</summary>
+    public int CompactionThreads { get; init; } = 2;
+
+    /// <summary>Bytes per second that flushes and compactions may write together; compactions wait, flushes
+    /// never do. Lower: steadier requests, but compaction may fall behind, and writes are slowed down then. 0:
+    /// no limit. Default: 0.</summary>
+    public long CompactionBytesPerSecond { get; init; }
 
     /// <summary>The durability of writes that do not say. Default:
     /// <see cref="WriteDurability.Synced"/>.</summary>
@@ -139,6 +149,9 @@ public sealed record DatabaseOptions
         Check(Level0StopTrigger > Level0SlowdownTrigger, nameof(Level0StopTrigger), $"more than {nameof(Level0SlowdownTrigger)}");
         Check(Level1Bytes >= TableBytes, nameof(Level1Bytes), $"at least {nameof(TableBytes)}");
         Check(PendingCompactionBytes >= TableBytes, nameof(PendingCompactionBytes), $"at least {nameof(TableBytes)}");
+        Check(CompactionThreads is >= 1 and <= 64, nameof(CompactionThreads), "1 to 64");
+        Check(
+            CompactionBytesPerSecond is 0 or >= 1 << 20, nameof(CompactionBytesPerSecond), "0 (no limit) or at least 1 MiB");
         Check(Enum.IsDefined(DefaultDurability) && DefaultDurability != WriteDurability.Default, nameof(DefaultDurability), "Memory or Synced");
         Check(
             MemorySyncInterval > TimeSpan.Zero && MemorySyncInterval <= TimeSpan.FromMinutes(1),

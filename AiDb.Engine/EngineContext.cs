@@ -1,4 +1,5 @@
 using AiDb.Engine.Caching;
+using AiDb.Engine.Compaction;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
@@ -26,10 +27,11 @@ internal sealed class EngineContext : IDisposable
         Cache = components.BlockCache ?? components.MemoryGovernor?.Cache ?? new BlockCache(options.BlockCacheBytes);
         MemoryGovernor = components.MemoryGovernor;
         _ownsExecutor = components.BackgroundExecutor is null;
-        Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
+        Executor = components.BackgroundExecutor ?? new BackgroundExecutor(options.CompactionThreads);
         MergeOperators = components.MergeOperators;
         CompactionFilter = components.CompactionFilter;
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
+        BackgroundRate = new BackgroundRate(options.CompactionBytesPerSecond, components.TimeProvider);
         _random = components.Random;
         Clock = new HybridClock(components.TimeProvider);
         Stalls = new WriteStalls(TimeProvider, Metrics, Logger, path);
@@ -59,6 +61,9 @@ internal sealed class EngineContext : IDisposable
 
     public IBackgroundExecutor Executor { get; }
 
+    /// <summary>What flushes and compactions may write per second.</summary>
+    public BackgroundRate BackgroundRate { get; }
+
     public IReadOnlyList<IMergeOperator> MergeOperators { get; }
 
     public ICompactionFilter? CompactionFilter { get; }
@@ -78,7 +83,13 @@ internal sealed class EngineContext : IDisposable
 
     public Random? Random => _random;
 
-    public UInt128 NewId() => ManifestLog.RandomId(_random);
+    public UInt128 NewId()
+    {
+        if (_random is null)
+            return ManifestLog.RandomId(null);
+        lock (_random)
+            return ManifestLog.RandomId(_random);
+    }
 
     public string TablePath(UInt128 id) => DatabaseFiles.Combine(Path, DatabaseFiles.Table(id));
 

@@ -12,7 +12,7 @@ namespace AiDb.Engine;
 /// <para>When a key is looked at is up to the compactions: it may be soon, late, often, or never. A decision that could
 /// not be written (the database is full or being closed) is asked for again by a later compaction. Merge operands,
 /// deletions and the engine's own keys are not shown.</para>
-/// <para>Thread safety: called by one compaction at a time of a database, but by several databases at once. An
+/// <para>Thread safety: several compactions, or parts of one, may call it at once. An
 /// exception fails the compaction, which is tried again.</para>
 /// </remarks>
 public interface ICompactionFilter

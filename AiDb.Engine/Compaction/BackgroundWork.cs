@@ -7,14 +7,12 @@ using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
-using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Compaction;
 
 /// <summary>Flushes full memtables and keeps the levels in shape, on the executor.</summary>
-/// <remarks>Thread safety: all members may be called concurrently. One flush and one compaction run at a
-/// time, beside each other: flushes add to level 0, compactions take away what was there when they
-/// began.</remarks>
+/// <remarks>Thread safety: all members may be called concurrently. One flush runs at a time, beside the
+/// compactions: flushes add to level 0, compactions take away what was there when they began.</remarks>
 internal sealed class BackgroundWork : IDisposable
 {
     private readonly EngineContext _context;
@@ -25,13 +23,9 @@ internal sealed class BackgroundWork : IDisposable
     private readonly TreeStore _tree;
     private readonly WriteThrottle _throttle;
     private readonly BatchOutcomes _outcomes;
-    private readonly CompactionPicker _picker;
+    private readonly CompactionScheduler _compactions;
     private readonly BackgroundJob _flush;
-    private readonly BackgroundJob _compaction;
     private readonly ProgressWaiters _flushWaiters = new();
-    private readonly ProgressWaiters _compactionWaiters = new();
-    private ulong _wantedCompaction;
-    private ulong _doneCompaction;
 
     public BackgroundWork(
         EngineContext context, WriteAheadLog log, LogSyncer syncer, StateHolder state, Catalogue catalogue, TreeStore tree,
@@ -45,29 +39,31 @@ internal sealed class BackgroundWork : IDisposable
         _catalogue = catalogue;
         _tree = tree;
         _throttle = throttle;
-        _picker = new CompactionPicker(context.Options);
+        _compactions = new CompactionScheduler(context, log, state, catalogue, tree, throttle, Tally);
         _flush = new BackgroundJob(context, "flush", FlushStep, OnFlushOutcome);
-        _compaction = new BackgroundJob(context, "compaction", CompactionStep, OnCompactionOutcome);
     }
 
     /// <summary>What was read and written.</summary>
     public BackgroundTally Tally { get; } = new();
 
     /// <summary>Bytes by which the levels of a tree are beyond their targets.</summary>
-    public long PendingBytes(TreeVersion tree) => _picker.PendingBytes(tree);
+    public long PendingBytes(TreeVersion tree) => _compactions.PendingBytes(tree);
 
     /// <summary>Whether nothing runs and nothing is due. The state is the current one; the caller holds
     /// it.</summary>
     public bool IsIdle(ReadState state) =>
-        state.Immutable.Length == 0 && !_flush.IsRunning && !_compaction.IsRunning && _picker.Pick(state.Tree) is null
-        && ValueGarbagePicker.Pick(state.Tree) is null;
+        state.Immutable.Length == 0 && !_flush.IsRunning && _compactions.IsIdle(state.Tree);
 
     /// <summary>Writes what the compaction filter decides; set before any work begins.</summary>
-    public FilterWriter? FilterWriter { get; set; }
+    public FilterWriter? FilterWriter
+    {
+        get => _compactions.FilterWriter;
+        set => _compactions.FilterWriter = value;
+    }
 
     public void ScheduleFlush() => _flush.Schedule();
 
-    public void ScheduleCompaction() => _compaction.Schedule();
+    public void ScheduleCompaction() => _compactions.Schedule();
 
     /// <summary>Waits until a memtable and all before it are flushed; the first error of a flush ends the
     /// wait.</summary>
@@ -79,28 +75,20 @@ internal sealed class BackgroundWork : IDisposable
     }
 
     /// <summary>Compacts everything into one run.</summary>
-    public Task CompactAllAsync(CancellationToken cancellationToken)
-    {
-        ulong wanted = Interlocked.Increment(ref _wantedCompaction);
-        Task done = _compactionWaiters.WaitAsync(wanted, cancellationToken);
-        _compaction.Schedule();
-        return done;
-    }
+    public Task CompactAllAsync(CancellationToken cancellationToken) => _compactions.CompactAllAsync(cancellationToken);
 
     /// <summary>Waits until nothing runs any more and keeps it so.</summary>
     public void Stop()
     {
         _flush.Stop();
-        _compaction.Stop();
-        var closed = new AiDbException(AiDbErrorKind.Unavailable, "The database was closed.");
-        _flushWaiters.Close(closed);
-        _compactionWaiters.Close(closed);
+        _compactions.Stop();
+        _flushWaiters.Close(new AiDbException(AiDbErrorKind.Unavailable, "The database was closed."));
     }
 
     public void Dispose()
     {
         _flush.Dispose();
-        _compaction.Dispose();
+        _compactions.Dispose();
     }
 
     private bool FlushStep()
@@ -128,7 +116,7 @@ internal sealed class BackgroundWork : IDisposable
         }
 
         _throttle.Signal();
-        _compaction.Schedule();
+        _compactions.Schedule();
         return true;
     }
 
@@ -154,6 +142,7 @@ internal sealed class BackgroundWork : IDisposable
             _tree.Change(edit, output.Finished, memtable);
             long writtenBytes = output.WrittenBytes;
             Tally.AddFlush(writtenBytes);
+            _context.BackgroundRate.TakeForFlush(writtenBytes);
             _context.Metrics.Flushed(writtenBytes);
         }
 
@@ -163,118 +152,11 @@ internal sealed class BackgroundWork : IDisposable
         _log.ReleaseBefore(last.Lsn + 1);
     }
 
-    private bool CompactionStep()
-    {
-        if (_context.IsClosing)
-            return false;
-        ulong wanted = Volatile.Read(ref _wantedCompaction);
-
-        // Asked before the tree is taken: all that is flushed up to here is in its tables.
-        ulong flushedTimestamp = _tree.Flushed.Timestamp;
-        TreeVersion tree = _tree.AcquireTree();
-        try
-        {
-            if (RemoveDropped(tree, flushedTimestamp))
-                return true;
-            bool all = wanted > _doneCompaction;
-            CompactionPlan? plan = all ? _picker.PickAll(tree) : _picker.Pick(tree) ?? ValueGarbagePicker.Pick(tree);
-            if (plan is not null)
-                Compact(plan, flushedTimestamp);
-            if (all)
-            {
-                _doneCompaction = wanted;
-                _compactionWaiters.Reach(wanted);
-            }
-
-            return plan is not null;
-        }
-        finally
-        {
-            tree.Release();
-            _throttle.Signal();
-        }
-    }
-
-    private void Compact(CompactionPlan plan, ulong flushedTimestamp)
-    {
-        long started = _context.TimeProvider.GetTimestamp();
-        var edit = new VersionEdit { KnownDurableLsn = _log.DurableLsn };
-        foreach ((int level, LiveTable table) in plan.Inputs)
-            edit.Removed.Add((level, table.Metadata.Id));
-        int outputs = 1;
-        if (plan.IsTrivialMove)
-        {
-            LiveTable moved = plan.Inputs[0].Table;
-            edit.Added.Add((plan.OutputLevel, moved.Metadata));
-            _tree.Change(edit, [moved]);
-        }
-        else
-        {
-            using OutputTables output = _tree.CreateOutput(plan.Tree);
-            List<FilterDecision> decisions = CompactionJob.Run(
-                _context, plan, _state.SnapshotVersions(), _catalogue, flushedTimestamp, output);
-            output.Publish();
-            foreach (LiveTable table in output.Finished)
-                edit.Added.Add((plan.OutputLevel, table.Metadata));
-            edit.AddedValueFiles.AddRange(output.ValueFiles.Select(static file => file.Metadata));
-            _tree.Change(edit, output.Finished);
-            if (decisions.Count > 0)
-                FilterWriter?.Begin(decisions);
-            outputs = output.Finished.Count;
-            long writtenBytes = output.WrittenBytes;
-            Tally.AddCompaction(plan.InputBytes, writtenBytes);
-            _context.Metrics.Compacted(writtenBytes);
-        }
-
-        EngineLog.Compacted(
-            _context.Logger, _context.Path, plan.Inputs.Count, plan.InputBytes, outputs, plan.OutputLevel,
-            _context.TimeProvider.GetElapsedTime(started), plan.Reason);
-    }
-
-    /// <summary>Takes tables out that hold nothing but keys of dropped tables.</summary>
-    private bool RemoveDropped(TreeVersion tree, ulong flushedTimestamp)
-    {
-        IReadOnlyDictionary<uint, ulong> dropped = _catalogue.Dropped;
-        if (dropped.Count == 0)
-            return false;
-        var edit = new VersionEdit();
-        for (int level = 0; level < VersionEdit.Levels; level++)
-        {
-            foreach (LiveTable table in tree.Level(level))
-            {
-                if (Array.TrueForAll(
-                    table.Reader.Properties.TableIds,
-                    id => dropped.TryGetValue(id, out ulong version) && version <= flushedTimestamp))
-                {
-                    edit.Removed.Add((level, table.Metadata.Id));
-                }
-            }
-        }
-
-        if (edit.Removed.Count == 0)
-            return false;
-        _tree.Change(edit, []);
-        return true;
-    }
-
     private void OnFlushOutcome(AiDbException? error)
     {
         _context.Health.FlushError = error;
         if (error is not null)
             _flushWaiters.Fail(error);
-        _throttle.Signal();
-    }
-
-    private void OnCompactionOutcome(AiDbException? error)
-    {
-        _context.Health.CompactionError = error;
-        if (error is not null)
-        {
-            // Whoever asked for it hears of the error and may ask again.
-            _doneCompaction = Volatile.Read(ref _wantedCompaction);
-            _compactionWaiters.Fail(error);
-        }
-
         _throttle.Signal();
     }
 }

@@ -5,65 +5,58 @@ namespace AiDb.Engine.Compaction;
 /// <summary>
 /// Chooses the next compaction. Level 0 counts tables, deeper levels bytes; the level furthest beyond its
 /// target goes first. From a deeper level the table goes that overlaps least with the level below, relative
-/// to its size. Where no level is beyond its target, tables that are mostly deletions go down.
+/// to its size. Where no level is beyond its target, tables that are mostly deletions go down. What would meet
+/// a compaction that runs is passed over.
 /// </summary>
+/// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class CompactionPicker
 {
-    private const int LevelFactor = 10;
-
     private readonly DatabaseOptions _options;
 
     public CompactionPicker(DatabaseOptions options) => _options = options;
-
-    /// <summary>Bytes that a level (1 or deeper) should hold at most.</summary>
-    public long TargetBytes(int level)
-    {
-        double target = _options.Level1Bytes * Math.Pow(LevelFactor, level - 1);
-        return target > long.MaxValue / 2 ? long.MaxValue / 2 : (long)target;
-    }
 
     /// <summary>Bytes by which the levels are beyond their targets: all of level 0 once it has too many
     /// tables.</summary>
     public long PendingBytes(TreeVersion tree)
     {
+        var targets = new LevelTargets(tree, _options);
         long pending = tree.Level(0).Length >= _options.Level0CompactionTrigger ? tree.LevelBytes(0) : 0;
         for (int level = 1; level < VersionEdit.Levels - 1; level++)
-            pending += Math.Max(0, tree.LevelBytes(level) - TargetBytes(level));
+            pending += Math.Max(0, tree.LevelBytes(level) - targets.Of(level));
         return pending;
     }
 
-    /// <summary>The next compaction; null when none is due.</summary>
-    public CompactionPlan? Pick(TreeVersion tree)
+    /// <summary>The next compaction; null when none is due that may run beside those that do.</summary>
+    public CompactionPlan? Pick(TreeVersion tree, IReadOnlyList<CompactionPlan> running)
     {
-        int best = -1;
-        double bestScore = 1;
-        for (int level = 0; level < VersionEdit.Levels - 1; level++)
+        Span<double> scores = stackalloc double[VersionEdit.Levels - 1];
+        Score(tree, running, scores);
+        while (true)
         {
-            double score = level == 0
-                ? (double)tree.Level(0).Length / _options.Level0CompactionTrigger
-                : (double)tree.LevelBytes(level) / TargetBytes(level);
-            if (score >= bestScore && (best < 0 || score > bestScore) && tree.Level(level).Length > 0)
+            int best = 0;
+            for (int level = 1; level < scores.Length; level++)
             {
-                best = level;
-                bestScore = score;
+                if (scores[level] > scores[best])
+                    best = level;
             }
-        }
 
-        return best switch
-        {
-            0 => PickLevel0(tree),
-            > 0 => PickTable(tree, best, LeastOverlap(tree, best), "level beyond its target"),
-            _ => PickDeletions(tree),
-        };
+            if (scores[best] < 1)
+                return PickDeletions(tree, running);
+            CompactionPlan? plan = best == 0 ? PickLevel0(tree, running) : PickLeastOverlap(tree, best, running);
+            if (plan is not null)
+                return plan;
+            scores[best] = 0;
+        }
     }
 
-    /// <summary>Everything into one run, at the first level that is big enough for it.</summary>
+    /// <summary>Everything into one run, at the first level that is big enough for it; null when there is
+    /// nothing.</summary>
     public CompactionPlan? PickAll(TreeVersion tree)
     {
         if (tree.DeepestLevel < 0)
             return null;
         int output = Math.Max(1, tree.DeepestLevel);
-        while (output < VersionEdit.Levels - 1 && tree.TotalBytes > TargetBytes(output))
+        while (output < VersionEdit.Levels - 1 && tree.TotalBytes > FixedTarget(output))
             output++;
         List<(int, LiveTable)> inputs = [];
         for (int level = 0; level < VersionEdit.Levels; level++)
@@ -72,27 +65,94 @@ internal sealed class CompactionPicker
                 inputs.Add((level, table));
         }
 
-        return new CompactionPlan(tree, inputs, output, IsTrivialMove: false, "asked for");
+        return new CompactionPlan(tree, inputs, output, CompactionKind.Merge, "asked for");
     }
 
-    /// <summary>All of level 0 and what it overlaps below.</summary>
-    internal static CompactionPlan PickLevel0(TreeVersion tree)
+    /// <summary>The tables that hold nothing but what was dropped; null when there are none.</summary>
+    /// <param name="tree">The tree.</param>
+    /// <param name="isDropped">Whether a table id is dropped, and its drop flushed.</param>
+    /// <param name="running">What runs: its inputs are left alone.</param>
+    public static CompactionPlan? PickDropped(
+        TreeVersion tree, Predicate<uint> isDropped, IReadOnlyList<CompactionPlan> running)
     {
         List<(int, LiveTable)> inputs = [];
-        byte[] smallest = [];
-        byte[] largest = [];
-        foreach (LiveTable table in tree.Level(0))
+        for (int level = 0; level < VersionEdit.Levels; level++)
         {
-            if (inputs.Count == 0 || table.SmallestPrefix.SequenceCompareTo(smallest) < 0)
-                smallest = table.SmallestPrefix.ToArray();
-            if (inputs.Count == 0 || table.LargestPrefix.SequenceCompareTo(largest) > 0)
-                largest = table.LargestPrefix.ToArray();
+            foreach (LiveTable table in tree.Level(level))
+            {
+                if (Array.TrueForAll(table.Reader.Properties.TableIds, isDropped) && !IsInput(table, running))
+                    inputs.Add((level, table));
+            }
+        }
+
+        return inputs.Count == 0
+            ? null
+            : new CompactionPlan(tree, inputs, VersionEdit.Levels - 1, CompactionKind.Remove, "dropped tables");
+    }
+
+    /// <summary>All of level 0 and what it meets in level 1, to be written anew.</summary>
+    public static CompactionPlan AllOfLevel0(TreeVersion tree, string reason)
+    {
+        List<(int, LiveTable)> inputs = [];
+        foreach (LiveTable table in tree.Level(0))
             inputs.Add((0, table));
+        CompactionPlan above = new(tree, inputs, 1, CompactionKind.Merge, reason);
+        foreach (LiveTable table in tree.Overlapping(1, above.SmallestPrefix, above.LargestPrefix))
+            inputs.Add((1, table));
+        return new CompactionPlan(tree, inputs, 1, CompactionKind.Merge, reason);
+    }
+
+    /// <summary>Whether a plan may run beside others.</summary>
+    public static bool MayRun(CompactionPlan plan, IReadOnlyList<CompactionPlan> running)
+    {
+        foreach (CompactionPlan other in running)
+        {
+            if (plan.Conflicts(other))
+                return false;
+        }
+
+        return true;
+    }
+
+    private static bool IsInput(LiveTable table, IReadOnlyList<CompactionPlan> running)
+    {
+        foreach (CompactionPlan plan in running)
+        {
+            foreach ((_, LiveTable input) in plan.Inputs)
+            {
+                if (input == table)
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsMostlyDeletions(LiveTable table) => table.Metadata.Deletions * 2 > table.Metadata.Entries;
+
+    /// <summary>The oldest table of level 0 and all that its keys meet, there and in level 1. What stays behind
+    /// in level 0 has no key in common with them.</summary>
+    private static CompactionPlan? PickLevel0(TreeVersion tree, IReadOnlyList<CompactionPlan> running)
+    {
+        List<LiveTable> rest = [.. tree.Level(0)];
+        List<(int, LiveTable)> inputs = [];
+        byte[] smallest = rest[^1].SmallestPrefix.ToArray();
+        byte[] largest = rest[^1].LargestPrefix.ToArray();
+        while (rest.FindLastIndex(table => table.Overlaps(smallest, largest)) is var index && index >= 0)
+        {
+            LiveTable table = rest[index];
+            rest.RemoveAt(index);
+            inputs.Add((0, table));
+            if (table.SmallestPrefix.SequenceCompareTo(smallest) < 0)
+                smallest = table.SmallestPrefix.ToArray();
+            if (table.LargestPrefix.SequenceCompareTo(largest) > 0)
+                largest = table.LargestPrefix.ToArray();
         }
 
         foreach (LiveTable table in tree.Overlapping(1, smallest, largest))
             inputs.Add((1, table));
-        return new CompactionPlan(tree, inputs, 1, IsTrivialMove(inputs), "level 0 has many tables");
+        CompactionPlan plan = Plan(tree, inputs, 1, "level 0 has many tables");
+        return MayRun(plan, running) ? plan : null;
     }
 
     private static CompactionPlan PickTable(TreeVersion tree, int level, LiveTable table, string reason)
@@ -100,44 +160,74 @@ internal sealed class CompactionPicker
         List<(int, LiveTable)> inputs = [(level, table)];
         foreach (LiveTable below in tree.Overlapping(level + 1, table.SmallestPrefix, table.LargestPrefix))
             inputs.Add((level + 1, below));
-        return new CompactionPlan(tree, inputs, level + 1, IsTrivialMove(inputs), reason);
+        return Plan(tree, inputs, level + 1, reason);
     }
 
-    /// <summary>A table with range deletions is written anew: it may lose them on the way.</summary>
-    private static bool IsTrivialMove(List<(int Level, LiveTable Table)> inputs) =>
-        inputs.Count == 1 && inputs[0].Table.Reader.Properties.RangeDeletions == 0;
-
-    private static LiveTable LeastOverlap(TreeVersion tree, int level)
+    /// <summary>A plan that moves a table which meets no other, unless it is better rewritten without its
+    /// deletions. One with range deletions may lose them on the way.</summary>
+    private static CompactionPlan Plan(TreeVersion tree, List<(int, LiveTable Table)> inputs, int output, string reason)
     {
-        LiveTable? best = null;
+        bool moves = inputs.Count == 1 && !inputs[0].Table.HasRangeDeletes
+            && !(IsMostlyDeletions(inputs[0].Table) && output >= tree.DeepestLevel);
+        return new CompactionPlan(tree, inputs, output, moves ? CompactionKind.Move : CompactionKind.Merge, reason);
+    }
+
+    private static CompactionPlan? PickLeastOverlap(TreeVersion tree, int level, IReadOnlyList<CompactionPlan> running)
+    {
+        CompactionPlan? best = null;
         double bestShare = double.MaxValue;
         foreach (LiveTable table in tree.Level(level))
         {
-            long overlap = tree.Overlapping(level + 1, table.SmallestPrefix, table.LargestPrefix)
-                .Sum(static below => below.Metadata.SizeBytes);
+            long overlap = tree.OverlappingBytes(level + 1, table.SmallestPrefix, table.LargestPrefix);
             double share = (double)overlap / Math.Max(1, table.Metadata.SizeBytes);
-            if (share < bestShare)
-            {
-                best = table;
-                bestShare = share;
-            }
+            if (share >= bestShare)
+                continue;
+            CompactionPlan plan = PickTable(tree, level, table, "level beyond its target");
+            if (!MayRun(plan, running))
+                continue;
+            best = plan;
+            bestShare = share;
         }
 
-        return best!;
+        return best;
     }
 
-    private static CompactionPlan? PickDeletions(TreeVersion tree)
+    private static CompactionPlan? PickDeletions(TreeVersion tree, IReadOnlyList<CompactionPlan> running)
     {
         for (int level = 1; level < tree.DeepestLevel; level++)
         {
             foreach (LiveTable table in tree.Level(level))
             {
-                if (table.Metadata.Deletions * 2 > table.Metadata.Entries
-                    || table.Reader.Properties.RangeDeletions > 0)
-                    return PickTable(tree, level, table, "mostly deletions");
+                if (!IsMostlyDeletions(table) && !table.HasRangeDeletes)
+                    continue;
+                CompactionPlan plan = PickTable(tree, level, table, "mostly deletions");
+                if (MayRun(plan, running))
+                    return plan;
             }
         }
 
         return null;
     }
+
+    /// <summary>How far each level is beyond its target, without what already leaves it.</summary>
+    private void Score(TreeVersion tree, IReadOnlyList<CompactionPlan> running, Span<double> scores)
+    {
+        var targets = new LevelTargets(tree, _options);
+        scores[0] = tree.Level(0).IsEmpty ? 0 : (double)tree.Level(0).Length / _options.Level0CompactionTrigger;
+        for (int level = 1; level < scores.Length; level++)
+        {
+            long bytes = tree.LevelBytes(level);
+            foreach (CompactionPlan plan in running)
+            {
+                if (plan.OutputLevel == level)
+                    continue;
+                foreach ((int from, LiveTable table) in plan.Inputs)
+                    bytes -= from == level ? table.Metadata.SizeBytes : 0;
+            }
+
+            scores[level] = (double)bytes / targets.Of(level);
+        }
+    }
+
+    private double FixedTarget(int level) => _options.Level1Bytes * Math.Pow(LevelTargets.GreatestFactor, level - 1);
 }

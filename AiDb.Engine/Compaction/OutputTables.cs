@@ -20,6 +20,7 @@ internal sealed class OutputTables : IDisposable
     private readonly ValueSeparator _values;
     private TableBuilder? _builder;
     private IStorageFile? _file;
+    private long _takenBytes;
     private RangeTombstones _rangeDeletes = RangeTombstones.Empty;
     private bool _takenOver;
 
@@ -43,6 +44,15 @@ internal sealed class OutputTables : IDisposable
 
     /// <summary>Bytes of the table that is being written.</summary>
     public long CurrentBytes => _builder?.EstimatedBytes ?? 0;
+
+    /// <summary>Bytes that were written since it was last asked.</summary>
+    public long TakeNewBytes()
+    {
+        long all = WrittenBytes + CurrentBytes;
+        long fresh = Math.Max(0, all - _takenBytes);
+        _takenBytes = Math.Max(all, _takenBytes);
+        return fresh;
+    }
 
     /// <summary>Adds an entry to the current table.</summary>
     public void Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)

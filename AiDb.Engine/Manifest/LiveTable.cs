@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
 using AiDb.Engine.ValueFiles;
 
@@ -27,7 +28,14 @@ internal sealed class LiveTable : RefCounted
         Metadata = metadata;
         Reader = reader;
         _onUnreferenced = onUnreferenced;
+        RangeDeletes = reader?.RangeDeletes;
     }
+
+    /// <summary>Its range tombstones; null when it has none.</summary>
+    public RangeTombstones? RangeDeletes { get; }
+
+    /// <summary>Whether it holds range tombstones.</summary>
+    public bool HasRangeDeletes => RangeDeletes is not null;
 
     /// <summary>What the manifest says of it.</summary>
     public TableMetadata Metadata { get; }

@@ -108,6 +108,19 @@ internal sealed class TreeVersion : RefCounted
         return overlapping;
     }
 
+    /// <summary>Bytes of the tables of a level whose range meets the given one.</summary>
+    public long OverlappingBytes(int level, ReadOnlySpan<byte> smallestPrefix, ReadOnlySpan<byte> largestPrefix)
+    {
+        long bytes = 0;
+        foreach (LiveTable table in _levels[level])
+        {
+            if (table.Overlaps(smallestPrefix, largestPrefix))
+                bytes += table.Metadata.SizeBytes;
+        }
+
+        return bytes;
+    }
+
     /// <summary>The version after an edit.</summary>
     /// <param name="edit">The edit.</param>
     /// <param name="tables">The opened new tables, and those that change their level.</param>

@@ -50,9 +50,9 @@ internal sealed class CompactionRangeDeletes
     public ulong DeletedAt(ReadOnlySpan<byte> prefix, ulong version) =>
         _tombstones.Covering(prefix, NewestOfStripe(version));
 
-    /// <summary>The plan without the inputs of which no reader can see any entry; their tombstones are in
+    /// <summary>The plan's inputs without those of which no reader can see any entry; their tombstones are in
     /// here.</summary>
-    public CompactionPlan WithoutHidden(CompactionPlan plan)
+    public IReadOnlyList<(int Level, LiveTable Table)> WithoutHidden(CompactionPlan plan)
     {
         List<(int Level, LiveTable Table)> needed = [];
         foreach ((int Level, LiveTable Table) input in plan.Inputs)
@@ -66,7 +66,7 @@ internal sealed class CompactionRangeDeletes
             }
         }
 
-        return needed.Count == plan.Inputs.Count ? plan : plan with { Inputs = needed };
+        return needed;
     }
 
     /// <summary>What a flush writes: everything but what belongs to dropped tables.</summary>

@@ -27,7 +27,7 @@ internal sealed class TreeRangeDeletes
         List<RangeTombstones>? newestFirst = null;
         foreach (LiveTable table in levels[0])
         {
-            if (table.Reader.RangeDeletes is { } tombstones)
+            if (table.RangeDeletes is { } tombstones)
                 (newestFirst ??= []).Add(tombstones);
         }
 
@@ -67,7 +67,7 @@ internal sealed class TreeRangeDeletes
     {
         List<RangeTombstone>? tombstones = null;
         foreach (LiveTable table in tables)
-            table.Reader.RangeDeletes?.CopyTo(tombstones ??= []);
+            table.RangeDeletes?.CopyTo(tombstones ??= []);
         return tombstones is null ? null : RangeTombstoneFragmenter.TryFragment(tombstones, int.MaxValue);
     }
 }

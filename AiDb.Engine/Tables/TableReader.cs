@@ -231,6 +231,22 @@ internal sealed unsafe class TableReader : IDisposable
         return iterator;
     }
 
+    /// <summary>Table id and user key of the first entries of some blocks, spread evenly over the table.</summary>
+    public List<byte[]> SamplePrefixes(int count)
+    {
+        List<byte[]> prefixes = [];
+        using var key = new GrowingBuffer(256);
+        count = Math.Min(count, _index.Count);
+        for (int sample = 0; sample < count; sample++)
+        {
+            using BlockLease lease = GetBlockUncached((int)((long)sample * _index.Count / count), readahead: null);
+            TableIterator.WriteKey(new DataBlock(in lease), 0, key, out _);
+            prefixes.Add(InternalKey.Prefix(key.Span).ToArray());
+        }
+
+        return prefixes;
+    }
+
     /// <summary>Lets a cursor walk this table, which the cursor's owner keeps alive.</summary>
     public void Open(TableIterator iterator) => iterator.Open(this, in _index, ownsReference: false);
 

@@ -9,7 +9,9 @@ internal static class ValueGarbagePicker
 {
     /// <summary>The next table that points into such a file, in its place; or level 0 as a whole, whose tables
     /// cannot change their order. Null: nothing to do.</summary>
-    public static CompactionPlan? Pick(TreeVersion tree)
+    /// <param name="tree">The tree.</param>
+    /// <param name="running">What runs; what meets it is passed over.</param>
+    public static CompactionPlan? Pick(TreeVersion tree, IReadOnlyList<CompactionPlan> running)
     {
         IReadOnlyDictionary<UInt128, LiveValueFile> garbage = tree.ValueFiles.MostlyGarbage();
         if (garbage.Count == 0)
@@ -21,9 +23,11 @@ internal static class ValueGarbagePicker
                 if (!Array.Exists(table.ValueFiles, file => garbage.ContainsKey(file.Metadata.Id)))
                     continue;
                 const string Reason = "value file with much garbage";
-                return level == 0
-                    ? CompactionPicker.PickLevel0(tree) with { IsTrivialMove = false, Reason = Reason }
-                    : new CompactionPlan(tree, [(level, table)], level, IsTrivialMove: false, Reason);
+                CompactionPlan plan = level == 0
+                    ? CompactionPicker.AllOfLevel0(tree, Reason)
+                    : new CompactionPlan(tree, [(level, table)], level, CompactionKind.Merge, Reason);
+                if (CompactionPicker.MayRun(plan, running))
+                    return plan;
             }
         }
 

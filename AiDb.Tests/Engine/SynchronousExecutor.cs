@@ -17,7 +17,8 @@ internal sealed class SynchronousExecutor : IBackgroundExecutor
         }
         catch (SimulatedCrashException) when (name == "cleanup")
         {
-            // As with a real executor: what queued the job does not hear of it.
+            // Whoever gives back the last reference to a table may be a reader of another database, whose
+            // machine has not crashed.
         }
     }
 

@@ -39,8 +39,25 @@ internal static class TestDatabase
             LoggerFactory = log ?? NullLoggerFactory.Instance,
 
             // Every opening makes ids of its own, and the same ones in every run.
-            Random = new Random(TestSeed.Base + idSalt + (files is SimulatedFileSystem disk ? (int)disk.OperationCount : 0)),
+            Random = new Random(TestSeed.Base + idSalt + IdSaltOf(files, path)),
         });
+
+    /// <summary>A number that follows from what was done on a disk and from the names of the database's files: a
+    /// disk that crashed may have done as many operations as when its tables were made, whose ids must not come
+    /// again.</summary>
+    private static int IdSaltOf(IFileSystem files, string path)
+    {
+        if (files is not SimulatedFileSystem disk)
+            return 0;
+        int sum = (int)disk.OperationCount;
+        foreach (string name in disk.ListFiles(path))
+        {
+            foreach (char letter in name)
+                sum = unchecked((sum * 31) + letter);
+        }
+
+        return sum & 0xff_ffff;
+    }
 
     public static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 
