@@ -33,8 +33,8 @@ internal sealed class DatabaseParts
         Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle, outcomes);
         Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
-        Background.FilterWriter = new FilterWriter(context, state, Pipeline);
         Scrub = new DatabaseScrub(context, tree, log);
+        Background.FilterWriter = new FilterWriter(context, state, Pipeline);
         context.Metrics.Observe(context.Path, TryStatistics);
     }
 
