@@ -28,6 +28,9 @@ public sealed record DatabaseComponents
     /// <summary>Merge operators beside those of <see cref="BuiltInMergeOperators"/>.</summary>
     public IReadOnlyList<IMergeOperator> MergeOperators { get; init; } = [];
 
+    /// <summary>Removes or changes entries that compactions pass; null: none.</summary>
+    public ICompactionFilter? CompactionFilter { get; init; }
+
     /// <summary>Randomness (file ids); null uses the operating system's.</summary>
     public Random? Random { get; init; }
 }

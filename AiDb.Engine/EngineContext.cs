@@ -27,6 +27,7 @@ internal sealed class EngineContext : IDisposable
         _ownsExecutor = components.BackgroundExecutor is null;
         Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
         MergeOperators = components.MergeOperators;
+        CompactionFilter = components.CompactionFilter;
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         _random = components.Random;
         Clock = new HybridClock(components.TimeProvider);
@@ -48,6 +49,8 @@ internal sealed class EngineContext : IDisposable
     public IBackgroundExecutor Executor { get; }
 
     public IReadOnlyList<IMergeOperator> MergeOperators { get; }
+
+    public ICompactionFilter? CompactionFilter { get; }
 
     public ILogger Logger { get; }
 

@@ -49,6 +49,10 @@ internal static partial class EngineLog
     public static partial void Compacted(
         ILogger logger, string path, int inputs, long inputBytes, int outputs, int level, TimeSpan elapsed, string reason);
 
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Path}: what the compaction filter decided was not written; a later compaction asks it again")]
+    public static partial void FilterNotWritten(ILogger logger, string path, Exception error);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{File} is not needed and could not be deleted")]
     public static partial void NotDeleted(ILogger logger, string file, Exception error);
 

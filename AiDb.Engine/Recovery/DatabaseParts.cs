@@ -2,6 +2,7 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Compaction;
+using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.MemTables;
@@ -33,6 +34,7 @@ internal sealed class DatabaseParts
         Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
         Scrub = new DatabaseScrub(context, tree, log);
+        Background.FilterWriter = new FilterWriter(context, state, Pipeline);
         context.Metrics.Observe(context.Path, TryStatistics);
     }
 
