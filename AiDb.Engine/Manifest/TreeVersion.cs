@@ -21,7 +21,9 @@ internal sealed class TreeVersion : RefCounted
     public TreeVersion(LiveTable[][] levels, TreeVersion? previous = null)
     {
         _levels = levels;
-        _fences = Array.ConvertAll(levels, static tables => new LevelFences(tables));
+
+        // Level 0 is not in the order of its keys.
+        _fences = [.. levels.Select(static (tables, level) => new LevelFences(level == 0 ? [] : tables))];
         RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         ValueFiles = new ValueFileSet(levels);
         foreach (LiveTable[] level in levels)
