@@ -21,9 +21,8 @@ internal sealed class TreeVersion : RefCounted
     public TreeVersion(LiveTable[][] levels, TreeVersion? previous = null)
     {
         _levels = levels;
-
-        // Level 0 is not in the order of its keys.
-        _fences = [.. levels.Select(static (tables, level) => new LevelFences(level == 0 ? [] : tables))];
+        // Level 0 is in the order of age: its tables' ends are no fences.
+        _fences = [LevelFences.None, .. levels.Skip(1).Select(static tables => new LevelFences(tables))];
         RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         ValueFiles = new ValueFileSet(levels);
         foreach (LiveTable[] level in levels)
