@@ -7,10 +7,13 @@ internal enum HistoryAction
 {
     Put,
     Delete,
+    DeleteRange,
+    Merge,
     Require,
 }
 
-/// <summary>One operation of a random batch.</summary>
+/// <summary>One operation of a random batch. Of a range the key is the first one and the value the first one that
+/// stays.</summary>
 internal sealed record HistoryOperation(
     HistoryAction Action, string Table, string Key, string Value, TimeSpan? Lifetime, WriteCondition Condition);
 
@@ -30,6 +33,9 @@ internal sealed class HistoryBatch
 
     private HistoryBatch(List<HistoryOperation> operations) => _operations = operations;
 
+    /// <summary>The merge operator of every table.</summary>
+    public static string MergeOperator => BuiltInMergeOperators.AppendComma.Name;
+
     /// <summary>A batch for the tables that a state has.</summary>
     public static HistoryBatch Next(Random random, HistoryState state, ulong nowMs, HistoryShape? shape = null)
     {
@@ -40,11 +46,18 @@ internal sealed class HistoryBatch
         {
             string table = tables[random.Next(tables.Length)];
             string key = NextKey(random);
-            WriteCondition condition = NextCondition(random, state.VersionOf(table, key, nowMs));
-            HistoryAction action = random.Next(10) switch
+            if (random.Next(20) == 0)
             {
-                < 7 => HistoryAction.Put,
-                < 9 => HistoryAction.Delete,
+                operations.Add(NextRange(random, table));
+                continue;
+            }
+
+            WriteCondition condition = NextCondition(random, state.VersionOf(table, key, nowMs));
+            HistoryAction action = random.Next(20) switch
+            {
+                < 13 => HistoryAction.Put,
+                < 16 => HistoryAction.Merge,
+                < 19 => HistoryAction.Delete,
                 _ => HistoryAction.Require,
             };
             TimeSpan? lifetime = random.Next(6) == 0
@@ -76,6 +89,12 @@ internal sealed class HistoryBatch
                 case HistoryAction.Delete:
                     batch.Delete(table, key, operation.Condition);
                     break;
+                case HistoryAction.DeleteRange:
+                    batch.DeleteRange(table, key, TestDatabase.Bytes(operation.Value));
+                    break;
+                case HistoryAction.Merge:
+                    batch.Merge(table, key, TestDatabase.Bytes(operation.Value), operation.Condition);
+                    break;
                 default:
                     batch.Require(table, key, operation.Condition);
                     break;
@@ -105,6 +124,14 @@ internal sealed class HistoryBatch
                         operation.Value, version,
                         operation.Lifetime is { } lifetime ? nowMs + (ulong)lifetime.TotalMilliseconds : 0))),
                 HistoryAction.Delete => state.With(operation.Table, cells => cells.Remove(operation.Key)),
+                HistoryAction.DeleteRange => state.With(operation.Table, cells => cells.RemoveRange(cells.Keys.Where(
+                    key => string.CompareOrdinal(key, operation.Key) >= 0 &&
+                        (operation.Value.Length == 0 || string.CompareOrdinal(key, operation.Value) < 0)))),
+                HistoryAction.Merge => state.With(operation.Table, cells => cells.SetItem(
+                    operation.Key,
+                    state.Find(operation.Table, operation.Key, nowMs) is { } before
+                        ? before with { Value = $"{before.Value},{operation.Value}", Version = version }
+                        : new HistoryCell(operation.Value, version, 0))),
                 _ => state,
             };
         }
@@ -116,6 +143,19 @@ internal sealed class HistoryBatch
     {
         int length = random.Next(4) == 0 ? random.Next(maxBytes) : random.Next(60);
         return new string((char)('a' + random.Next(26)), length) + random.Next(1000);
+    }
+
+    private static HistoryOperation NextRange(Random random, string table)
+    {
+        string start = random.Next(4) == 0 ? "" : NextKey(random);
+        string end = random.Next(4) == 0 ? "" : NextKey(random);
+        if (end.Length > 0 && string.CompareOrdinal(start, end) >= 0)
+            (start, end) = (end, start + "0");
+
+        // A range that takes everything is rare.
+        if (start.Length == 0 && end.Length == 0 && random.Next(5) != 0)
+            end = "key010";
+        return new HistoryOperation(HistoryAction.DeleteRange, table, start, end, null, default);
     }
 
     private static WriteCondition NextCondition(Random random, ulong current) => random.Next(20) switch

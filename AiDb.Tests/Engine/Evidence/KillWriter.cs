@@ -64,7 +64,7 @@ internal sealed class KillWriter(string folder, int seed, int round)
         for (int number = 0; number < Threads; number++)
         {
             int thread = number;
-            database.GetOrCreateTable(new KillThread(seed, thread).Table);
+            database.GetOrCreateTable(new KillThread(seed, thread).Table, HistoryBatch.MergeOperator);
             threads.Add(new Thread(() => Guard(() => Write(database, thread, batches), onError)));
         }
 

@@ -141,7 +141,7 @@ internal sealed class MetamorphicRun : IDisposable
     private void Create()
     {
         string name = "t" + _logical.Next(3);
-        Answer($"create {name}: {_database.GetOrCreateTable(name).Id}");
+        Answer($"create {name}: {_database.GetOrCreateTable(name, HistoryBatch.MergeOperator).Id}");
         _state = _state.WithTable(name);
     }
 

@@ -184,7 +184,7 @@ internal sealed class RandomHistory : IDisposable
         bool exists = State.Tables.ContainsKey(name);
         if (!exists)
             Begin(_ => State.WithTable(name));
-        Database.GetOrCreateTable(name);
+        Database.GetOrCreateTable(name, HistoryBatch.MergeOperator);
         if (exists)
             return;
         Add(State.WithTable(name));
