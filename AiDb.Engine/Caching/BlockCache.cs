@@ -49,6 +49,14 @@ public sealed unsafe class BlockCache : IDisposable
     /// <summary>A hold on a block outside the cache; the block ends with it.</summary>
     internal BlockLease Lease(BlockHeader* block) => Pool.Lease(block);
 
+    /// <summary>A hold on a copy of the content, which ends with it.</summary>
+    internal BlockLease LeaseCopy(ReadOnlySpan<byte> content)
+    {
+        BlockHeader* block = AllocateBlock(content.Length);
+        content.CopyTo(BlockHeader.Content(block));
+        return Lease(block);
+    }
+
     /// <summary>Counts memory that a table pins, or gives it back.</summary>
     internal void Charge(long bytes) => Pool.Charge(bytes);
 

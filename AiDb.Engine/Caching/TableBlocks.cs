@@ -81,6 +81,14 @@ internal sealed unsafe class TableBlocks : LeaseOwner
         return new BlockLease(this, number, slot->Data, slot->Length);
     }
 
+    /// <summary>As <see cref="Insert"/>, with a copy of the content.</summary>
+    public BlockLease InsertCopy(int number, ReadOnlySpan<byte> content, BlockShape shape, bool fromScan)
+    {
+        BlockHeader* block = Allocate(number, content.Length, fromScan);
+        content.CopyTo(BlockHeader.Content(block));
+        return Insert(number, block, shape);
+    }
+
     /// <inheritdoc/>
     public override void Release(nint hold) => Release(_first + hold);
 

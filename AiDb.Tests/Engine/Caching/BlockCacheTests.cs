@@ -3,7 +3,7 @@ using AiDb.Engine.Caching;
 
 namespace AiDb.Tests.Engine.Caching;
 
-public sealed unsafe class BlockCacheTests
+public sealed class BlockCacheTests
 {
     private const int BlockBytes = 1000;
 
@@ -103,8 +103,7 @@ public sealed unsafe class BlockCacheTests
         var random = new Random(3);
         for (int i = 0; i < 20_000; i++)
         {
-            BlockHeader* block = table.Allocate(i, random.Next(500, 40_000), fromScan: false);
-            table.Insert(i, block, default).Dispose();
+            table.InsertCopy(i, new byte[random.Next(500, 40_000)], default, fromScan: false).Dispose();
             if (random.Next(3) == 0 && table.TryGet(random.Next(i + 1), touch: true, out BlockLease lease, out _))
                 lease.Dispose();
         }
@@ -130,8 +129,7 @@ public sealed unsafe class BlockCacheTests
     {
         using var cache = new BlockCache(1 << 20);
         TableBlocks table = cache.OpenTable(1);
-        BlockHeader* block = table.Allocate(0, 1 << 18, fromScan: false);
-        BlockLease lease = table.Insert(0, block, default);
+        BlockLease lease = table.InsertCopy(0, new byte[1 << 18], default, fromScan: false);
         Assert.Equal(1 << 18, lease.Length);
         Assert.False(table.TryGet(0, touch: true, out _, out _));
         lease.Dispose();
@@ -246,9 +244,9 @@ public sealed unsafe class BlockCacheTests
 
     private static BlockLease Insert(TableBlocks table, int number, bool fromScan)
     {
-        BlockHeader* block = table.Allocate(number, BlockBytes, fromScan);
-        MemoryMarshal.Cast<byte, int>(BlockHeader.Content(block)).Fill(number);
-        return table.Insert(number, block, new BlockShape(1, number, 3));
+        Span<byte> content = stackalloc byte[BlockBytes];
+        MemoryMarshal.Cast<byte, int>(content).Fill(number);
+        return table.InsertCopy(number, content, new BlockShape(1, number, 3), fromScan);
     }
 
     private static bool IsBlock(in BlockLease lease, int number) =>

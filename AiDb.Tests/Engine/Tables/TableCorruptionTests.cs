@@ -68,7 +68,7 @@ public sealed class TableCorruptionTests
             if (!DataBlock.IsValid(bytes))
                 continue;
             accepted++;
-            using BlockLease lease = Copy(cache, bytes);
+            using BlockLease lease = cache.LeaseCopy(bytes);
             ReadEverything(in lease, random);
         }
 
@@ -140,13 +140,6 @@ public sealed class TableCorruptionTests
 
     /// <summary>Whether opening or verifying reported the damage; reads may only fail or answer
     /// rightly.</summary>
-    private static unsafe BlockLease Copy(BlockCache cache, byte[] content)
-    {
-        BlockHeader* block = cache.AllocateBlock(content.Length);
-        content.CopyTo(BlockHeader.Content(block));
-        return cache.Lease(block);
-    }
-
     private static bool Verify(byte[] bytes, TableModel model, BlockCache cache)
     {
         try
