@@ -1,6 +1,7 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
@@ -28,6 +29,7 @@ internal sealed class EngineContext : IDisposable
         Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         _random = components.Random;
+        PrefixScans = new PrefixScans(options.FilterBitsPerKey > 0 ? options.FilterPrefix : null);
         Clock = new HybridClock(components.TimeProvider);
         Stalls = new WriteStalls(TimeProvider, Metrics, Logger, path);
     }
@@ -49,6 +51,8 @@ internal sealed class EngineContext : IDisposable
     public ILogger Logger { get; }
 
     public HybridClock Clock { get; }
+
+    public PrefixScans PrefixScans { get; }
 
     public DatabaseHealth Health { get; } = new();
 

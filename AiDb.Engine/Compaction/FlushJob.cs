@@ -1,5 +1,6 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 
 namespace AiDb.Engine.Compaction;
@@ -28,5 +29,7 @@ internal static class FlushJob
         }
 
         output.FinishTable();
+        foreach (LiveTable table in output.Finished)
+            table.Reader.PinPartitions();
     }
 }

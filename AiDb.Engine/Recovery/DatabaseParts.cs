@@ -114,6 +114,8 @@ internal sealed class DatabaseParts
                 CompactionReadBytes = Background.Tally.CompactionReadBytes,
                 PendingCompactionBytes = Background.PendingBytes(state.Tree),
                 IsBackgroundIdle = Background.IsIdle(state),
+                PrefixFilterChecks = Context.PrefixScans.Checked,
+                PrefixFilterSkips = Context.PrefixScans.Skipped,
                 Stall = Context.Stalls.Kind,
                 StallCause = Context.Stalls.Cause,
                 StallSince = Context.Stalls.Since,

@@ -15,6 +15,8 @@ internal static class TablePropertiesCodec
     private const ushort NumbersTag = 3;
     private const ushort TableIdsTag = 4;
     private const ushort ValueReferencesTag = 10;
+    private const ushort FilterPrefixTag = 15;
+    private const ushort PartitionsTag = 16;
     private const int NumberCount = 9;
 
     /// <summary>Writes the content.</summary>
@@ -37,12 +39,27 @@ internal static class TablePropertiesCodec
         target.AppendUInt32((uint)properties.TableIds.Length * 4);
         foreach (uint id in properties.TableIds)
             target.AppendUInt32(id);
-        if (properties.ValueReferences.Length == 0)
-            return;
-        target.AppendUInt16(ValueReferencesTag);
-        target.AppendUInt32((uint)properties.ValueReferences.Length * ValueReference.Bytes);
-        foreach (ValueReference reference in properties.ValueReferences)
-            reference.Write(target.Extend(ValueReference.Bytes));
+        if (properties.ValueReferences.Length > 0)
+        {
+            target.AppendUInt16(ValueReferencesTag);
+            target.AppendUInt32((uint)properties.ValueReferences.Length * ValueReference.Bytes);
+            foreach (ValueReference reference in properties.ValueReferences)
+                reference.Write(target.Extend(ValueReference.Bytes));
+        }
+
+        if (properties.FilterPrefix is { } rule)
+        {
+            Span<byte> item = [(byte)rule.Kind, rule.Separator, 0, 0];
+            BinaryPrimitives.WriteUInt16LittleEndian(item[2..], (ushort)rule.Bytes);
+            AppendItem(target, FilterPrefixTag, item);
+        }
+
+        if (properties.Partitions is { } partitions)
+        {
+            target.AppendUInt16(PartitionsTag);
+            target.AppendUInt32((uint)partitions.ByteCount);
+            partitions.Write(target);
+        }
     }
 
     /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
@@ -54,6 +71,7 @@ internal static class TablePropertiesCodec
     {
         properties = null;
         ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default, values = default;
+        ReadOnlySpan<byte> rule = default, parts = default;
         while (content.Length >= 6)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
@@ -70,11 +88,14 @@ internal static class TablePropertiesCodec
                 case NumbersTag: numbers = item; break;
                 case TableIdsTag: ids = item; break;
                 case ValueReferencesTag: values = item; break;
+                case FilterPrefixTag: rule = item; break;
+                case PartitionsTag: parts = item; break;
             }
         }
 
         if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
-            || ids.Length == 0 || ids.Length % 4 != 0 || values.Length % ValueReference.Bytes != 0)
+            || ids.Length == 0 || ids.Length % 4 != 0 || values.Length % ValueReference.Bytes != 0
+            || !TablePartitions.TryRead(parts, Number(numbers, 8), out TablePartitions? partitions))
             return false;
         properties = new TableProperties
         {
@@ -94,6 +115,10 @@ internal static class TablePropertiesCodec
             FileChecksum = 0,
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
             ValueReferences = ValueReference.ReadAll(values),
+            FilterPrefix = rule.Length < 4
+                ? null
+                : FilterPrefix.TryMake(rule[0], rule[1], BinaryPrimitives.ReadUInt16LittleEndian(rule[2..])),
+            Partitions = partitions,
         };
         return true;
     }
