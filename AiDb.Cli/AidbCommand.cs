@@ -22,6 +22,9 @@ internal static class AidbCommand
         root.Add(TableCommands.Create(context));
         root.Add(ClusterCommands.Create(context));
         root.Add(DoctorCommand.Create(context));
+        root.Add(InspectCommand.Create(context));
+        root.Add(RepairCommands.CreateScrub(context));
+        root.Add(RepairCommands.CreateRepair(context));
         root.Add(BenchCommand.Create(context));
         root.Add(GuardCommand.Create(context));
         return root;

@@ -5,6 +5,8 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
 using AiDb.Engine.Recovery;
+using AiDb.Engine.Repair;
+using AiDb.Engine.Scrubbing;
 using AiDb.Engine.State;
 using AiDb.Engine.Transactions;
 
@@ -62,6 +64,36 @@ public sealed class Database : IDisposable, IAsyncDisposable
         return new Database(DatabaseOpener.Open(path, options, components ?? new DatabaseComponents()));
     }
 
+    /// <summary>Makes a damaged database one that opens, of everything that its files still prove: rebuilds the list of
+    /// tables, saves the readable blocks of damaged ones, and keeps the log up to its first hole. What it replaces is
+    /// moved into folders named <c>lost</c>. A restore from a checkpoint or a replica is better wherever there is
+    /// one.</summary>
+    /// <param name="path">The folder; the database must be closed.</param>
+    /// <param name="options">Its settings, above all <see cref="DatabaseOptions.LogDirectory"/>.</param>
+    /// <param name="components">What it is built from.</param>
+    /// <param name="dryRun">Whether to find out only; nothing is written then.</param>
+    /// <param name="progress">Hears the name of each file before it is read.</param>
+    /// <param name="cancellationToken">Ends it; it may be repeated.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no database;
+    /// <see cref="AiDbErrorKind.Unavailable"/>: it is open, or the disk fails;
+    /// <see cref="AiDbErrorKind.ResourceExhausted"/>: too little space; nothing was changed;
+    /// <see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote it.</exception>
+    public static Task<RepairReport> RepairAsync(
+        string path,
+        DatabaseOptions? options = null,
+        DatabaseComponents? components = null,
+        bool dryRun = false,
+        IProgress<string>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new DatabaseOptions();
+        options.Validate();
+        return Task.Run(
+            () => DatabaseRepair.Run(path, options, components ?? new DatabaseComponents(), dryRun, progress, cancellationToken),
+            cancellationToken);
+    }
+
     /// <summary>Starts a new epoch, durably. Entries from here on carry it.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: not greater than the
     /// current one.</exception>
@@ -70,6 +102,31 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Opens a table by name, creating it where it is missing.</summary>
     /// <param name="name">1 to 255 bytes of letters, digits, <c>_ - .</c></param>
     public Table GetOrCreateTable(string name) => _tables.GetOrCreate(name);
+
+    /// <summary>Opens a table by name, creating it where it is missing, with a merge operator for
+    /// <see cref="Table.Merge"/>.</summary>
+    /// <param name="name">1 to 255 bytes of letters, digits, <c>_ - .</c></param>
+    /// <param name="mergeOperator">The <see cref="IMergeOperator.Name"/>; see
+    /// <see cref="SetMergeOperator"/>.</param>
+    public Table GetOrCreateTable(string name, string mergeOperator)
+    {
+        ArgumentNullException.ThrowIfNull(mergeOperator);
+        return _tables.GetOrCreate(name, mergeOperator);
+    }
+
+    /// <summary>Gives a table its merge operator, durably and for ever. The name is kept; the operator itself must be
+    /// registered wherever merged keys are read (<see cref="DatabaseComponents.MergeOperators"/>).</summary>
+    /// <param name="table">A table of this database.</param>
+    /// <param name="mergeOperator">The <see cref="IMergeOperator.Name"/>.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the table has
+    /// another.</exception>
+    public void SetMergeOperator(Table table, string mergeOperator)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        if (table.Database != this)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The table is of another database.");
+        _tables.SetMergeOperator(table, mergeOperator);
+    }
 
     /// <summary>Finds a table by name; null when there is none.</summary>
     public Table? FindTable(string name) => _tables.Find(name);
@@ -188,6 +245,20 @@ public sealed class Database : IDisposable, IAsyncDisposable
             () => position = CheckpointJob.Run(_parts.Context, _parts.Tree, directory, cancellationToken),
             cancellationToken).ConfigureAwait(false);
         return position;
+    }
+
+    /// <summary>Reads every table and every closed segment of the log from the disk, past the block cache, and compares
+    /// them with their checksums; reads and writes go on meanwhile. Damage is also in
+    /// <see cref="DatabaseStatistics.Damage"/>, the log and the metric <c>aidb.engine.damage</c>.</summary>
+    /// <param name="progress">Hears of each file before it is read.</param>
+    /// <param name="bytesPerSecond">Read at most; 0: as fast as the disk.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public Task<ScrubReport> ScrubAsync(
+        IProgress<ScrubProgress>? progress = null, long bytesPerSecond = 0, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytesPerSecond);
+        ThrowIfDisposed();
+        return _parts.Scrub.RunAsync(progress, bytesPerSecond, cancellationToken);
     }
 
     /// <summary>Follows the applied, durable entries from <paramref name="fromLsn"/> on.</summary>

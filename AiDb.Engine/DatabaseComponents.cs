@@ -25,6 +25,9 @@ public sealed record DatabaseComponents
     /// <summary>Where the engine logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
+    /// <summary>Merge operators beside those of <see cref="BuiltInMergeOperators"/>.</summary>
+    public IReadOnlyList<IMergeOperator> MergeOperators { get; init; } = [];
+
     /// <summary>Randomness (file ids); null uses the operating system's.</summary>
     public Random? Random { get; init; }
 }

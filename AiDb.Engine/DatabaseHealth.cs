@@ -1,9 +1,12 @@
+using AiDb.Engine.Inspection;
+
 namespace AiDb.Engine;
 
 /// <summary>Why a database takes no writes, and what its background work last failed with.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class DatabaseHealth
 {
+    private readonly List<FileDamage> _damage = [];
     private AiDbException? _failure;
     private volatile AiDbException? _diskFull;
     private volatile AiDbException? _flush;
@@ -39,6 +42,28 @@ internal sealed class DatabaseHealth
 
     /// <summary>What background work fails with; null while it works.</summary>
     public AiDbException? BackgroundError => _flush ?? _compaction;
+
+    /// <summary>Damaged places that scrubs found, each once.</summary>
+    public IReadOnlyList<FileDamage> Damage
+    {
+        get
+        {
+            lock (_damage)
+                return [.. _damage];
+        }
+    }
+
+    /// <summary>Notes a damaged place; false when it was known.</summary>
+    public bool NoteDamage(FileDamage damage)
+    {
+        lock (_damage)
+        {
+            if (_damage.Contains(damage))
+                return false;
+            _damage.Add(damage);
+            return true;
+        }
+    }
 
     /// <summary>Turns the database read-only for good; the first reason stays. True when this call did
     /// it.</summary>

@@ -99,6 +99,15 @@ public sealed record DatabaseOptions
     /// MiB.</summary>
     public long LogRetentionBytes { get; init; } = 64L << 20;
 
+    /// <summary>How often the database reads its tables and closed log segments by itself and compares them with
+    /// their checksums, counted from its opening; zero: never. Shorter: damage shows while the replica or checkpoint that
+    /// mends it is still there; longer: less reading. Default: 7 days.</summary>
+    public TimeSpan ScrubInterval { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>Bytes per second that such a scrub reads at most; 0: as fast as the disk. Bigger: it ends sooner; smaller:
+    /// other reads notice it less. Default: 8 MiB.</summary>
+    public long ScrubBytesPerSecond { get; init; } = 8L << 20;
+
     /// <summary>Keys up to this many bytes. Fixed: 64 KiB.</summary>
     public const int MaxKeyBytes = 64 << 10;
 
@@ -148,6 +157,10 @@ public sealed record DatabaseOptions
             WriteStallTimeout > TimeSpan.Zero && WriteStallTimeout <= TimeSpan.FromHours(1),
             nameof(WriteStallTimeout), "more than zero, at most an hour (01:00:00)");
         Check(LogRetentionBytes >= 0, nameof(LogRetentionBytes), "0 or more");
+        Check(
+            ScrubInterval == TimeSpan.Zero || (ScrubInterval >= TimeSpan.FromMinutes(1) && ScrubInterval <= TimeSpan.FromDays(45)),
+            nameof(ScrubInterval), "zero (never), or a minute (00:01:00) to 45 days (45.00:00:00)");
+        Check(ScrubBytesPerSecond >= 0, nameof(ScrubBytesPerSecond), "0 or more");
         if (errors.Count > 0)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "Invalid DatabaseOptions: " + string.Join("; ", errors) + ".");
     }

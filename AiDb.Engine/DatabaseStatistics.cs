@@ -1,3 +1,5 @@
+using AiDb.Engine.Inspection;
+
 namespace AiDb.Engine;
 
 /// <summary>Figures of a database at one moment.</summary>
@@ -33,6 +35,9 @@ public sealed record DatabaseStatistics
     /// <summary>The same in words, with the setting behind it; null when there is none.</summary>
     public string? StallCause { get; init; }
 
+    /// <summary>Since when; null when there is none.</summary>
+    public DateTimeOffset? StallSince { get; init; }
+
     /// <summary>Bytes of tables written by flushes since the database was opened.</summary>
     public long FlushedBytes { get; init; }
 
@@ -57,8 +62,11 @@ public sealed record DatabaseStatistics
     /// due.</summary>
     public bool IsBackgroundIdle { get; init; }
 
-    /// <summary>Since when; null when there is none.</summary>
-    public DateTimeOffset? StallSince { get; init; }
+    /// <summary>Damaged places that scrubs found since the database was opened.</summary>
+    public IReadOnlyList<FileDamage> Damage { get; init; } = [];
+
+    /// <summary>When the last whole scrub ended; null: none has since the database was opened.</summary>
+    public DateTimeOffset? LastScrub { get; init; }
 
     /// <summary>How often and how long there was each kind of stall since the database was opened; kinds that
     /// never were are left out.</summary>

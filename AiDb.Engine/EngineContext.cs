@@ -27,6 +27,7 @@ internal sealed class EngineContext : IDisposable
         Cache = components.BlockCache ?? new BlockCache(options.BlockCacheBytes);
         _ownsExecutor = components.BackgroundExecutor is null;
         Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
+        MergeOperators = components.MergeOperators;
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         _random = components.Random;
         PrefixScans = new PrefixScans(options.FilterBitsPerKey > 0 ? options.FilterPrefix : null);
@@ -47,6 +48,8 @@ internal sealed class EngineContext : IDisposable
     public BlockCache Cache { get; }
 
     public IBackgroundExecutor Executor { get; }
+
+    public IReadOnlyList<IMergeOperator> MergeOperators { get; }
 
     public ILogger Logger { get; }
 

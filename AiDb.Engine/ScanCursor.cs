@@ -1,5 +1,7 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
+using AiDb.Engine.Merging;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.State;
 using AiDb.Engine.ValueFiles;
 
@@ -17,8 +19,10 @@ public sealed class ScanCursor : IDisposable
     private readonly ScanRange _range;
     private readonly ulong _maxVersion;
     private readonly ulong _nowMs;
+    private readonly bool _hasRangeDeletes;
     private StateIterators? _parts;
     private ReadState? _state;
+    private ValueLease _merged;
     private byte[] _key = [];
     private byte[] _value = [];
     private int _keyLength = -1;
@@ -45,6 +49,7 @@ public sealed class ScanCursor : IDisposable
         _maxVersion = maxVersion;
         _nowMs = nowMs;
         _ended = parts is null;
+        _hasRangeDeletes = state is { HasRangeDeletes: true };
     }
 
     /// <summary>The current key; valid until the next <see cref="MoveNext"/>.</summary>
@@ -53,6 +58,8 @@ public sealed class ScanCursor : IDisposable
     /// <summary>The current value; valid until the next <see cref="MoveNext"/>.</summary>
     public ReadOnlySpan<byte> Value => _keyLength < 0
         ? default
+        : _merged.Found
+        ? _merged.Span
         : _separated.Of(_state!.Tree.ValueFiles, _range.Reverse ? _value.AsSpan(0, _valueLength) : _entries!.Value);
 
     /// <summary>The version of the current value.</summary>
@@ -129,10 +136,20 @@ public sealed class ScanCursor : IDisposable
         _ended = true;
         _keyLength = -1;
         _valueLength = 0;
+        ForgetMerged();
+    }
+
+    private void ForgetMerged()
+    {
+        if (!_merged.Found)
+            return;
+        _merged.Dispose();
+        _merged = default;
     }
 
     private bool MoveForward()
     {
+        ForgetMerged();
         if (_started)
             _entries!.Next();
         else
@@ -162,7 +179,7 @@ public sealed class ScanCursor : IDisposable
 
             steps = 0;
             RememberKey(userKey);
-            if (IsLive(key, _entries.Value))
+            if (IsLive(key, _entries.Value, out bool isMerge) && (!isMerge || TryMerge()))
                 return true;
             _entries.Next();
         }
@@ -172,6 +189,7 @@ public sealed class ScanCursor : IDisposable
 
     private bool MoveBack()
     {
+        ForgetMerged();
         if (!_started)
             SeekToEnd();
         _started = true;
@@ -185,13 +203,14 @@ public sealed class ScanCursor : IDisposable
 
             // Going back, the oldest version of a key comes first; the last visible one decides.
             bool isLive = false;
+            bool isMerge = false;
             do
             {
                 key = _entries.Key;
                 if (InternalKey.Version(key) <= _maxVersion)
                 {
-                    isLive = IsLive(key, _entries.Value);
-                    if (isLive)
+                    isLive = IsLive(key, _entries.Value, out isMerge);
+                    if (isLive && !isMerge)
                         RememberValue(_entries.Value);
                 }
 
@@ -199,20 +218,44 @@ public sealed class ScanCursor : IDisposable
             }
             while (_entries.Valid && InternalKey.TableId(_entries.Key) == _tableId
                 && InternalKey.UserKey(_entries.Key).SequenceEqual(Key));
-            if (isLive)
+            if (isLive && (!isMerge || TryMerge()))
                 return true;
         }
 
         return false;
     }
 
-    private bool IsLive(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    private bool IsLive(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, out bool isMerge)
     {
-        if (InternalValue.Kind(value) == EntryKind.Delete)
+        EntryKind kind = InternalValue.Kind(value);
+        isMerge = kind == EntryKind.Merge;
+        if (kind == EntryKind.Delete)
             return false;
+        if (_hasRangeDeletes
+            && StateRangeDeletes.Covering(_state!, InternalKey.Prefix(key), _maxVersion) > InternalKey.Version(key))
+        {
+            return false;
+        }
+
         ExpiresAtMs = InternalValue.ExpiryUnixMs(value);
         Version = InternalKey.Version(key);
         return !PointReader.IsExpired(ExpiresAtMs, _nowMs);
+    }
+
+    /// <summary>Makes the value of a key whose newest entry holds operands, from its entries in all
+    /// sources.</summary>
+    private bool TryMerge()
+    {
+        ulong deletedAt = _hasRangeDeletes ? StateRangeDeletes.Covering(_state!, _tableId, Key, _maxVersion) : 0;
+        if (!MergeReader.TryGet(
+            _state!, _tableId, Key, _maxVersion, _nowMs, deletedAt, wantsValue: true, out _merged))
+        {
+            return false;
+        }
+
+        ExpiresAtMs = _merged.ExpiresAtMs;
+        Version = _merged.Version;
+        return true;
     }
 
     private void SeekToEnd()

@@ -82,20 +82,16 @@ public sealed class Table
         values = values[..keys.Length];
         values.Clear();
         var trace = SlowRead.Begin(Database);
-        int done = 0;
         ReadSection section = ReadSection.Enter();
         try
         {
             ReadState state = Database.PeekState(snapshot, out ulong version);
-            if (Database.Catalogue.IsDropped(Id))
-                return;
-            var time = new ReadTime(Database.Clock.NowMs());
-            for (; done < keys.Length; done++)
-                PointReader.TryGet(state, Id, keys[done].Span, version, time, out values[done]);
+            if (!Database.Catalogue.IsDropped(Id))
+                PointReader.MultiGet(state, Id, keys, version, new ReadTime(Database.Clock.NowMs()), values);
         }
         catch
         {
-            foreach (ref ValueLease value in values[..done])
+            foreach (ref ValueLease value in values)
                 value.Dispose();
             values.Clear();
             throw;
@@ -138,6 +134,40 @@ public sealed class Table
         try
         {
             batch.Delete(this, key);
+            return Database.Write(batch, durability);
+        }
+        finally
+        {
+            batch.Clear();
+        }
+    }
+
+    /// <summary>Deletes the keys from <paramref name="start"/> up to and without <paramref name="end"/> and
+    /// waits as the durability says; empty bounds are open. Takes as long as deleting one key.</summary>
+    public WriteResult DeleteRange(
+        ReadOnlySpan<byte> start, ReadOnlySpan<byte> end, WriteDurability durability = default)
+    {
+        WriteBatch batch = _singleWrite ??= new WriteBatch();
+        try
+        {
+            batch.DeleteRange(this, start, end);
+            return Database.Write(batch, durability);
+        }
+        finally
+        {
+            batch.Clear();
+        }
+    }
+
+    /// <summary>Adds an operand to a key and waits as the durability says; see
+    /// <see cref="WriteBatch.Merge"/>.</summary>
+    public WriteResult Merge(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> operand, WriteDurability durability = default)
+    {
+        WriteBatch batch = _singleWrite ??= new WriteBatch();
+        try
+        {
+            batch.Merge(this, key, operand);
             return Database.Write(batch, durability);
         }
         finally

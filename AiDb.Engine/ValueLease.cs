@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
-using AiDb.Engine.MemTables;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine;
 
-/// <summary>A value that was read, held in place (memtable or block) until disposed.</summary>
+/// <summary>A value that was read, held in place (memtable or block; a merged one in memory of its own) until disposed.</summary>
 /// <remarks>Dispose exactly once; copies of the struct share the one hold.</remarks>
 public unsafe struct ValueLease : IDisposable
 {
@@ -13,10 +12,11 @@ public unsafe struct ValueLease : IDisposable
     private readonly int _length;
     private LeaseOwner? _owner;
 
-    /// <summary>Takes over a reference of the memtable.</summary>
-    internal ValueLease(MemTable memtable, byte* value, int length, ulong version, ulong expiresAtMs)
+    /// <summary>Takes over a hold of the owner, a memtable or the value itself; null where there is nothing to
+    /// hold.</summary>
+    internal ValueLease(LeaseOwner? owner, byte* value, int length, ulong version, ulong expiresAtMs)
     {
-        _owner = memtable;
+        _owner = owner;
         _value = value;
         _length = length;
         Found = true;

@@ -1,4 +1,5 @@
 using AiDb.Engine.Log;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine;
 
@@ -56,6 +57,45 @@ public sealed class WriteBatch
     {
         Begin(table, key, 0, condition);
         _operations.Delete(table.Id, key, condition);
+    }
+
+    /// <summary>Deletes the keys from <paramref name="start"/> up to and without <paramref name="end"/>, as
+    /// far as they were written before this operation. Takes as long as deleting one key, however many there
+    /// are.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="start">The first key; empty: from the first.</param>
+    /// <param name="end">The first key that stays; empty: to the last.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: no key lies between the
+    /// two.</exception>
+    public void DeleteRange(Table table, ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        RangeTombstone.Check(table.Id, start, end);
+        ReadOnlySpan<byte> first = start.IsEmpty ? RangeTombstone.FirstKey : start;
+        Begin(table, first, end.Length, default);
+        _operations.DeleteRange(table.Id, first, end);
+    }
+
+    /// <summary>Adds an operand to a key, for the table's merge operator to combine with what the key
+    /// holds when it is read.</summary>
+    /// <param name="table">A table with a merge operator; see
+    /// <see cref="Database.GetOrCreateTable(string, string)"/>.</param>
+    /// <param name="key">1 byte to <see cref="DatabaseOptions.MaxKeyBytes"/>.</param>
+    /// <param name="operand">0 bytes to <see cref="DatabaseOptions.MaxValueBytes"/>.</param>
+    /// <param name="condition">What must hold of the key.</param>
+    /// <remarks>A key that lives for a limited time keeps its end: what is merged before it expires expires with
+    /// it, what is merged later begins anew and lives for ever.</remarks>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the table has no merge
+    /// operator.</exception>
+    public void Merge(
+        Table table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> operand, WriteCondition condition = default)
+    {
+        if (operand.Length > DatabaseOptions.MaxValueBytes)
+            throw TooBig("operand", operand.Length, DatabaseOptions.MaxValueBytes, "Split it over several keys.");
+        ArgumentNullException.ThrowIfNull(table);
+        table.Database.Catalogue.MergeOperators.RequireFor(table.Id);
+        Begin(table, key, operand.Length, condition);
+        _operations.Merge(table.Id, key, operand, condition);
     }
 
     /// <summary>Adds a condition on a key that the batch does not write.</summary>

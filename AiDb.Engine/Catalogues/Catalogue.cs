@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
+using AiDb.Engine.Merging;
 
 namespace AiDb.Engine.Catalogues;
 
@@ -10,8 +11,9 @@ namespace AiDb.Engine.Catalogues;
 /// </summary>
 /// <remarks>
 /// Keys: <c>n</c> + name -> id (4 bytes, little-endian); <c>d</c> + id (4 bytes, big-endian) -> empty, the
-/// table is dropped; <c>i</c> -> the next id (4 bytes, little-endian). Thread safety: the applier changes it,
-/// anyone reads. Invariant: a drop mark is never removed, so that an id is never used again.
+/// table is dropped; <c>i</c> -> the next id (4 bytes, little-endian); <c>m</c> + id (4 bytes, big-endian) -> the
+/// name of the table's merge operator (ASCII). Thread safety: the applier changes it, anyone reads. Invariant: a
+/// drop mark is never removed, so that an id is never used again; nor is an operator.
 /// </remarks>
 internal sealed class Catalogue
 {
@@ -21,12 +23,19 @@ internal sealed class Catalogue
     private const byte NameKey = (byte)'n';
     private const byte DropKey = (byte)'d';
     private const byte NextIdKey = (byte)'i';
+    private const byte MergeKey = (byte)'m';
     private const int MaxNameBytes = 255;
 
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, (uint Id, ulong Version)> _names = new(StringComparer.Ordinal);
     private volatile Dictionary<uint, ulong> _dropped = [];
     private (uint Id, ulong Version) _nextId = (1, 0);
+
+    /// <summary>Begins without tables.</summary>
+    public Catalogue(MergeOperators mergeOperators) => MergeOperators = mergeOperators;
+
+    /// <summary>The merge operators of the tables.</summary>
+    public MergeOperators MergeOperators { get; }
 
     /// <summary>The key of the next id.</summary>
     public static ReadOnlySpan<byte> NextIdKeyBytes => "i"u8;
@@ -67,10 +76,13 @@ internal sealed class Catalogue
     }
 
     /// <summary>Takes in what was applied to a key of keyspace 0.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: it is none that the engine
+    /// writes.</exception>
     public void Apply(ReadOnlySpan<byte> key, EntryKind kind, ReadOnlySpan<byte> value, ulong version)
     {
         if (key.IsEmpty)
             return;
+        CheckEntry(key, kind, value);
         switch (key[0])
         {
             case NameKey:
@@ -89,6 +101,10 @@ internal sealed class Catalogue
                 {
                     [BinaryPrimitives.ReadUInt32BigEndian(key[1..])] = version,
                 };
+                break;
+            case MergeKey:
+                MergeOperators.Set(
+                    BinaryPrimitives.ReadUInt32BigEndian(key[1..]), System.Text.Encoding.ASCII.GetString(value));
                 break;
             case NextIdKey:
                 lock (_gate)
@@ -120,13 +136,10 @@ internal sealed class Catalogue
     public static byte[] KeyOfName(string name) => [NameKey, .. System.Text.Encoding.ASCII.GetBytes(name)];
 
     /// <summary>The key of a drop mark.</summary>
-    public static byte[] KeyOfDrop(uint id)
-    {
-        byte[] key = new byte[5];
-        key[0] = DropKey;
-        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), id);
-        return key;
-    }
+    public static byte[] KeyOfDrop(uint id) => KeyOfId(DropKey, id);
+
+    /// <summary>The key of a table's merge operator.</summary>
+    public static byte[] KeyOfMergeOperator(uint id) => KeyOfId(MergeKey, id);
 
     /// <summary>The name whose key a key of the system table is; null: it is another key.</summary>
     public static string? NameOf(ReadOnlySpan<byte> key) =>
@@ -151,14 +164,47 @@ internal sealed class Catalogue
     public static void CheckName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        bool valid = name.Length is > 0 and <= MaxNameBytes;
-        foreach (char letter in name)
-            valid &= char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.';
-        if (!valid)
+        if (!IsName(name))
         {
             throw new AiDbException(
                 AiDbErrorKind.InvalidArgument,
                 $"A table's name has 1 to {MaxNameBytes} letters, digits, '_', '-' or '.' (ASCII); '{name}' does not.");
+        }
+    }
+
+    private static byte[] KeyOfId(byte kind, uint id)
+    {
+        byte[] key = new byte[5];
+        key[0] = kind;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), id);
+        return key;
+    }
+
+    private static bool IsName(string name)
+    {
+        bool valid = name.Length is > 0 and <= MaxNameBytes;
+        foreach (char letter in name)
+            valid &= char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.';
+        return valid;
+    }
+
+    private static void CheckEntry(ReadOnlySpan<byte> key, EntryKind kind, ReadOnlySpan<byte> value)
+    {
+        bool isWhole = kind == EntryKind.Delete || value.Length >= sizeof(uint);
+        bool valid = key[0] switch
+        {
+            NameKey => isWhole && IsName(System.Text.Encoding.ASCII.GetString(key[1..])),
+            DropKey => key.Length == 1 + sizeof(uint),
+            MergeKey => key.Length == 1 + sizeof(uint) && kind != EntryKind.Delete,
+            NextIdKey => isWhole && kind != EntryKind.Delete,
+            _ => true,
+        };
+        if (!valid)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.DataLoss,
+                $"The catalogue of tables has a malformed entry (key {Convert.ToHexString(key)}, {value.Length} bytes). It " +
+                "passed its checksum, so the program that wrote it is at fault; restore from a backup and report it.");
         }
     }
 }

@@ -1,3 +1,5 @@
+using AiDb.Engine.Merging;
+
 namespace AiDb.Engine.Catalogues;
 
 /// <summary>Creates, finds and drops the tables of one database.</summary>
@@ -23,12 +25,19 @@ internal sealed class TableDirectory
         return _catalogue.TryFind(name, out (uint Id, ulong Version) found) ? new Table(_database, found.Id, name) : null;
     }
 
-    public Table GetOrCreate(string name)
+    public Table GetOrCreate(string name, string? mergeOperator = null)
     {
+        if (mergeOperator is not null)
+            MergeOperators.CheckName(mergeOperator);
         while (true)
         {
             if (Find(name) is { } table)
+            {
+                if (mergeOperator is not null)
+                    SetMergeOperator(table, mergeOperator);
                 return table;
+            }
+
             (uint id, ulong version) = _catalogue.NextId;
             if (id >= Table.FirstHostId)
             {
@@ -42,7 +51,30 @@ internal sealed class TableDirectory
             batch.Put(
                 _system, Catalogue.NextIdKeyBytes, Catalogue.ValueOfId(id + 1),
                 condition: version == 0 ? WriteCondition.MustBeAbsent : WriteCondition.VersionIs(version));
+            if (mergeOperator is not null)
+                batch.Put(_system, Catalogue.KeyOfMergeOperator(id), System.Text.Encoding.ASCII.GetBytes(mergeOperator));
             _database.TryWrite(batch, WriteDurability.Synced);
+        }
+    }
+
+    public void SetMergeOperator(Table table, string name)
+    {
+        MergeOperators.CheckName(name);
+        if (_catalogue.MergeOperators.NameOf(table.Id) is null)
+        {
+            var batch = new WriteBatch();
+            batch.Put(
+                _system, Catalogue.KeyOfMergeOperator(table.Id), System.Text.Encoding.ASCII.GetBytes(name),
+                condition: WriteCondition.MustBeAbsent);
+            _database.TryWrite(batch, WriteDurability.Synced);
+        }
+
+        if (_catalogue.MergeOperators.NameOf(table.Id) is { } current && current != name)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.PreconditionFailed,
+                $"Table {table.Id} has the merge operator '{current}', which cannot be changed to '{name}': its keys may hold " +
+                "operands of it.");
         }
     }
 

@@ -14,6 +14,13 @@ public enum ChangeKind : byte
 
     /// <summary>A table was dropped, with all its keys.</summary>
     DropTable = 4,
+
+    /// <summary>The keys from <see cref="Change.Key"/> up to and without <see cref="Change.EndKey"/> were
+    /// deleted.</summary>
+    DeleteRange = 5,
+
+    /// <summary>An operand for the table's merge operator was added to a key.</summary>
+    Merge = 6,
 }
 
 /// <summary>One change that took effect.</summary>
@@ -32,10 +39,13 @@ public readonly record struct Change
     /// <summary>The table.</summary>
     public uint TableId { get; init; }
 
-    /// <summary>The key of a put or a deletion.</summary>
+    /// <summary>The key of a put, a deletion or a merge, the first key of a deleted range.</summary>
     public ReadOnlyMemory<byte> Key { get; init; }
 
-    /// <summary>The value of a put.</summary>
+    /// <summary>The first key that a deleted range leaves; empty: it goes to the end of the table.</summary>
+    public ReadOnlyMemory<byte> EndKey { get; init; }
+
+    /// <summary>The value of a put, the operand of a merge.</summary>
     public ReadOnlyMemory<byte> Value { get; init; }
 
     /// <summary>Unix time in milliseconds at which a put expires; 0: never. Expiry is no change of its

@@ -162,6 +162,12 @@ public sealed class ChangeFeed : IDisposable
             case LogOperationKind.Delete:
                 change = change with { Kind = ChangeKind.Delete };
                 return true;
+            case LogOperationKind.DeleteRange:
+                change = change with { Kind = ChangeKind.DeleteRange, EndKey = MemoryOf(payload, operation.EndKey) };
+                return true;
+            case LogOperationKind.Merge:
+                change = change with { Kind = ChangeKind.Merge, Value = MemoryOf(payload, operation.Value) };
+                return true;
             default:
                 throw new AiDbException(
                     AiDbErrorKind.Internal, $"The change feed does not know operations of kind {operation.Kind}.");

@@ -2,6 +2,8 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Log;
+using AiDb.Engine.Merging;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Commit;
@@ -16,6 +18,7 @@ internal sealed class BatchApplier
 {
     private readonly StateHolder _state;
     private readonly Catalogue _catalogue;
+    private readonly MergeApplier _merges;
     private readonly BatchOutcomes _outcomes;
 
     public BatchApplier(StateHolder state, Catalogue catalogue, BatchOutcomes outcomes)
@@ -23,6 +26,7 @@ internal sealed class BatchApplier
         _outcomes = outcomes;
         _state = state;
         _catalogue = catalogue;
+        _merges = new MergeApplier(state, catalogue.MergeOperators);
     }
 
     /// <summary>Applies a batch; its entries become visible with <see cref="StateHolder.Publish"/>.</summary>
@@ -41,11 +45,30 @@ internal sealed class BatchApplier
             return failed;
         }
 
+        BatchRangeDeletes? rangeDeletes = null;
         var operations = new LogOperationReader(payload);
-        while (operations.MoveNext())
+        for (int index = 0; operations.MoveNext(); index++)
         {
-            if (operations.Kind != LogOperationKind.Require && !_catalogue.IsDropped(operations.TableId))
+            if (operations.Kind == LogOperationKind.Require || _catalogue.IsDropped(operations.TableId))
+                continue;
+            if (operations.Kind == LogOperationKind.DeleteRange)
+            {
+                rangeDeletes ??= BatchRangeDeletes.Begin(payload, index, _state.Active, position.Timestamp);
+                _state.Active.AddRangeDelete(
+                    RangeTombstone.Of(operations.TableId, operations.Key, operations.EndKey, position.Timestamp));
+            }
+            else if (rangeDeletes is not null && rangeDeletes.DeletesLater(operations.TableId, operations.Key, index))
+            {
+                _state.Active.Add(operations.TableId, operations.Key, position.Timestamp, EntryKind.Delete, 0, default);
+            }
+            else if (operations.Kind == LogOperationKind.Merge)
+            {
+                _merges.Apply(ref operations, position.Timestamp, nowMs);
+            }
+            else
+            {
                 ApplyOperation(ref operations, position.Timestamp, nowMs);
+            }
         }
 
         _state.Active.LastPosition = position;

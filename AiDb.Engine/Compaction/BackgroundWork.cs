@@ -164,10 +164,12 @@ internal sealed class BackgroundWork : IDisposable
         if (_context.IsClosing)
             return false;
         ulong wanted = Volatile.Read(ref _wantedCompaction);
+
+        // Asked before the tree is taken: all that is flushed up to here is in its tables.
+        ulong flushedTimestamp = _tree.Flushed.Timestamp;
         TreeVersion tree = _tree.AcquireTree();
         try
         {
-            ulong flushedTimestamp = _tree.Flushed.Timestamp;
             if (RemoveDropped(tree, flushedTimestamp))
                 return true;
             bool all = wanted > _doneCompaction;

@@ -2,6 +2,7 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.Compaction;
 
@@ -17,32 +18,78 @@ internal static class CompactionJob
         EngineContext context, CompactionPlan plan, ulong[] snapshots, Catalogue catalogue, ulong flushedTimestamp,
         OutputTables output)
     {
-        var filter = new EntryFilter(snapshots, catalogue.Dropped, flushedTimestamp);
-        ReadOnlySpan<byte> deletion = [(byte)EntryKind.Delete];
-        using MergingIterator entries = Merge(plan);
-        int untilCheck = EntriesBetweenChecks;
-        for (entries.SeekToFirst(); entries.Valid; entries.Next())
+        bool operandsAbove = MayHaveOperandsAbove(plan);
+        var filter = new EntryFilter(
+            snapshots, catalogue.Dropped, flushedTimestamp, operandsAbove ? catalogue.MergeOperators : null);
+        CompactionRangeDeletes? rangeDeletes = CompactionRangeDeletes.Of(plan, snapshots);
+        if (rangeDeletes is not null)
+            output.SetRangeDeletes(rangeDeletes.ForCompaction(plan, catalogue.Dropped, flushedTimestamp));
+        if (rangeDeletes is null && !plan.Inputs.Any(static input => input.Table.Reader.Properties.MergeOperands > 0))
         {
-            if (--untilCheck == 0)
+            using MergingIterator entries = Merge(plan);
+            int untilCheck = EntriesBetweenChecks;
+            for (entries.SeekToFirst(); entries.Valid; entries.Next())
             {
-                untilCheck = EntriesBetweenChecks;
-                if (context.IsClosing)
-                    throw new OperationCanceledException();
+                CheckClosing(context, ref untilCheck);
+                Add(context, plan, filter, output, entries.Key, entries.Value);
             }
-
-            EntryFate fate = filter.Decide(entries.Key, entries.Value, out bool canVanish);
-
-            // All versions of a key stay in one table, so that a point read looks into one table per level.
-            if (filter.IsNewKey && output.CurrentBytes >= context.Options.TableBytes)
-                output.FinishTable();
-            if (fate == EntryFate.Keep)
-                output.Add(entries.Key, entries.Value);
-            else if (fate == EntryFate.KeepAsDeletion
-                && !(canVanish && plan.NothingBelow(InternalKey.Prefix(entries.Key))))
-                output.Add(entries.Key, deletion);
+        }
+        else
+        {
+            using var entries = new CompactionStream(
+                Merge(rangeDeletes?.WithoutHidden(plan) ?? plan),
+                new CompactionStreamOptions(
+                    rangeDeletes, catalogue.MergeOperators, snapshots, flushedTimestamp,
+                    prefix => plan.NothingBelow(prefix), operandsAbove, plan.Tree.ValueFiles));
+            int untilCheck = EntriesBetweenChecks;
+            for (entries.SeekToFirst(); entries.Valid; entries.Next())
+            {
+                CheckClosing(context, ref untilCheck);
+                Add(context, plan, filter, output, entries.Key, entries.Value);
+            }
         }
 
-        output.FinishTable();
+        output.Finish();
+    }
+
+    private static void CheckClosing(EngineContext context, ref int untilCheck)
+    {
+        if (--untilCheck != 0)
+            return;
+        untilCheck = EntriesBetweenChecks;
+        if (context.IsClosing)
+            throw new OperationCanceledException();
+    }
+
+    /// <summary>Decides an entry and writes what it becomes.</summary>
+    private static void Add(
+        EngineContext context, CompactionPlan plan, EntryFilter filter, OutputTables output, ReadOnlySpan<byte> key,
+        ReadOnlySpan<byte> value)
+    {
+        EntryFate fate = filter.Decide(key, value, out bool canVanish);
+
+        // All versions of a key stay in one table, so that a point read looks into one table per level.
+        if (filter.IsNewKey && output.CurrentBytes >= context.Options.TableBytes)
+            output.FinishTable();
+        if (fate == EntryFate.Keep)
+            output.Add(key, value);
+        else if (fate == EntryFate.KeepAsDeletion && !(canVanish && plan.NothingBelow(InternalKey.Prefix(key))))
+            output.Add(key, [(byte)EntryKind.Delete]);
+    }
+
+    /// <summary>Whether tables that are no inputs may hold operands newer than the inputs' entries.</summary>
+    private static bool MayHaveOperandsAbove(CompactionPlan plan)
+    {
+        for (int level = 0; level < plan.OutputLevel; level++)
+        {
+            foreach (LiveTable table in plan.Tree.Level(level))
+            {
+                if (table.Reader.Properties.MergeOperands > 0 && !plan.Inputs.Any(input => input.Table == table))
+                    return true;
+            }
+        }
+
+        return false;
     }
 
     private static MergingIterator Merge(CompactionPlan plan)

@@ -92,7 +92,7 @@ internal sealed class CompactionPicker
 
         foreach (LiveTable table in tree.Overlapping(1, smallest, largest))
             inputs.Add((1, table));
-        return new CompactionPlan(tree, inputs, 1, IsTrivialMove: inputs.Count == 1, "level 0 has many tables");
+        return new CompactionPlan(tree, inputs, 1, IsTrivialMove(inputs), "level 0 has many tables");
     }
 
     private static CompactionPlan PickTable(TreeVersion tree, int level, LiveTable table, string reason)
@@ -100,8 +100,12 @@ internal sealed class CompactionPicker
         List<(int, LiveTable)> inputs = [(level, table)];
         foreach (LiveTable below in tree.Overlapping(level + 1, table.SmallestPrefix, table.LargestPrefix))
             inputs.Add((level + 1, below));
-        return new CompactionPlan(tree, inputs, level + 1, IsTrivialMove: inputs.Count == 1, reason);
+        return new CompactionPlan(tree, inputs, level + 1, IsTrivialMove(inputs), reason);
     }
+
+    /// <summary>A table with range deletions is written anew: it may lose them on the way.</summary>
+    private static bool IsTrivialMove(List<(int Level, LiveTable Table)> inputs) =>
+        inputs.Count == 1 && inputs[0].Table.Reader.Properties.RangeDeletions == 0;
 
     private static LiveTable LeastOverlap(TreeVersion tree, int level)
     {
@@ -128,7 +132,8 @@ internal sealed class CompactionPicker
         {
             foreach (LiveTable table in tree.Level(level))
             {
-                if (table.Metadata.Deletions * 2 > table.Metadata.Entries)
+                if (table.Metadata.Deletions * 2 > table.Metadata.Entries
+                    || table.Reader.Properties.RangeDeletions > 0)
                     return PickTable(tree, level, table, "mostly deletions");
             }
         }

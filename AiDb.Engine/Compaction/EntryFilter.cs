@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Merging;
 
 namespace AiDb.Engine.Compaction;
 
@@ -30,17 +31,24 @@ internal sealed class EntryFilter
     private readonly bool _anyDropped;
     private readonly ulong _flushedTimestamp;
     private readonly ulong _flushedMs;
+    private readonly MergeOperators? _operandsAbove;
     private byte[] _prefix = new byte[64];
     private int _prefixLength = -1;
     private int _stripe;
+    private bool _isChainOpen;
 
     /// <summary>Makes a filter.</summary>
     /// <param name="snapshots">Versions of the snapshots, ascending, taken after the inputs were
     /// chosen.</param>
     /// <param name="dropped">Dropped tables and the versions of their drops.</param>
     /// <param name="flushedTimestamp">Timestamp of the last entry that replay does not need.</param>
-    public EntryFilter(ulong[] snapshots, IReadOnlyDictionary<uint, ulong> dropped, ulong flushedTimestamp)
+    /// <param name="operandsAbove">The merge operators of the tables, where newer operands of the keys may lie outside
+    /// the inputs: what has expired is kept for them.</param>
+    public EntryFilter(
+        ulong[] snapshots, IReadOnlyDictionary<uint, ulong> dropped, ulong flushedTimestamp,
+        MergeOperators? operandsAbove = null)
     {
+        _operandsAbove = operandsAbove;
         _snapshots = snapshots;
         _dropped = dropped;
         _anyDropped = dropped.Count > 0;
@@ -62,11 +70,16 @@ internal sealed class EntryFilter
         ReadOnlySpan<byte> prefix = InternalKey.Prefix(key);
         int stripe = Stripe(InternalKey.Version(key));
         IsNewKey = _prefixLength != prefix.Length || !prefix.SequenceEqual(_prefix.AsSpan(0, _prefixLength));
+        bool isBaseOfChain = !IsNewKey && _isChainOpen;
         if (IsNewKey)
             Remember(prefix);
-        else if (stripe == _stripe)
+        else if (stripe == _stripe && !isBaseOfChain)
             return EntryFate.Drop;
         _stripe = stripe;
+
+        // Operands apply to what lies below them, down to the first entry that is none.
+        EntryKind kind = InternalValue.Kind(value);
+        _isChainOpen = kind == EntryKind.Merge && MergeEntry.Read(value[1..]).BaseKind == EntryKind.None;
 
         if (_anyDropped
             && _dropped.TryGetValue(InternalKey.TableId(key), out ulong droppedAt)
@@ -76,10 +89,15 @@ internal sealed class EntryFilter
         }
 
         canVanish = stripe == 0;
-        return InternalValue.Kind(value) switch
+        return kind switch
         {
             EntryKind.Delete => EntryFate.KeepAsDeletion,
-            EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
+
+            // Operands above it need to know when it expired: those from before are gone with it.
+            EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry when isBaseOfChain
+                || _operandsAbove?.NameOf(InternalKey.TableId(key)) is not null => EntryFate.Keep,
+            EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry
+                when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
             _ => EntryFate.Keep,
         };
     }

@@ -1,4 +1,6 @@
+using AiDb.Engine.Encoding;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 using AiDb.Engine.Tables;
 using AiDb.Engine.ValueFiles;
@@ -18,6 +20,7 @@ internal sealed class OutputTables : IDisposable
     private readonly ValueSeparator _values;
     private TableBuilder? _builder;
     private IStorageFile? _file;
+    private RangeTombstones _rangeDeletes = RangeTombstones.Empty;
     private bool _takenOver;
 
     public OutputTables(EngineContext context, Func<ulong> nextSequence, Action<LiveTable> onUnreferenced, ValueSeparator values)
@@ -49,11 +52,49 @@ internal sealed class OutputTables : IDisposable
         _builder!.Add(key, _values.Convert(value));
     }
 
-    /// <summary>Ends the current table, durably, if there is one.</summary>
+    /// <summary>Gives the range tombstones that the tables get between them; before the first entry.</summary>
+    public void SetRangeDeletes(RangeTombstones tombstones) => _rangeDeletes = tombstones;
+
+    /// <summary>Ends the last table, durably, if there is one; it takes the range tombstones that are left.</summary>
+    public void Finish()
+    {
+        if (_builder is null && _rangeDeletes.Count > 0)
+        {
+            // A table has an entry: the first key of the range is deleted, which the range says, too.
+            byte[] start = _rangeDeletes.Start(0);
+            byte[] key = [.. start, .. new byte[InternalKey.VersionBytes]];
+            InternalKey.SetVersion(key, _rangeDeletes.Versions(0)[0]);
+            Add(key, [(byte)EntryKind.Delete]);
+        }
+
+        FinishTable(_rangeDeletes);
+        _rangeDeletes = RangeTombstones.Empty;
+    }
+
+    /// <summary>Ends the current table, durably, if there is one. The next one begins right behind its last
+    /// key.</summary>
     public void FinishTable()
     {
         if (_builder is null)
             return;
+        if (_rangeDeletes.Count == 0)
+        {
+            FinishTable(_rangeDeletes);
+            return;
+        }
+
+        byte[] end = RangeTombstoneBounds.After(_builder.LastPrefix);
+        RangeTombstones ofTable = _rangeDeletes.Slice(null, end);
+        RangeTombstones rest = _rangeDeletes.Slice(end, null);
+        FinishTable(ofTable);
+        _rangeDeletes = rest;
+    }
+
+    private void FinishTable(RangeTombstones rangeDeletes)
+    {
+        if (_builder is null)
+            return;
+        _builder.SetRangeDeletes(rangeDeletes);
         _values.FinishFile();
         TableProperties properties = _builder.Finish();
         _file!.Sync();

@@ -18,6 +18,7 @@ internal sealed class DatabaseMetrics : IDisposable
     private readonly Counter<double> _delay;
     private readonly Counter<long> _holdUps;
     private readonly Histogram<double> _stalls;
+    private readonly Counter<long> _damage;
     private readonly Counter<long> _flushes;
     private readonly Counter<long> _flushedBytes;
     private readonly Counter<long> _compactions;
@@ -32,6 +33,7 @@ internal sealed class DatabaseMetrics : IDisposable
         _delay = _meter.CreateCounter<double>("aidb.engine.write_delay", "s", "How long writers waited, by stall");
         _holdUps = _meter.CreateCounter<long>("aidb.engine.write_stops", description: "Times that writes were held up, by stall");
         _stalls = _meter.CreateHistogram<double>("aidb.engine.stall_duration", "s", "How long stalls lasted, by stall");
+        _damage = _meter.CreateCounter<long>("aidb.engine.damage", description: "Damaged places in files that scrubs found");
         _flushes = _meter.CreateCounter<long>("aidb.engine.flushes", description: "Flushed memtables");
         _flushedBytes = _meter.CreateCounter<long>("aidb.engine.flushed_bytes", "By", "Bytes of flushed tables");
         _compactions = _meter.CreateCounter<long>("aidb.engine.compactions", description: "Compactions");
@@ -93,6 +95,8 @@ internal sealed class DatabaseMetrics : IDisposable
         _compactions.Add(1);
         _compactedBytes.Add(bytes);
     }
+
+    public void DamageFound() => _damage.Add(1);
 
     public void Dispose() => _meter.Dispose();
 

@@ -51,4 +51,19 @@ internal static partial class EngineLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{File} is not needed and could not be deleted")]
     public static partial void NotDeleted(ILogger logger, string file, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Repair of {Path} (dry run: {DryRun}): {Damage} damaged places; tables kept {Kept}, salvaged {Salvaged}, lost {Lost}; {Losses} losses")]
+    public static partial void Repaired(
+        ILogger logger, string path, int damage, int kept, int salvaged, int lost, int losses, bool dryRun);
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Path}: scrubbed {Files} files of {Bytes} bytes; {Damage} damaged places")]
+    public static partial void Scrubbed(ILogger logger, string path, int files, long bytes, int damage);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: the scrub could not go on")]
+    public static partial void ScrubFailed(ILogger logger, string path, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{File} is damaged at byte {Offset}: {What}")]
+    public static partial void DamageFound(ILogger logger, string file, long offset, string what);
 }

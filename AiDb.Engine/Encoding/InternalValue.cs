@@ -19,6 +19,10 @@ internal enum EntryKind : byte
     /// <summary>The key has this value until a moment, and is absent from then on.</summary>
     PutWithExpiry = 3,
 
+    /// <summary>The key has what its table's merge operator makes of operands and of what lies below; see
+    /// <see cref="Merging.MergeEntry"/>.</summary>
+    Merge = 4,
+
     /// <summary>As <see cref="Put"/>, the value being in a value file; in tables only.</summary>
     SeparatedPut = 5,
 
@@ -36,12 +40,12 @@ internal static class InternalValue
     /// <summary>Bytes of an expiry.</summary>
     public const int ExpiryBytes = 8;
 
+    /// <summary>The longest internal value: merges of one batch on one key share an entry.</summary>
+    public const int MaxBytes = DatabaseOptions.MaxBatchBytes + 64;
+
     /// <summary>Bytes of a pointer to a separated value, which stands in the place of the caller's
     /// value.</summary>
-    public const int PointerBytes = 32;
-
-    /// <summary>The longest internal value.</summary>
-    public const int MaxBytes = DatabaseOptions.MaxValueBytes + 1 + ExpiryBytes;
+    public const int PointerBytes = 36;
 
     /// <summary>Bytes in front of the caller's value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -113,6 +117,7 @@ internal static class InternalValue
         EntryKind.Put => true,
         EntryKind.Delete => internalValue.Length == 1,
         EntryKind.PutWithExpiry => internalValue.Length >= 1 + ExpiryBytes,
+        EntryKind.Merge => Merging.MergeEntry.IsWellFormed(internalValue[1..]),
         EntryKind.SeparatedPut => internalValue.Length == 1 + PointerBytes,
         EntryKind.SeparatedPutWithExpiry => internalValue.Length == 1 + ExpiryBytes + PointerBytes,
         _ => false,

@@ -14,6 +14,12 @@ public enum LogOperationKind : byte
 
     /// <summary>Only a condition.</summary>
     Require = 3,
+
+    /// <summary>Deletes every key of a range.</summary>
+    DeleteRange = 4,
+
+    /// <summary>Adds an operand for the table's merge operator to a key.</summary>
+    Merge = 5,
 }
 
 /// <summary>Walks the operations of a batch's payload.</summary>
@@ -31,10 +37,13 @@ public ref struct LogOperationReader
     /// <summary>The table.</summary>
     public uint TableId { get; private set; }
 
-    /// <summary>The key.</summary>
+    /// <summary>The key; of a range, the first key (never empty).</summary>
     public ReadOnlySpan<byte> Key { get; private set; }
 
-    /// <summary>The value of a put.</summary>
+    /// <summary>The first key after a range; empty: the range goes to the end of the table.</summary>
+    public ReadOnlySpan<byte> EndKey { get; private set; }
+
+    /// <summary>The value of a put, or the operand of a merge.</summary>
     public ReadOnlySpan<byte> Value { get; private set; }
 
     /// <summary>Milliseconds that a put lives from the entry's timestamp; 0: for ever.</summary>
@@ -58,10 +67,12 @@ public ref struct LogOperationReader
         byte head = _payload[_offset++];
         var kind = (LogOperationKind)(head & 0x0F);
         var conditionKind = (WriteConditionKind)(head >> 4);
-        if (kind is < LogOperationKind.Put or > LogOperationKind.Require)
+        if (kind is < LogOperationKind.Put or > LogOperationKind.Merge)
             throw Malformed(start, "unknown operation");
         if (conditionKind > WriteConditionKind.VersionDiffers)
             throw Malformed(start, "unknown condition");
+        if (kind == LogOperationKind.DeleteRange && conditionKind != WriteConditionKind.None)
+            throw Malformed(start, "a range with a condition");
         ulong tableId = ReadVarint(start);
         if (tableId > uint.MaxValue)
             throw Malformed(start, "table id out of range");
@@ -70,15 +81,28 @@ public ref struct LogOperationReader
             version = BinaryPrimitives.ReadUInt64LittleEndian(Take(sizeof(ulong), start));
         ulong timeToLiveMs = kind == LogOperationKind.Put ? ReadVarint(start) : 0;
         ReadOnlySpan<byte> key = Take(ReadVarint(start), start);
-        ReadOnlySpan<byte> value = kind == LogOperationKind.Put ? Take(ReadVarint(start), start) : default;
+        ReadOnlySpan<byte> value = default;
+        ReadOnlySpan<byte> endKey = default;
+        if (kind is LogOperationKind.Put or LogOperationKind.Merge)
+            value = Take(ReadVarint(start), start);
+        else if (kind == LogOperationKind.DeleteRange)
+            endKey = TakeEndKey(key, start);
 
         Kind = kind;
         TableId = (uint)tableId;
         Condition = new WriteCondition(conditionKind, version);
         TimeToLiveMs = timeToLiveMs;
         Key = key;
+        EndKey = endKey;
         Value = value;
         return true;
+    }
+
+    private ReadOnlySpan<byte> TakeEndKey(ReadOnlySpan<byte> key, int start)
+    {
+        ReadOnlySpan<byte> endKey = Take(ReadVarint(start), start);
+        bool isRange = !key.IsEmpty && (endKey.IsEmpty || key.SequenceCompareTo(endKey) < 0);
+        return isRange ? endKey : throw Malformed(start, "a range without keys");
     }
 
     private ReadOnlySpan<byte> Take(ulong length, int start)
@@ -164,6 +188,26 @@ internal sealed class LogOperationWriter
     {
         Begin(LogOperationKind.Require, tableId, key.Length, condition);
         WriteBytes(key);
+    }
+
+    /// <summary>Adds a deletion of the keys from <paramref name="start"/> up to and without
+    /// <paramref name="end"/>.</summary>
+    /// <param name="tableId">The table.</param>
+    /// <param name="start">Not empty.</param>
+    /// <param name="end">After <paramref name="start"/>; empty: to the end of the table.</param>
+    public void DeleteRange(uint tableId, ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+    {
+        Begin(LogOperationKind.DeleteRange, tableId, (long)start.Length + end.Length, default);
+        WriteBytes(start);
+        WriteBytes(end);
+    }
+
+    /// <summary>Adds an operand to a key.</summary>
+    public void Merge(uint tableId, ReadOnlySpan<byte> key, ReadOnlySpan<byte> operand, WriteCondition condition)
+    {
+        Begin(LogOperationKind.Merge, tableId, (long)key.Length + operand.Length, condition);
+        WriteBytes(key);
+        WriteBytes(operand);
     }
 
     /// <summary>Empties it.</summary>

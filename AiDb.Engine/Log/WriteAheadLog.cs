@@ -237,6 +237,13 @@ internal sealed partial class WriteAheadLog : IDisposable
         }
     }
 
+    /// <summary>The files of the segments that are sealed and take nothing any more.</summary>
+    public IReadOnlyList<string> ClosedSegments()
+    {
+        lock (_gate)
+            return [.. _segments.Where(segment => segment != _active).Select(static segment => segment.Path)];
+    }
+
     /// <summary>A reader that begins with <paramref name="fromLsn"/>, which may be the entry that comes
     /// next.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the log no longer reaches back

@@ -51,12 +51,22 @@ internal static class ManifestFile
     /// <see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote it.</exception>
     public static ManifestState Read(IFileSystem fileSystem, string path)
     {
+        ManifestScan scan = Scan(fileSystem, path);
+        return scan.Damage is null ? scan.State : throw Damaged(path, scan.EndOffset, scan.Damage);
+    }
+
+    /// <summary>Reads a manifest up to its end or its first damage.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote
+    /// it.</exception>
+    public static ManifestScan Scan(IFileSystem fileSystem, string path)
+    {
         byte[] bytes = ReadAll(fileSystem, path);
+        var scan = new ManifestScan { Bytes = bytes.Length };
         if (bytes.Length < HeaderBytes
             || !bytes.AsSpan(0, Magic.Length).SequenceEqual(Magic)
             || BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(40)) != Crc32C.Compute(bytes.AsSpan(0, 40)))
         {
-            throw Damaged(path, 0, "its header is not valid");
+            return scan with { Damage = "its header is not valid" };
         }
 
         ushort version = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8));
@@ -69,14 +79,28 @@ internal static class ManifestFile
                 "(not encrypted). Open it with the version that wrote it, or a newer one.");
         }
 
-        UInt128 fileId = BinaryPrimitives.ReadUInt128LittleEndian(bytes.AsSpan(16));
-        var state = new ManifestState();
+        scan = scan with
+        {
+            FileId = BinaryPrimitives.ReadUInt128LittleEndian(bytes.AsSpan(16)),
+            Number = BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(32)),
+            FormatVersion = version,
+        };
+        return ScanEdits(bytes, scan);
+    }
+
+    private static ManifestScan ScanEdits(byte[] bytes, ManifestScan scan)
+    {
         int offset = HeaderBytes;
         ulong sequence = 0;
-        while (TryReadRecord(bytes, offset, fileId, out ulong found, out ReadOnlySpan<byte> payload) && found == sequence)
+        string? damage = null;
+        while (TryReadRecord(bytes, offset, scan.FileId, out ulong found, out ReadOnlySpan<byte> payload) && found == sequence)
         {
-            if (VersionEdit.TryDecode(payload) is not { } edit || !state.TryApply(edit))
-                throw Damaged(path, offset, "an edit is malformed or contradicts those before it");
+            if (VersionEdit.TryDecode(payload) is not { } edit || !scan.State.TryApply(edit))
+            {
+                damage = "an edit is malformed or contradicts those before it";
+                break;
+            }
+
             offset += RecordHeaderBytes + payload.Length;
             sequence++;
         }
@@ -84,14 +108,14 @@ internal static class ManifestFile
         // The first record was durable before CURRENT named the file, and what follows a torn record was
         // never written.
         if (sequence == 0)
-            throw Damaged(path, offset, "its first edit is not valid");
-        for (int later = offset + 1; later < bytes.Length; later++)
+            damage ??= "its first edit is not valid";
+        for (int later = offset + 1; damage is null && later < bytes.Length; later++)
         {
-            if (TryReadRecord(bytes, later, fileId, out ulong found, out _) && found > sequence)
-                throw Damaged(path, offset, "an edit is not valid, but a later one is");
+            if (TryReadRecord(bytes, later, scan.FileId, out ulong found, out _) && found > sequence)
+                damage = "an edit is not valid, but a later one is";
         }
 
-        return state;
+        return scan with { EndOffset = offset, Edits = sequence, Damage = damage };
     }
 
     /// <summary>The bytes of a whole small file.</summary>

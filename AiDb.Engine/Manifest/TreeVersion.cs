@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Manifest;
@@ -12,11 +13,16 @@ namespace AiDb.Engine.Manifest;
 internal sealed class TreeVersion : RefCounted
 {
     private readonly LiveTable[][] _levels;
+    private readonly LevelFences[] _fences;
 
     /// <summary>Makes a version; takes over no reference but adds its own.</summary>
-    public TreeVersion(LiveTable[][] levels)
+    /// <param name="levels">The tables.</param>
+    /// <param name="previous">The version that it was made from.</param>
+    public TreeVersion(LiveTable[][] levels, TreeVersion? previous = null)
     {
         _levels = levels;
+        _fences = Array.ConvertAll(levels, static tables => new LevelFences(tables));
+        RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         ValueFiles = new ValueFileSet(levels);
         for (int level = 0; level < levels.Length; level++)
         {
@@ -32,6 +38,9 @@ internal sealed class TreeVersion : RefCounted
             }
         }
     }
+
+    /// <summary>The range tombstones of the tables; null when there are none.</summary>
+    public TreeRangeDeletes? RangeDeletes { get; }
 
     /// <summary>Bytes of all tables.</summary>
     public long TotalBytes { get; }
@@ -68,6 +77,9 @@ internal sealed class TreeVersion : RefCounted
             bytes += table.Metadata.SizeBytes;
         return bytes;
     }
+
+    /// <summary>The table of a level below 0 that may hold a key; null when there is none.</summary>
+    public LiveTable? FindTable(int level, ReadOnlySpan<byte> prefix) => _fences[level].Find(prefix);
 
     /// <summary>Index of the table of a sorted level that may hold a key, or of the first after it.</summary>
     public static int FindTable(ReadOnlySpan<LiveTable> level, ReadOnlySpan<byte> prefix)
@@ -126,7 +138,7 @@ internal sealed class TreeVersion : RefCounted
             levels[level] = changed is null ? _levels[level] : Order(level, changed);
         }
 
-        return new TreeVersion(levels);
+        return new TreeVersion(levels, this);
     }
 
     /// <summary>Orders a level's tables and checks that a deeper level's do not overlap.</summary>

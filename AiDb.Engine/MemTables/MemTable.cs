@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.MemTables;
 
@@ -9,6 +10,7 @@ internal sealed unsafe class MemTable : RefCounted
     private readonly NativeArena _arena;
     private readonly SkipList _list;
     private readonly ulong _previousLsn;
+    private MemTableRangeDeletes? _rangeDeletes;
     private long _entries;
 
     /// <summary>Makes an empty memtable.</summary>
@@ -31,7 +33,10 @@ internal sealed unsafe class MemTable : RefCounted
     public bool IsUntouched => LastPosition.Lsn == _previousLsn;
 
     /// <summary>Native bytes that it takes.</summary>
-    public long SizeBytes => _arena.AllocatedBytes;
+    public long SizeBytes => _arena.AllocatedBytes + (RangeDeletes?.SizeBytes ?? 0);
+
+    /// <summary>The range tombstones; null when there are none.</summary>
+    public MemTableRangeDeletes? RangeDeletes => Volatile.Read(ref _rangeDeletes);
 
     /// <summary>Internal entries.</summary>
     public long EntryCount => Volatile.Read(ref _entries);
@@ -40,14 +45,26 @@ internal sealed unsafe class MemTable : RefCounted
     /// immutable.</summary>
     public LogPosition LastPosition { get; set; }
 
+    /// <summary>Whether any entry holds merge operands.</summary>
+    public bool HasMerges { get; private set; }
+
     /// <summary>Adds an entry; the same key with the same version (twice in one batch) takes the later
     /// value.</summary>
     public void Add(
         uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
         ReadOnlySpan<byte> value)
     {
+        HasMerges |= kind == EntryKind.Merge;
         if (_list.Insert(tableId, userKey, version, kind, expiryUnixMs, value))
             Volatile.Write(ref _entries, _entries + 1);
+    }
+
+    /// <summary>Adds a range tombstone: of the same version, what is added before or after it is not covered by
+    /// it.</summary>
+    public void AddRangeDelete(RangeTombstone tombstone)
+    {
+        Volatile.Write(ref _rangeDeletes, MemTableRangeDeletes.Add(_rangeDeletes, tombstone));
+        Volatile.Write(ref _entries, _entries + 1);
     }
 
     /// <summary>Finds the newest entry of a key that is not newer than
@@ -67,6 +84,30 @@ internal sealed unsafe class MemTable : RefCounted
         version = node->Version;
         internalValue = node->ValueSpan;
         return true;
+    }
+
+    /// <summary>Counts the entries of a key, from the newest, that hold merge operands and nothing that they apply
+    /// to.</summary>
+    /// <param name="tableId">The table.</param>
+    /// <param name="userKey">The key.</param>
+    /// <param name="most">Where counting ends.</param>
+    /// <param name="version">The version of the key's newest entry; 0: it has none here.</param>
+    /// <param name="internalValue">That entry.</param>
+    public int CountMerges(
+        uint tableId, ReadOnlySpan<byte> userKey, int most, out ulong version, out ReadOnlySpan<byte> internalValue)
+    {
+        SkipList.Node* node = _list.Find(tableId, userKey, ulong.MaxValue);
+        version = node == null ? 0 : node->Version;
+        internalValue = node == null ? default : node->ValueSpan;
+        int count = 0;
+        while (count < most && node != null && node->TableId == tableId && node->UserKeySpan.SequenceEqual(userKey)
+            && InternalValue.Kind(node->ValueSpan) == EntryKind.Merge)
+        {
+            count++;
+            node = SkipList.Next(node, 0);
+        }
+
+        return count;
     }
 
     /// <summary>Walks the entries; the iterator holds no reference, its owner does.</summary>

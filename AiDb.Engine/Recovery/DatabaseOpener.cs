@@ -6,6 +6,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Merging;
 using AiDb.Engine.State;
 using AiDb.Engine.Storage;
 
@@ -86,9 +87,10 @@ internal static class DatabaseOpener
             // is obsolete.
             tree = DatabaseFolder.OpenTables(
                 context, manifestState, table => store?.OnUnreferenced(table), file => store?.OnUnreferenced(file));
-            state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree);
+            var merges = new MergeOperators([.. BuiltInMergeOperators.All, .. context.MergeOperators]);
+            state = new StateHolder(new MemTable(context.Options.MemtableBytes, flushed, ordinal: 1), tree, merges);
             store = new TreeStore(context, manifest, state);
-            var catalogue = new Catalogue();
+            var catalogue = new Catalogue(merges);
             LoadCatalogue(state, catalogue);
             log = OpenLog(context, manifestState);
             var outcomes = new BatchOutcomes(

@@ -5,6 +5,7 @@ using AiDb.Engine.Compaction;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Scrubbing;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Recovery;
@@ -31,6 +32,7 @@ internal sealed class DatabaseParts
         Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle, outcomes);
         Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
+        Scrub = new DatabaseScrub(context, tree, log);
         context.Metrics.Observe(context.Path, TryStatistics);
     }
 
@@ -51,6 +53,8 @@ internal sealed class DatabaseParts
     public LogSyncer Syncer { get; }
 
     public BackgroundWork Background { get; }
+
+    public DatabaseScrub Scrub { get; }
 
     public GroupCommitter Committer { get; }
 
@@ -116,6 +120,8 @@ internal sealed class DatabaseParts
                 IsBackgroundIdle = Background.IsIdle(state),
                 PrefixFilterChecks = Context.PrefixScans.Checked,
                 PrefixFilterSkips = Context.PrefixScans.Skipped,
+                Damage = Context.Health.Damage,
+                LastScrub = Scrub.LastEnded,
                 Stall = Context.Stalls.Kind,
                 StallCause = Context.Stalls.Cause,
                 StallSince = Context.Stalls.Since,
@@ -147,6 +153,7 @@ internal sealed class DatabaseParts
     {
         Pipeline.Close();
         Context.BeginClosing();
+        Scrub.Stop();
         Background.Stop();
         try
         {
@@ -173,6 +180,7 @@ internal sealed class DatabaseParts
     /// <summary>Gives everything up as it is.</summary>
     public void Abandon()
     {
+        Scrub.Dispose();
         Syncer.Dispose();
         Background.Dispose();
         State.Close();

@@ -1,5 +1,6 @@
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Merging;
 
 namespace AiDb.Engine.State;
 
@@ -8,9 +9,14 @@ namespace AiDb.Engine.State;
 /// parts.</remarks>
 internal sealed class ReadState : RefCounted
 {
+    private readonly bool _hasOlderRangeDeletes;
+
     /// <summary>Takes references of its own.</summary>
-    public ReadState(MemTable active, MemTable[] immutable, TreeVersion tree)
+    public ReadState(MemTable active, MemTable[] immutable, TreeVersion tree, MergeOperators merges)
     {
+        Merges = merges;
+        _hasOlderRangeDeletes = tree.RangeDeletes is not null
+            || Array.Exists(immutable, static memtable => memtable.RangeDeletes is not null);
         Active = active;
         Immutable = immutable;
         Tree = tree;
@@ -28,6 +34,12 @@ internal sealed class ReadState : RefCounted
 
     /// <summary>The tables.</summary>
     public TreeVersion Tree { get; }
+
+    /// <summary>The merge operators of the tables.</summary>
+    public MergeOperators Merges { get; }
+
+    /// <summary>Whether any range tombstone is to be looked for.</summary>
+    public bool HasRangeDeletes => _hasOlderRangeDeletes || Active.RangeDeletes is not null;
 
     /// <inheritdoc/>
     protected override void OnUnreferenced()

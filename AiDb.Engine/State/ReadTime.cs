@@ -16,9 +16,12 @@ internal readonly struct ReadTime
     /// <summary>The moment at which it is asked.</summary>
     public ReadTime(HybridClock clock) => _clock = clock;
 
+    /// <summary>The moment, in Unix milliseconds.</summary>
+    public ulong NowMs => _clock?.NowMs() ?? _nowMs;
+
     /// <summary>Whether an expiry (0: none) has come.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsExpired(ulong expiryUnixMs) => expiryUnixMs != 0 && HasCome(expiryUnixMs);
 
-    private bool HasCome(ulong expiryUnixMs) => PointReader.IsExpired(expiryUnixMs, _clock?.NowMs() ?? _nowMs);
+    private bool HasCome(ulong expiryUnixMs) => PointReader.IsExpired(expiryUnixMs, NowMs);
 }

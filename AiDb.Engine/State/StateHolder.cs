@@ -1,5 +1,6 @@
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Merging;
 
 namespace AiDb.Engine.State;
 
@@ -23,10 +24,11 @@ internal sealed class StateHolder
     private ulong _visibleVersion;
     private LogPosition _applied;
 
-    /// <summary>Begins with a tree and no entries beyond it. Takes over both references.</summary>
-    public StateHolder(MemTable active, TreeVersion tree)
+    /// <summary>Begins with a tree and no entries beyond it. Takes over the references of memtable and
+    /// tree.</summary>
+    public StateHolder(MemTable active, TreeVersion tree, MergeOperators merges)
     {
-        _current = new ReadState(active, [], tree);
+        _current = new ReadState(active, [], tree, merges);
         Active = active;
         _applied = active.LastPosition;
         _visibleVersion = _applied.Timestamp;
@@ -84,7 +86,7 @@ internal sealed class StateHolder
         lock (_stateGate)
         {
             ReadState old = Current();
-            Swap(new ReadState(next, [old.Active, .. old.Immutable], old.Tree));
+            Swap(new ReadState(next, [old.Active, .. old.Immutable], old.Tree, old.Merges));
             Active = next;
         }
 
@@ -100,7 +102,7 @@ internal sealed class StateHolder
             MemTable[] immutable = flushed is null
                 ? old.Immutable
                 : Array.FindAll(old.Immutable, memtable => memtable != flushed);
-            Swap(new ReadState(old.Active, immutable, tree));
+            Swap(new ReadState(old.Active, immutable, tree, old.Merges));
         }
 
         tree.Release();

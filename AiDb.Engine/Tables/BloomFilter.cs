@@ -54,6 +54,11 @@ internal static unsafe class BloomFilter
             return MayContain(lines, filter.Length / LineBytes, hash);
     }
 
+    /// <summary>Asks for the line that a key touches.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* lines, int lineCount, ulong hash) =>
+        Caching.CpuPrefetch.Read(Line(lines, lineCount, hash));
+
     /// <summary>The probe without vectors, which the other must equal.</summary>
     public static bool MayContainScalar(ReadOnlySpan<byte> filter, ulong hash)
     {

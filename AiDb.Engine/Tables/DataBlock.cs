@@ -149,6 +149,23 @@ internal readonly unsafe struct DataBlock
         return new ReadOnlySpan<byte>(head.Suffix, head.SuffixLength);
     }
 
+    /// <summary>Asks for the line at which <see cref="Find"/> begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchSlot(ulong keyHash) => CpuPrefetch.Read(_slots + 4L * FirstSlot(keyHash, _slotCount));
+
+    /// <summary>Asks for the line of the directory that <see cref="Find"/> most likely reads.</summary>
+    public void PrefetchDirectory(ulong keyHash) =>
+        CpuPrefetch.Read(_directory + (_wide ? 4L : 2L) * LikelyEntry(keyHash));
+
+    /// <summary>Asks for the entry that <see cref="Find"/> most likely reads, and the head of its
+    /// group.</summary>
+    public void PrefetchEntry(ulong keyHash)
+    {
+        int index = LikelyEntry(keyHash);
+        CpuPrefetch.Read(_data + Offset(index));
+        CpuPrefetch.Read(_data + Offset(index & ~GroupMask));
+    }
+
     /// <summary>The number of the newest entry of a key that is not newer than the version; -1 when there is
     /// none.</summary>
     public int Find(
@@ -218,6 +235,14 @@ internal readonly unsafe struct DataBlock
     private int Offset(int index) => _wide
         ? Unsafe.ReadUnaligned<int>(_directory + 4L * index)
         : Unsafe.ReadUnaligned<ushort>(_directory + 2L * index);
+
+    /// <summary>The entry that the first slot of a key names; 0 when it names none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int LikelyEntry(ulong keyHash)
+    {
+        uint value = Unsafe.ReadUnaligned<uint>(_slots + 4L * FirstSlot(keyHash, _slotCount));
+        return Math.Max((int)(value & 0xffff) - 1, 0);
+    }
 
     private int FindOlder(ReadOnlySpan<byte> userKey, ulong invertedVersion, out DataBlockEntry entry)
     {

@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 using AiDb.Engine.ValueFiles;
 
@@ -31,6 +32,8 @@ internal sealed class TableBuilder : IDisposable
     private long _keyBytes;
     private long _valueBytes;
     private long _dataBlocks;
+    private long _mergeOperands;
+    private RangeTombstones? _rangeDeletes;
     private ulong _minVersion = ulong.MaxValue;
     private ulong _maxVersion;
     private ulong _minExpiry = ulong.MaxValue;
@@ -51,6 +54,9 @@ internal sealed class TableBuilder : IDisposable
         TableFormat.WriteHeader(header, options.FileId);
         _output.Append(header);
     }
+
+    /// <summary>Table id and user key of the last entry.</summary>
+    public ReadOnlySpan<byte> LastPrefix => InternalKey.Prefix(_lastKey.Span);
 
     /// <summary>Entries so far.</summary>
     public long Entries { get; private set; }
@@ -89,6 +95,15 @@ internal sealed class TableBuilder : IDisposable
         Count(internalKey, internalValue);
     }
 
+    /// <summary>Gives the table its range tombstones; once at most. They must lie within the table's part of its
+    /// level: the first and last key that it states take them in.</summary>
+    public void SetRangeDeletes(RangeTombstones tombstones)
+    {
+        if (_rangeDeletes is not null)
+            throw new AiDbException(AiDbErrorKind.Internal, "Range deletions were given to a table builder twice.");
+        _rangeDeletes = tombstones.Count == 0 ? null : tombstones;
+    }
+
     /// <summary>Writes the rest of the file and hands it to the operating system, without a sync.</summary>
     public TableProperties Finish()
     {
@@ -105,14 +120,16 @@ internal sealed class TableBuilder : IDisposable
         BlockHandle filter = partitions is null && filters.Length > 0 ? filters[0] : default;
         BlockHandle index = partitions is null ? WriteIndex(_index, 0, _index.Count, buffer) : WritePartitions(buffer);
 
-        TableProperties properties = Describe() with { Partitions = partitions };
+        buffer.Clear();
+        BlockHandle rangeDeletes = WriteRangeDeletes(buffer);
+        TableProperties properties = Describe(rangeDeletes) with { Partitions = partitions };
         buffer.Clear();
         TablePropertiesCodec.Write(buffer, properties);
         BlockHandle about = _output.AppendBlock(buffer.Span, BlockType.Properties, BlockCompression.None);
 
         long length = _output.Position + TableFormat.FooterBytes;
         Span<byte> footer = stackalloc byte[TableFormat.FooterBytes];
-        TableFormat.WriteFooter(footer, index, filter, about, _options.FileId, length, partitions);
+        TableFormat.WriteFooter(footer, index, filter, about, Flags(), _options.FileId, length, partitions);
         _output.Append(footer);
         _output.Flush();
         properties = properties with { FileBytes = length, FileChecksum = _output.Checksum };
@@ -202,6 +219,9 @@ internal sealed class TableBuilder : IDisposable
                 _expirable++;
                 _minExpiry = Math.Min(_minExpiry, InternalValue.ExpiryUnixMs(internalValue));
                 break;
+            case EntryKind.Merge:
+                _mergeOperands++;
+                break;
         }
 
         if (InternalValue.IsSeparated(InternalValue.Kind(internalValue)))
@@ -231,11 +251,26 @@ internal sealed class TableBuilder : IDisposable
         return WriteIndex(top, 0, top.Count, buffer);
     }
 
-    private TableProperties Describe() => new()
+    private BlockHandle WriteRangeDeletes(GrowingBuffer buffer)
+    {
+        if (_rangeDeletes is null)
+            return default;
+        RangeTombstonesCodec.Write(buffer, _rangeDeletes);
+        return _output.AppendBlock(buffer.Span, BlockType.RangeDeletions, BlockCompression.None);
+    }
+
+    private byte Flags() => (byte)(
+        (_rangeDeletes is null ? 0 : TableFormat.RangeDeletionsFlag)
+        | (_mergeOperands == 0 ? 0 : TableFormat.MergeOperandsFlag));
+
+    private TableProperties Describe(BlockHandle rangeDeletes) => new()
     {
         FileId = _options.FileId,
-        SmallestKey = _smallestKey!,
-        LargestKey = _lastKey.Span.ToArray(),
+        SmallestKey = RangeTombstoneBounds.Smallest(_smallestKey!, _rangeDeletes),
+        LargestKey = RangeTombstoneBounds.Largest(_lastKey.Span, _rangeDeletes),
+        RangeDeletionsBlock = rangeDeletes,
+        RangeDeletions = _rangeDeletes?.Count ?? 0,
+        MergeOperands = _mergeOperands,
         Entries = Entries,
         Deletions = _deletions,
         ExpirableEntries = _expirable,
@@ -247,7 +282,7 @@ internal sealed class TableBuilder : IDisposable
         DataBlocks = _dataBlocks,
         FileBytes = 0,
         FileChecksum = 0,
-        TableIds = [.. _tableIds],
+        TableIds = RangeTombstoneBounds.TableIds(_tableIds, _rangeDeletes),
         ValueReferences = _valueReferences.ToArray(),
         FilterPrefix = _options.FilterBitsPerKey > 0 ? _options.FilterPrefix : null,
     };

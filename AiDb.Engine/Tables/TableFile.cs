@@ -28,6 +28,13 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>Filter kind in the footer.</summary>
     public byte FilterKind { get; private set; }
 
+    /// <summary>Whether the footer states a block of range deletions.</summary>
+    public bool HasRangeDeletions { get; private set; }
+
+    /// <summary>Takes the identity from elsewhere, for reading what is left of a file whose header is
+    /// damaged.</summary>
+    public void AssumeFileId(UInt128 fileId) => FileId = fileId;
+
     /// <summary>Checks header and footer, and returns the handles in the footer.</summary>
     public (BlockHandle Index, BlockHandle Filter, BlockHandle Properties) ReadFixedParts()
     {
@@ -57,12 +64,15 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
         if (BinaryPrimitives.ReadInt64LittleEndian(footer[64..]) != Length)
             throw Damaged(footerAt, "the file has another length than it was written with");
         IndexLevels = footer[12];
-        FilterKind = footer[13];
+        FilterKind = (byte)(footer[13] & TableFormat.FilterKindMask);
+        int flags = footer[13] - FilterKind;
         bool isKnown = IndexLevels == TableFormat.PartitionedIndex
             ? FilterKind is TableFormat.NoFilter or TableFormat.PartitionedFilter
             : IndexLevels == TableFormat.WholeIndex && FilterKind <= TableFormat.WholeFilter;
-        if (!isKnown)
-            throw TableErrors.Unsupported(Path, $"index levels {IndexLevels} and filter kind {FilterKind}");
+        if (!isKnown || (flags & ~(TableFormat.RangeDeletionsFlag | TableFormat.MergeOperandsFlag)) != 0)
+            throw TableErrors.Unsupported(Path, $"index levels {IndexLevels} and filter kind {footer[13]}");
+
+        HasRangeDeletions = (flags & TableFormat.RangeDeletionsFlag) != 0;
         BlockHandle filter = FilterKind == TableFormat.WholeFilter ? CheckHandle(footer[16..]) : default;
         return (CheckHandle(footer), filter, CheckHandle(footer[32..]));
     }
@@ -147,9 +157,14 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
 
     private BlockHandle CheckHandle(ReadOnlySpan<byte> source)
     {
-        BlockHandle handle = TableFormat.ReadHandle(source);
+        return CheckHandle(TableFormat.ReadHandle(source));
+    }
+
+    /// <summary>Refuses a handle that leads outside the file.</summary>
+    public BlockHandle CheckHandle(BlockHandle handle)
+    {
         if (!IsWithinFile(handle))
-            throw Damaged((ulong)(Length - TableFormat.FooterBytes), "the footer leads outside the file");
+            throw Damaged((ulong)(Length - TableFormat.FooterBytes), "a handle leads outside the file");
         return handle;
     }
 

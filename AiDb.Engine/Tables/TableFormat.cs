@@ -10,6 +10,7 @@ internal enum BlockType : byte
     Index = 2,
     Filter = 3,
     Properties = 4,
+    RangeDeletions = 5,
 }
 
 /// <summary>Where a block is: the offset of its stored bytes and their length with the trailer.</summary>
@@ -49,6 +50,16 @@ internal static class TableFormat
 
     /// <summary>Entries of a block at most; the hash index numbers them with 16 bits.</summary>
     public const int MaxBlockEntries = 1 << 15;
+
+    /// <summary>The part of the footer's byte 13 that is the filter kind; the rest are flags, which a reader that
+    /// does not know them refuses.</summary>
+    public const byte FilterKindMask = 0x0F;
+
+    /// <summary>Flag of the footer's byte 13: the file has a block of range deletions.</summary>
+    public const byte RangeDeletionsFlag = 0x80;
+
+    /// <summary>Flag of the footer's byte 13: the file has merge operands.</summary>
+    public const byte MergeOperandsFlag = 0x40;
 
     public static ReadOnlySpan<byte> HeaderMagic => "AIDBTABL"u8;
 
@@ -100,14 +111,17 @@ internal static class TableFormat
         BlockHandle index,
         BlockHandle filter,
         BlockHandle properties,
+        byte flags,
         UInt128 fileId,
         long fileLength,
         TablePartitions? partitions = null)
     {
         target[..FooterBytes].Clear();
         WriteHandle(target, index);
+        byte filterKind =
+            filter.Length > 0 ? WholeFilter : partitions is { Filters.Length: > 0 } ? PartitionedFilter : NoFilter;
         target[12] = partitions is null ? WholeIndex : PartitionedIndex;
-        target[13] = filter.Length > 0 ? WholeFilter : partitions is { Filters.Length: > 0 } ? PartitionedFilter : NoFilter;
+        target[13] = (byte)(filterKind | flags);
         WriteHandle(target[16..], filter);
         WriteHandle(target[32..], properties);
         BinaryPrimitives.WriteUInt32LittleEndian(target[44..], Version);

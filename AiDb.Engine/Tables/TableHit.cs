@@ -27,14 +27,15 @@ internal unsafe struct TableHit : IDisposable
         ExpiryUnixMs = InternalValue.ExpiryUnixMs(value);
     }
 
-    private TableHit(in TableHit entry, in BlockLease lease, EntryKind kind, byte* value, int valueLength)
+    /// <summary>A separated value in the place of the pointer that was found.</summary>
+    internal TableHit(in BlockLease lease, in TableHit pointing, byte* value, int valueLength)
     {
         _lease = lease;
         _value = value;
         _valueLength = valueLength;
-        Version = entry.Version;
-        ExpiryUnixMs = entry.ExpiryUnixMs;
-        Kind = kind;
+        Kind = InternalValue.Inline(pointing.Kind);
+        Version = pointing.Version;
+        ExpiryUnixMs = pointing.ExpiryUnixMs;
     }
 
     /// <summary>The entry's version.</summary>
@@ -58,10 +59,6 @@ internal unsafe struct TableHit : IDisposable
 
     /// <summary>What goes back to the owner.</summary>
     internal readonly nint Hold => _lease.Hold;
-
-    /// <summary>The same entry with a value that lies elsewhere; this hit's hold stays its own.</summary>
-    internal readonly TableHit WithValue(in BlockLease lease, EntryKind kind, byte* value, int valueLength) =>
-        new(in this, in lease, kind, value, valueLength);
 
     /// <inheritdoc/>
     public void Dispose() => _lease.Dispose();

@@ -8,10 +8,10 @@ internal sealed record TableProperties
     /// <summary>Random identity of the file.</summary>
     public required UInt128 FileId { get; init; }
 
-    /// <summary>The first internal key.</summary>
+    /// <summary>The first internal key, or where a range deletion begins before it.</summary>
     public required byte[] SmallestKey { get; init; }
 
-    /// <summary>The last internal key.</summary>
+    /// <summary>The last internal key, or where a range deletion ends behind it.</summary>
     public required byte[] LargestKey { get; init; }
 
     /// <summary>Entries of every kind.</summary>
@@ -41,6 +41,15 @@ internal sealed record TableProperties
     /// <summary>Data blocks.</summary>
     public required long DataBlocks { get; init; }
 
+    /// <summary>Where the block of range deletions is; its length is 0 when there is none.</summary>
+    public BlockHandle RangeDeletionsBlock { get; init; }
+
+    /// <summary>Fragments of range tombstones.</summary>
+    public long RangeDeletions { get; init; }
+
+    /// <summary>Merge operands among the entries.</summary>
+    public long MergeOperands { get; init; }
+
     /// <summary>Bytes of the file.</summary>
     public required long FileBytes { get; init; }
 
@@ -49,7 +58,7 @@ internal sealed record TableProperties
     /// <see cref="TableReader"/>.</summary>
     public required ulong FileChecksum { get; init; }
 
-    /// <summary>The ids of the tables that it has entries of, ascending.</summary>
+    /// <summary>The ids of the tables that it has entries or range deletions of, ascending.</summary>
     public required uint[] TableIds { get; init; }
 
     /// <summary>The value files that its entries point into; each once.</summary>

@@ -14,10 +14,13 @@ internal static class TablePropertiesCodec
     private const ushort LargestTag = 2;
     private const ushort NumbersTag = 3;
     private const ushort TableIdsTag = 4;
+    private const ushort RangeDeletionsTag = 5;
+    private const ushort MergeOperandsTag = 6;
     private const ushort ValueReferencesTag = 10;
     private const ushort FilterPrefixTag = 15;
     private const ushort PartitionsTag = 16;
     private const int NumberCount = 9;
+    private const int RangeDeletionsBytes = 16;
 
     /// <summary>Writes the content.</summary>
     public static void Write(GrowingBuffer target, TableProperties properties)
@@ -39,6 +42,22 @@ internal static class TablePropertiesCodec
         target.AppendUInt32((uint)properties.TableIds.Length * 4);
         foreach (uint id in properties.TableIds)
             target.AppendUInt32(id);
+        if (properties.RangeDeletions > 0)
+        {
+            target.AppendUInt16(RangeDeletionsTag);
+            target.AppendUInt32(RangeDeletionsBytes);
+            target.AppendUInt64(properties.RangeDeletionsBlock.Offset);
+            target.AppendUInt32(properties.RangeDeletionsBlock.Length);
+            target.AppendUInt32((uint)properties.RangeDeletions);
+        }
+
+        if (properties.MergeOperands > 0)
+        {
+            target.AppendUInt16(MergeOperandsTag);
+            target.AppendUInt32(sizeof(ulong));
+            target.AppendUInt64((ulong)properties.MergeOperands);
+        }
+
         if (properties.ValueReferences.Length > 0)
         {
             target.AppendUInt16(ValueReferencesTag);
@@ -70,8 +89,8 @@ internal static class TablePropertiesCodec
         [NotNullWhen(true)] out TableProperties? properties)
     {
         properties = null;
-        ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default, values = default;
-        ReadOnlySpan<byte> rule = default, parts = default;
+        ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
+        ReadOnlySpan<byte> ranges = default, operands = default, values = default, rule = default, parts = default;
         while (content.Length >= 6)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
@@ -87,6 +106,8 @@ internal static class TablePropertiesCodec
                 case LargestTag: largest = item; break;
                 case NumbersTag: numbers = item; break;
                 case TableIdsTag: ids = item; break;
+                case RangeDeletionsTag: ranges = item; break;
+                case MergeOperandsTag: operands = item; break;
                 case ValueReferencesTag: values = item; break;
                 case FilterPrefixTag: rule = item; break;
                 case PartitionsTag: parts = item; break;
@@ -94,7 +115,9 @@ internal static class TablePropertiesCodec
         }
 
         if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
-            || ids.Length == 0 || ids.Length % 4 != 0 || values.Length % ValueReference.Bytes != 0
+            || ids.Length == 0 || ids.Length % 4 != 0
+            || values.Length % ValueReference.Bytes != 0
+            || ranges.Length is not (0 or RangeDeletionsBytes) || operands.Length is not (0 or sizeof(ulong))
             || !TablePartitions.TryRead(parts, Number(numbers, 8), out TablePartitions? partitions))
             return false;
         properties = new TableProperties
@@ -111,6 +134,9 @@ internal static class TablePropertiesCodec
             RawKeyBytes = (long)Number(numbers, 6),
             RawValueBytes = (long)Number(numbers, 7),
             DataBlocks = (long)Number(numbers, 8),
+            RangeDeletionsBlock = ranges.IsEmpty ? default : TableFormat.ReadHandle(ranges),
+            RangeDeletions = ranges.IsEmpty ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(ranges[12..]),
+            MergeOperands = operands.IsEmpty ? 0 : (long)BinaryPrimitives.ReadUInt64LittleEndian(operands),
             FileBytes = fileBytes,
             FileChecksum = 0,
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),

@@ -1,6 +1,6 @@
-using System.Runtime.CompilerServices;
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
@@ -26,8 +26,10 @@ internal sealed unsafe class TableReader : IDisposable
     private int _references = 1;
 
     private TableReader(
-        TableFile file, BlockCache cache, TableProperties properties, BlockHeader* index, BlockHeader* filter)
+        TableFile file, BlockCache cache, TableProperties properties, RangeTombstones? rangeDeletes, BlockHeader* index,
+        BlockHeader* filter)
     {
+        RangeDeletes = rangeDeletes;
         _file = file;
         _cache = cache;
         Properties = properties;
@@ -49,6 +51,9 @@ internal sealed unsafe class TableReader : IDisposable
 
         cache.Charge(PinnedBytes);
     }
+
+    /// <summary>The range tombstones; null when there are none.</summary>
+    public RangeTombstones? RangeDeletes { get; }
 
     /// <summary>What the file says of itself.</summary>
     public TableProperties Properties { get; }
@@ -99,6 +104,7 @@ internal sealed unsafe class TableReader : IDisposable
             var file = new TableFile(storageFile, cache);
             (BlockHandle indexHandle, BlockHandle filterHandle, BlockHandle about) = file.ReadFixedParts();
             TableProperties properties = ReadProperties(file, cache, about);
+            RangeTombstones? rangeDeletes = ReadRangeDeletes(file, cache, properties);
             index = file.ReadBlock(indexHandle, BlockType.Index);
             if (!IndexBlock.IsValid((byte*)index + BlockHeader.Bytes, index->Length, indexHandle.Offset))
                 throw file.Damaged(indexHandle.Offset, "the index is malformed although its checksum holds");
@@ -113,7 +119,7 @@ internal sealed unsafe class TableReader : IDisposable
                         filterHandle.Offset, "the filter is malformed although its checksum holds");
             }
 
-            return new TableReader(file, cache, properties, index, filter);
+            return new TableReader(file, cache, properties, rangeDeletes, index, filter);
         }
         catch (Exception e)
         {
@@ -196,54 +202,80 @@ internal sealed unsafe class TableReader : IDisposable
     public bool TryGet(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out TableHit hit)
     {
         hit = default;
-        if (_partitions is not null)
-            return TryGetPartitioned(_partitions, prefix, keyHash, maxVersion, out hit);
-        if (_filter is not null && !BloomFilter.MayContain(_filter, _filterLines, keyHash))
+        if (!TryFindBlock(prefix, keyHash, maxVersion, out int blockNumber))
             return false;
-        int blockNumber = _index.Find(prefix, ~maxVersion);
-        if (blockNumber == _index.Count)
-            return false;
-
-        return TryGetFrom(blockNumber, ref Unsafe.NullRef<PartitionHold>(), prefix, keyHash, maxVersion, out hit);
+        BlockLease lease = GetBlock(blockNumber, touch: true, out DataBlock block);
+        return TryRead(ref lease, in block, prefix, keyHash, maxVersion, out hit);
     }
 
-    private bool TryGetPartitioned(
-        PartitionedIndex partitions, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out TableHit hit)
+    /// <summary>Asks for the line of the filter that a key touches.</summary>
+    public void PrefetchFilter(ulong keyHash)
     {
-        hit = default;
+        if (_filter is not null)
+            BloomFilter.Prefetch(_filter, _filterLines, keyHash);
+    }
+
+    /// <summary>The first step of <see cref="TryGet"/>: the number of the only block that may hold the entry;
+    /// false when none does.</summary>
+    public bool TryFindBlock(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out int blockNumber)
+    {
+        blockNumber = 0;
+        if (_partitions is not null)
+            return TryFindPartitioned(_partitions, prefix, keyHash, maxVersion, out blockNumber);
+        if (!MayContain(keyHash))
+            return false;
+        blockNumber = _index.Find(prefix, ~maxVersion);
+        if (blockNumber == _index.Count)
+            return false;
+        _blocks.Prefetch(blockNumber);
+        return true;
+    }
+
+    private bool TryFindPartitioned(
+        PartitionedIndex partitions, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out int blockNumber)
+    {
+        blockNumber = 0;
         int partition = partitions.FindPartition(prefix, ~maxVersion);
         if (partition == _index.Count || !partitions.MayContain(partition, keyHash))
             return false;
         PartitionHold hold = default;
         try
         {
-            int number = partitions.FindWithin(partition, prefix, ~maxVersion, ref hold);
-            return number < BlockCount && TryGetFrom(number, ref hold, prefix, keyHash, maxVersion, out hit);
+            blockNumber = partitions.FindWithin(partition, prefix, ~maxVersion, ref hold);
         }
         finally
         {
             hold.Release();
         }
+
+        return blockNumber < BlockCount;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryGetFrom(
-        int blockNumber, ref PartitionHold hold, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion,
+    /// <summary>The last step: finds the entry in the block. The hold goes over to the hit or is given
+    /// back.</summary>
+    public static bool TryRead(
+        ref BlockLease lease, in DataBlock block, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion,
         out TableHit hit)
     {
-        // What can throw comes before the hold on the block.
-        hit = default;
-        uint tableId = InternalKey.TableId(prefix);
-        BlockLease lease = GetBlock(blockNumber, touch: true, ref hold, out DataBlock block);
-        if (block.TableId != tableId
-            || block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) < 0)
+        if (block.TableId == InternalKey.TableId(prefix)
+            && block.Find(prefix[InternalKey.TableIdBytes..], keyHash, ~maxVersion, out DataBlockEntry entry) >= 0)
         {
-            lease.Dispose();
-            return false;
+            hit = new TableHit(in lease, in entry);
+            return true;
         }
 
-        hit = new TableHit(in lease, in entry);
-        return true;
+        lease.Dispose();
+        hit = default;
+        return false;
+    }
+
+    /// <summary>Takes a data block from the cache or the disk.</summary>
+    public BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
+    {
+        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
+            lease = LoadBlock(blockNumber, fromScan: !touch, Handle(blockNumber), out shape);
+        block = new DataBlock(lease.Data, lease.Length, shape);
+        return lease;
     }
 
     /// <summary>A cursor over the table, which holds a reference until it is disposed.</summary>
@@ -267,8 +299,12 @@ internal sealed unsafe class TableReader : IDisposable
         TableVerifier.Verify(new VerifiedTable(this, _file, _cache, _index, _partitions), cancellationToken);
 
     /// <summary>Takes a data block from the cache or the disk.</summary>
-    internal BlockLease GetBlock(int blockNumber, bool touch, ref PartitionHold hold) =>
-        GetBlock(blockNumber, touch, ref hold, out _);
+    internal BlockLease GetBlock(int blockNumber, bool touch, ref PartitionHold hold)
+    {
+        return _blocks.TryGet(blockNumber, touch, out BlockLease lease, out _)
+            ? lease
+            : LoadBlock(blockNumber, fromScan: !touch, Handle(blockNumber, ref hold), out _);
+    }
 
     /// <summary>The number of the first data block whose separator is at or after a key and version;
     /// <see cref="BlockCount"/> when there is none.</summary>
@@ -285,16 +321,23 @@ internal sealed unsafe class TableReader : IDisposable
         return _cache.Lease(_file.ReadBlock(Handle(blockNumber, ref hold), BlockType.Data, default, readahead));
     }
 
-    private BlockLease GetBlock(int blockNumber, bool touch, ref PartitionHold hold, out DataBlock block)
-    {
-        if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
-            lease = LoadBlock(blockNumber, fromScan: !touch, Handle(blockNumber, ref hold), out shape);
-        block = new DataBlock(lease.Data, lease.Length, shape);
-        return lease;
-    }
-
     private BlockHandle Handle(int blockNumber, ref PartitionHold hold) =>
         _partitions is null ? _index.Handle(blockNumber) : _partitions.DataBlockHandle(blockNumber, ref hold);
+
+    private BlockHandle Handle(int blockNumber)
+    {
+        if (_partitions is null)
+            return _index.Handle(blockNumber);
+        PartitionHold hold = default;
+        try
+        {
+            return _partitions.DataBlockHandle(blockNumber, ref hold);
+        }
+        finally
+        {
+            hold.Release();
+        }
+    }
 
     private PartitionedIndex OpenPartitions()
     {
@@ -315,6 +358,27 @@ internal sealed unsafe class TableReader : IDisposable
         BlockHeader* block = _file.ReadBlock(handle, BlockType.Data, target);
         shape = DataBlock.ReadShape(BlockHeader.Content(block));
         return _blocks.Insert(blockNumber, block, shape);
+    }
+
+    private static RangeTombstones? ReadRangeDeletes(TableFile file, BlockCache cache, TableProperties properties)
+    {
+        BlockHandle handle = properties.RangeDeletionsBlock;
+        if (file.HasRangeDeletions != (handle.Length > 0))
+            throw file.Damaged(handle.Offset, "footer and properties disagree about range deletions");
+        if (handle.Length == 0)
+            return null;
+        BlockHeader* block = file.ReadBlock(file.CheckHandle(handle), BlockType.RangeDeletions);
+        try
+        {
+            if (RangeTombstonesCodec.TryRead(BlockHeader.Content(block), out RangeTombstones? tombstones)
+                && tombstones.Count == properties.RangeDeletions)
+                return tombstones;
+            throw file.Damaged(handle.Offset, "the range deletions are malformed although their checksum holds");
+        }
+        finally
+        {
+            cache.Discard(block);
+        }
     }
 
     private static TableProperties ReadProperties(TableFile file, BlockCache cache, BlockHandle handle)

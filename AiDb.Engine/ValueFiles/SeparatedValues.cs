@@ -14,9 +14,9 @@ internal static unsafe class SeparatedValues
         try
         {
             ValuePointer pointer = ValuePointer.Read(pointing.Value);
-            BlockLease lease = files.Find(pointer.FileId).Reader.Read(pointer);
-            return pointing.WithValue(
-                lease, InternalValue.Inline(pointing.Kind), lease.Data + ValueFileFormat.RecordHeaderBytes, (int)pointer.Length);
+            BlockLease lease = files.Find(pointer.FileId).Reader.Read(pointer, fillCache: true, fromScan: false);
+            return new TableHit(
+                lease, pointing, lease.Data + ValueFileFormat.RecordHeaderBytes, (int)pointer.Length);
         }
         finally
         {
@@ -43,7 +43,7 @@ internal sealed class CursorValue : IDisposable
         if (!_lease.HasBlock || _held != pointer)
         {
             Release();
-            _lease = files.Find(pointer.FileId).Reader.Read(pointer);
+            _lease = files.Find(pointer.FileId).Reader.Read(pointer, fillCache: true, fromScan: true);
             _held = pointer;
         }
 

@@ -5,19 +5,20 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.ValueFiles;
 
-/// <summary>An open value file. Values are read when they are asked for: the block cache is for many small things,
-/// and the system's page cache keeps big ones.</summary>
+/// <summary>An open value file. Values pass through the block cache, each as a block of its own.</summary>
 /// <remarks>Invariant: no value is given out before its checksum held. Thread safety: all members may be called
 /// concurrently, <see cref="Dispose"/> last; what was read outlives it.</remarks>
 internal sealed unsafe class ValueFileReader : IDisposable
 {
     private readonly IStorageFile _file;
     private readonly BlockCache _cache;
+    private readonly TableBlocks _blocks;
 
     private ValueFileReader(IStorageFile file, BlockCache cache, ValueFileMetadata metadata)
     {
         _file = file;
         _cache = cache;
+        _blocks = cache.OpenTable(Math.Max(1, (int)metadata.Values));
         Metadata = metadata;
     }
 
@@ -50,18 +51,33 @@ internal sealed unsafe class ValueFileReader : IDisposable
         }
     }
 
-    /// <summary>Reads a value into memory of its own.</summary>
+    /// <summary>Takes a value from the cache or the disk.</summary>
     /// <param name="pointer">Where it is, in this file.</param>
+    /// <param name="fillCache">Whether it enters the cache.</param>
+    /// <param name="fromScan">Whether it should leave the cache soon.</param>
     /// <returns>The record; the value begins at <see cref="ValueFileFormat.RecordHeaderBytes"/>.</returns>
-    public BlockLease Read(in ValuePointer pointer)
+    public BlockLease Read(in ValuePointer pointer, bool fillCache, bool fromScan)
     {
+        if (pointer.Number >= (ulong)Metadata.Values)
+            throw Mismatch(pointer);
+        if (_blocks.TryGet((int)pointer.Number, touch: !fromScan, out BlockLease lease, out _))
+        {
+            if (IsRecordOf(lease.Span, pointer))
+                return lease;
+            lease.Dispose();
+            throw Mismatch(pointer);
+        }
+
         if (pointer.Length > DatabaseOptions.MaxValueBytes || pointer.Offset > (ulong)Metadata.SizeBytes
             || pointer.Offset + ValueFileFormat.RecordHeaderBytes + pointer.Length > (ulong)Metadata.SizeBytes)
         {
             throw Mismatch(pointer);
         }
 
-        BlockHeader* block = _cache.AllocateBlock(ValueFileFormat.RecordHeaderBytes + (int)pointer.Length);
+        int length = ValueFileFormat.RecordHeaderBytes + (int)pointer.Length;
+        BlockHeader* block = fillCache
+            ? _blocks.Allocate((int)pointer.Number, length, fromScan)
+            : _cache.AllocateBlock(length);
         try
         {
             Span<byte> record = BlockHeader.Content(block);
@@ -80,7 +96,7 @@ internal sealed unsafe class ValueFileReader : IDisposable
             throw;
         }
 
-        return _cache.Lease(block);
+        return fillCache ? _blocks.Insert((int)pointer.Number, block, default) : _cache.Lease(block);
     }
 
     /// <summary>Reads every record from the disk and checks it, and the counts.</summary>
@@ -133,7 +149,11 @@ internal sealed unsafe class ValueFileReader : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _blocks.Close();
+        _file.Dispose();
+    }
 
     private static bool IsRecordOf(ReadOnlySpan<byte> record, in ValuePointer pointer) =>
         record.Length == ValueFileFormat.RecordHeaderBytes + (int)pointer.Length
@@ -177,7 +197,9 @@ internal sealed unsafe class ValueFileReader : IDisposable
         if (Crc32C.Compute(footer[..ValueFileFormat.FooterChecksumAt])
             != BinaryPrimitives.ReadUInt32LittleEndian(footer[ValueFileFormat.FooterChecksumAt..])
             || BinaryPrimitives.ReadUInt128LittleEndian(footer) != id
-            || BinaryPrimitives.ReadInt64LittleEndian(footer[16..]) != length)
+            || BinaryPrimitives.ReadInt64LittleEndian(footer[16..]) != length
+            || BinaryPrimitives.ReadUInt64LittleEndian(footer[24..])
+                > (ulong)Math.Min(int.MaxValue, length / ValueFileFormat.RecordHeaderBytes))
         {
             throw ValueFileFormat.Damaged(file.Path, footerAt, "the footer does not match its checksum or the file");
         }

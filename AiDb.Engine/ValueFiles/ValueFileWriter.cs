@@ -48,9 +48,8 @@ internal sealed class ValueFileWriter : IDisposable
         uint checksum = ValueFileFormat.WriteRecordHeader(header, value, FileId, offset);
         Append(header);
         Append(value);
-        _values++;
         _valueBytes += value.Length;
-        return new ValuePointer(FileId, offset, (uint)value.Length, checksum);
+        return new ValuePointer(FileId, offset, (uint)value.Length, checksum, (uint)_values++);
     }
 
     /// <summary>Writes the footer and hands everything to the operating system, without a sync.</summary>

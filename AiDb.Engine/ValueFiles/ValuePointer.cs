@@ -8,7 +8,8 @@ namespace AiDb.Engine.ValueFiles;
 /// <param name="Offset">Of the record in it.</param>
 /// <param name="Length">Bytes of the value.</param>
 /// <param name="Checksum">The record's checksum.</param>
-internal readonly record struct ValuePointer(UInt128 FileId, ulong Offset, uint Length, uint Checksum)
+/// <param name="Number">The record's number in the file, from 0 on: its place in the cache.</param>
+internal readonly record struct ValuePointer(UInt128 FileId, ulong Offset, uint Length, uint Checksum, uint Number)
 {
     /// <summary>Bytes of a pointer.</summary>
     public const int Bytes = InternalValue.PointerBytes;
@@ -19,7 +20,8 @@ internal readonly record struct ValuePointer(UInt128 FileId, ulong Offset, uint 
         BinaryPrimitives.ReadUInt128LittleEndian(source),
         BinaryPrimitives.ReadUInt64LittleEndian(source[16..]),
         BinaryPrimitives.ReadUInt32LittleEndian(source[24..]),
-        BinaryPrimitives.ReadUInt32LittleEndian(source[28..]));
+        BinaryPrimitives.ReadUInt32LittleEndian(source[28..]),
+        BinaryPrimitives.ReadUInt32LittleEndian(source[32..]));
 
     /// <summary>Writes it.</summary>
     public void Write(Span<byte> target)
@@ -28,6 +30,7 @@ internal readonly record struct ValuePointer(UInt128 FileId, ulong Offset, uint 
         BinaryPrimitives.WriteUInt64LittleEndian(target[16..], Offset);
         BinaryPrimitives.WriteUInt32LittleEndian(target[24..], Length);
         BinaryPrimitives.WriteUInt32LittleEndian(target[28..], Checksum);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[32..], Number);
     }
 }
 

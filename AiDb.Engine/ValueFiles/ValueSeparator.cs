@@ -130,7 +130,7 @@ internal sealed class ValueSeparator : IDisposable
 
     private ReadOnlySpan<byte> Move(LiveValueFile file, ValuePointer pointer, EntryKind kind, ulong expiryUnixMs)
     {
-        using BlockLease lease = file.Reader.Read(pointer);
+        using BlockLease lease = file.Reader.Read(pointer, fillCache: false, fromScan: true);
         ReadOnlySpan<byte> value = lease.Span[ValueFileFormat.RecordHeaderBytes..];
         if (IsBig(value.Length))
             return Separate(kind, expiryUnixMs, value);

@@ -127,6 +127,16 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
         {
             if (operations.Kind == LogOperationKind.Require)
                 continue;
+
+            // Caches know keys by their hash, so for them a range is the whole table: what they filled before this
+            // entry is stale.
+            if (operations.Kind == LogOperationKind.DeleteRange)
+            {
+                if (!frame.DroppedTables.Contains(operations.TableId))
+                    frame.DroppedTables.Add(operations.TableId);
+                continue;
+            }
+
             // A drop is an entry like any other, so that who was away while it happened hears of it, too.
             if (operations.DroppedTable is { } dropped)
                 frame.DroppedTables.Add(dropped);

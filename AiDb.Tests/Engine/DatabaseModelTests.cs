@@ -129,24 +129,36 @@ internal sealed class ModelHistory
         for (int count = _random.Next(1, 5); count > 0; count--)
         {
             string name = "t" + _random.Next(2);
-            Table table = _database.GetOrCreateTable(name);
+            Table table = _database.GetOrCreateTable(name, BuiltInMergeOperators.Append.Name);
             if (!_model.TryGetValue(name, out ModelTable? before))
                 _model[name] = before = [];
             if (!next.TryGetValue(name, out ModelTable? after))
                 next[name] = after = [];
+            if (_random.Next(12) == 0)
+            {
+                DeleteRange(table, after);
+                continue;
+            }
+
             string key = NextKey();
             WriteCondition condition = NextCondition(before, key);
             holds &= before.Holds(condition, key, NowMs);
-            switch (_random.Next(10))
+            switch (_random.Next(15))
             {
-                case < 7:
+                case < 4:
+                    string operand = new((char)('A' + _random.Next(26)), _random.Next(1, 30));
+                    _batch.Merge(table, TestDatabase.Bytes(key), TestDatabase.Bytes(operand), condition);
+                    after.Merge(key, operand, NowMs);
+                    written.Add((after, key));
+                    break;
+                case < 11:
                     string value = new((char)('a' + _random.Next(26)), _random.Next(1500));
                     TimeSpan? lifetime = _random.Next(4) == 0 ? TimeSpan.FromMilliseconds(_random.Next(1, 2000)) : null;
                     _batch.Put(table, TestDatabase.Bytes(key), TestDatabase.Bytes(value), lifetime, condition);
-                    after[key] = new ModelValue(value, 0, (ulong)(lifetime?.TotalMilliseconds ?? 0));
+                    after[key] = new ModelValue(value, 0, 0, (ulong)(lifetime?.TotalMilliseconds ?? 0));
                     written.Add((after, key));
                     break;
-                case < 9:
+                case < 14:
                     _batch.Delete(table, TestDatabase.Bytes(key), condition);
                     after.Remove(key);
                     break;
@@ -167,11 +179,24 @@ internal sealed class ModelHistory
                 table[key] = put with
                 {
                     Version = result.Version,
-                    ExpiresAtMs = put.ExpiresAtMs == 0 ? 0 : (result.Version >> 16) + put.ExpiresAtMs,
+                    ExpiresAtMs = put.LifetimeMs == 0 ? put.ExpiresAtMs : (result.Version >> 16) + put.LifetimeMs,
+                    LifetimeMs = 0,
                 };
         }
 
         _model = next;
+    }
+
+    private void DeleteRange(Table table, ModelTable after)
+    {
+        string start = _random.Next(3) == 0 ? "" : NextKey();
+        string end = _random.Next(3) == 0 ? "" : _random.Next(2) == 0 ? NextKey() : start + "5";
+        if (_random.Next(8) != 0 && (start.Length == 0 || end.Length == 0))
+            end = start.Length == 0 ? $"key{_random.Next(40):d3}" : start + "9";
+        if (end.Length > 0 && string.CompareOrdinal(start, end) >= 0)
+            (start, end) = (end, start + "0");
+        _batch.DeleteRange(table, TestDatabase.Bytes(start), TestDatabase.Bytes(end));
+        after.DeleteRange(start, end);
     }
 
     private WriteCondition NextCondition(ModelTable table, string key)
@@ -283,7 +308,8 @@ internal sealed class ModelHistory
         model.ToDictionary(entry => entry.Key, entry => new ModelTable(entry.Value), StringComparer.Ordinal);
 }
 
-internal readonly record struct ModelValue(string Value, ulong Version, ulong ExpiresAtMs)
+/// <summary>A value. Until its batch is written its version is 0, and its end is a lifetime.</summary>
+internal readonly record struct ModelValue(string Value, ulong Version, ulong ExpiresAtMs, ulong LifetimeMs = 0)
 {
     public bool IsExpired(ulong nowMs) => ExpiresAtMs != 0 && ExpiresAtMs <= nowMs;
 }
@@ -299,6 +325,23 @@ internal sealed class ModelTable : SortedDictionary<string, ModelValue>
     public ModelTable(ModelTable other)
         : base(other, StringComparer.Ordinal)
     {
+    }
+
+    /// <summary>Puts an operand behind what there is.</summary>
+    public void Merge(string key, string operand, ulong nowMs)
+    {
+        this[key] = TryGetValue(key, out ModelValue before) && !before.IsExpired(nowMs)
+            ? before with { Value = before.Value + operand, Version = 0 }
+            : new ModelValue(operand, 0, 0);
+    }
+
+    public void DeleteRange(string start, string end)
+    {
+        foreach (string key in Keys.ToList())
+        {
+            if (string.CompareOrdinal(key, start) >= 0 && (end.Length == 0 || string.CompareOrdinal(key, end) < 0))
+                Remove(key);
+        }
     }
 
     public ulong VersionOf(string key, ulong nowMs) =>

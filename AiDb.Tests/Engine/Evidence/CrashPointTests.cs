@@ -14,7 +14,7 @@ public sealed class CrashPointTests
     [Fact]
     public async Task A_loss_of_power_at_any_change_leaves_a_prefix_without_holes_that_holds_what_was_durable()
     {
-        var points = new Points(EvidenceRun.Scale(4_000, 120_000));
+        var points = new Points(EvidenceRun.Scale(3_000, 120_000));
         int histories = 0;
         for (; !points.IsEnough; histories++)
         {

@@ -14,6 +14,13 @@ internal enum HistoryAction
 internal sealed record HistoryOperation(
     HistoryAction Action, string Table, string Key, string Value, TimeSpan? Lifetime, WriteCondition Condition);
 
+/// <summary>How random batches look: values are shorter than the maximum, lifetimes of puts that expire lie
+/// between.</summary>
+internal sealed record HistoryShape(int MaxValueBytes, int MinLifetimeMs, int MaxLifetimeMs)
+{
+    public static readonly HistoryShape Default = new(1200, 1, 3000);
+}
+
 /// <summary>A random batch: as the database writes it, and what it should do.</summary>
 internal sealed class HistoryBatch
 {
@@ -24,8 +31,9 @@ internal sealed class HistoryBatch
     private HistoryBatch(List<HistoryOperation> operations) => _operations = operations;
 
     /// <summary>A batch for the tables that a state has.</summary>
-    public static HistoryBatch Next(Random random, HistoryState state, ulong nowMs, int maxValueBytes = 1200)
+    public static HistoryBatch Next(Random random, HistoryState state, ulong nowMs, HistoryShape? shape = null)
     {
+        shape ??= HistoryShape.Default;
         string[] tables = [.. state.Tables.Keys];
         var operations = new List<HistoryOperation>();
         for (int count = random.Next(1, 6); count > 0; count--)
@@ -39,8 +47,10 @@ internal sealed class HistoryBatch
                 < 9 => HistoryAction.Delete,
                 _ => HistoryAction.Require,
             };
-            TimeSpan? lifetime = random.Next(6) == 0 ? TimeSpan.FromMilliseconds(random.Next(1, 3000)) : null;
-            operations.Add(new HistoryOperation(action, table, key, NextValue(random, maxValueBytes), lifetime, condition));
+            TimeSpan? lifetime = random.Next(6) == 0
+                ? TimeSpan.FromMilliseconds(random.Next(shape.MinLifetimeMs, shape.MaxLifetimeMs))
+                : null;
+            operations.Add(new HistoryOperation(action, table, key, NextValue(random, shape.MaxValueBytes), lifetime, condition));
         }
 
         return new HistoryBatch(operations);

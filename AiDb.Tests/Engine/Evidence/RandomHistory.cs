@@ -12,10 +12,24 @@ internal sealed class RandomHistory : IDisposable
     private readonly SimulatedFileSystem _disk;
     private readonly FakeTimeProvider _time;
     private readonly List<HistoryState> _states = [HistoryState.Empty];
+    private readonly HistoryShape? _shape;
     private Database? _database;
+    private ulong _durable;
 
-    public RandomHistory(int seed, SimulatedFileSystem disk)
+    /// <summary>The state after the entry that is being written, by the entry's version.</summary>
+    private Func<ulong, HistoryState>? _attempt;
+
+    /// <summary>The same of an entry whose outcome is not known. Nothing can be written before the database is opened
+    /// anew.</summary>
+    private Func<ulong, HistoryState>? _unknown;
+
+    /// <summary>A history that has not begun.</summary>
+    /// <param name="seed">Decides everything.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="shape">How its batches look; null: as usual.</param>
+    public RandomHistory(int seed, SimulatedFileSystem disk, HistoryShape? shape = null)
     {
+        _shape = shape;
         _random = new Random(seed);
         _disk = disk;
         _time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));
@@ -39,9 +53,54 @@ internal sealed class RandomHistory : IDisposable
     /// <summary>The last entry that was acknowledged as durable, or that the database says is.</summary>
     public ulong DurableLsn => Math.Max(_durable, _database?.DurableLsn ?? 0);
 
-    private ulong _durable;
+    /// <summary>Whether the outcome of the last write is not known.</summary>
+    public bool IsUnknown => _unknown is not null;
 
-    public void Open() => _database = TestDatabase.Open(_disk, Options, _time);
+    /// <summary>Whether it could be opened.</summary>
+    public bool IsOpen => _database is not null;
+
+    /// <summary>Opens the database: all that was acknowledged is there, and perhaps the entry whose outcome was not
+    /// known.</summary>
+    public void Open()
+    {
+        _database = TestDatabase.Open(_disk, Options, _time);
+        LogPosition applied = _database.AppliedPosition;
+        if (_unknown is { } unknown && applied.Lsn == (ulong)_states.Count)
+            _states.Add(unknown(applied.Timestamp));
+        _unknown = null;
+        Assert.Equal((ulong)_states.Count - 1, applied.Lsn);
+    }
+
+    public void Close()
+    {
+        _database?.Dispose();
+        _database = null;
+    }
+
+    /// <summary>Does one thing on a disk that may fail.</summary>
+    /// <returns>What it failed with; null when it did not.</returns>
+    public async Task<AiDbException?> TryStepAsync()
+    {
+        _attempt = null;
+        try
+        {
+            if (_database is null)
+                Open();
+            else
+                await StepAsync();
+            return null;
+        }
+        catch (AiDbException error)
+        {
+            if (error.Kind == AiDbErrorKind.OutcomeUnknown && _attempt is not null)
+            {
+                Assert.True(_unknown is null, "two writes are unknown");
+                _unknown = _attempt;
+            }
+
+            return error;
+        }
+    }
 
     /// <summary>Does one thing.</summary>
     public async Task StepAsync()
@@ -77,14 +136,14 @@ internal sealed class RandomHistory : IDisposable
                 DropTable();
                 break;
             case < 96:
+                Begin(_ => State);
                 Database.BeginEpoch(Database.Epoch + (ulong)_random.Next(1, 3));
-                _states.Add(State);
+                Add(State);
                 NoteDurable();
                 break;
             default:
-                Database.Dispose();
+                Close();
                 Open();
-                Assert.Equal((ulong)_states.Count - 1, Database.AppliedPosition.Lsn);
                 break;
         }
     }
@@ -95,8 +154,11 @@ internal sealed class RandomHistory : IDisposable
     public ulong Check(Database recovered, ulong durable, Random random)
     {
         ulong lsn = recovered.AppliedPosition.Lsn;
-        Assert.InRange(lsn, durable, (ulong)_states.Count - 1);
-        _states[(int)lsn].Check(recovered, Math.Max(NowMs, recovered.AppliedPosition.Timestamp >> 16), random);
+        Assert.InRange(lsn, durable, (ulong)_states.Count - (_unknown is null ? 1ul : 0));
+        HistoryState expected = lsn < (ulong)_states.Count
+            ? _states[(int)lsn]
+            : _unknown!(recovered.AppliedPosition.Timestamp);
+        expected.Check(recovered, Math.Max(NowMs, recovered.AppliedPosition.Timestamp >> 16), random);
         return lsn;
     }
 
@@ -104,12 +166,13 @@ internal sealed class RandomHistory : IDisposable
 
     private void Write()
     {
-        HistoryBatch batch = HistoryBatch.Next(_random, State, NowMs);
+        HistoryBatch batch = HistoryBatch.Next(_random, State, NowMs, _shape);
         bool synced = _random.Next(4) == 0;
+        Begin(version => batch.Apply(State, version));
         WriteResult result = Database.TryWrite(
             batch.ToWriteBatch(Database), synced ? WriteDurability.Synced : WriteDurability.Memory);
         Assert.Equal(batch.Holds(State, result.Applied ? result.Version >> 16 : NowMs), result.Applied);
-        _states.Add(result.Applied ? batch.Apply(State, result.Version) : State);
+        Add(result.Applied ? batch.Apply(State, result.Version) : State);
         Assert.Equal((ulong)_states.Count - 1, Database.AppliedPosition.Lsn);
         if (synced)
             NoteDurable();
@@ -119,10 +182,12 @@ internal sealed class RandomHistory : IDisposable
     {
         string name = "t" + _random.Next(3);
         bool exists = State.Tables.ContainsKey(name);
+        if (!exists)
+            Begin(_ => State.WithTable(name));
         Database.GetOrCreateTable(name);
         if (exists)
             return;
-        _states.Add(State.WithTable(name));
+        Add(State.WithTable(name));
         NoteDurable();
     }
 
@@ -130,11 +195,22 @@ internal sealed class RandomHistory : IDisposable
     {
         string name = "t" + _random.Next(3);
         bool exists = State.Tables.ContainsKey(name);
+        if (exists)
+            Begin(_ => State.WithoutTable(name));
         Assert.Equal(exists, Database.DropTable(name));
         if (!exists)
             return;
-        _states.Add(State.WithoutTable(name));
+        Add(State.WithoutTable(name));
         NoteDurable();
+    }
+
+    /// <summary>States what an entry would do, before it is written: the state is the one of that moment.</summary>
+    private void Begin(Func<ulong, HistoryState> attempt) => _attempt = attempt;
+
+    private void Add(HistoryState state)
+    {
+        Assert.True(_unknown is null, "a write was taken after one whose outcome is not known");
+        _states.Add(state);
     }
 
     private void NoteDurable() => _durable = (ulong)_states.Count - 1;

@@ -130,13 +130,14 @@ public sealed class SimulatedFileSystem : IFileSystem
     }
 
     /// <summary>The disk as the next start would find it if the power went now. This one goes on. Callable from
-    /// <see cref="OnOperation"/>: the state just before that change.</summary>
+    /// <see cref="OnOperation"/>: the state just before that change. Its changes are counted on from this
+    /// one's.</summary>
     public SimulatedFileSystem Fork(int seed)
     {
         lock (_gate)
         {
             var random = new Random(seed);
-            return new SimulatedFileSystem(_names.Survive(random), new Random(random.Next()));
+            return new SimulatedFileSystem(_names.Survive(random), new Random(random.Next())) { _operations = _operations };
         }
     }
 
@@ -145,7 +146,7 @@ public sealed class SimulatedFileSystem : IFileSystem
     public SimulatedFileSystem ForkRunning(int seed)
     {
         lock (_gate)
-            return new SimulatedFileSystem(_names.Copy(), new Random(seed));
+            return new SimulatedFileSystem(_names.Copy(), new Random(seed)) { _operations = _operations };
     }
 
     /// <summary>The bytes of a file, as a running system sees them.</summary>

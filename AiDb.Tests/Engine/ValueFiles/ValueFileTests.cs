@@ -22,7 +22,7 @@ public sealed class ValueFileTests
             Convert.ToHexString(file)[..120]);
         uint checksum = Crc32C.Compute(
             [0x76, 1, 0, 0, 0, .. Convert.FromHexString("100F0E0D0C0B0A090807060504030201"), 64, 0, 0, 0, 0, 0, 0, 0]);
-        Assert.Equal(new ValuePointer(FileId, 64, 1, checksum), pointers[0]);
+        Assert.Equal(new ValuePointer(FileId, 64, 1, checksum, 0), pointers[0]);
         Assert.Equal("01000000" + Hex(checksum) + "76", Convert.ToHexString(file)[128..146]);
         string footer = "100F0E0D0C0B0A090807060504030201" + "8900000000000000" + "0100000000000000" + "0100000000000000"
             + "01000000" + "0000000000000000";
@@ -32,12 +32,12 @@ public sealed class ValueFileTests
         byte[] written = new byte[ValuePointer.Bytes];
         pointers[0].Write(written);
         Assert.Equal(
-            "100F0E0D0C0B0A090807060504030201" + "4000000000000000" + "01000000" + Hex(checksum),
+            "100F0E0D0C0B0A090807060504030201" + "4000000000000000" + "01000000" + Hex(checksum) + "00000000",
             Convert.ToHexString(written));
     }
 
     [Fact]
-    public void Values_of_any_length_are_read_back()
+    public void Values_of_any_length_are_read_back_from_cache_and_disk()
     {
         SimulatedFileSystem disk = TestDatabase.NewDisk();
         int[] lengths = [0, 1, 5000, 300_000, 64];
@@ -45,10 +45,13 @@ public sealed class ValueFileTests
         Write(disk, out ValuePointer[] pointers, values);
         using var cache = new BlockCache(1 << 20);
         using ValueFileReader reader = ValueFileReader.Open(disk, Path, cache);
-        for (int index = 0; index < values.Length; index++)
+        for (int round = 0; round < 2; round++)
         {
-            using BlockLease lease = reader.Read(pointers[index]);
-            Assert.Equal(values[index], lease.Span[ValueFileFormat.RecordHeaderBytes..].ToArray());
+            for (int index = 0; index < values.Length; index++)
+            {
+                using BlockLease lease = reader.Read(pointers[index], fillCache: true, fromScan: false);
+                Assert.Equal(values[index], lease.Span[ValueFileFormat.RecordHeaderBytes..].ToArray());
+            }
         }
 
         reader.Verify(TestContext.Current.CancellationToken);
@@ -91,12 +94,13 @@ public sealed class ValueFileTests
     {
         SimulatedFileSystem disk = TestDatabase.NewDisk();
         Write(disk, out ValuePointer[] pointers, "first"u8.ToArray(), "other"u8.ToArray());
-        using var cache = new BlockCache(1 << 20);
+        using var cache = new BlockCache(0);
         using ValueFileReader reader = ValueFileReader.Open(disk, Path, cache);
-        reader.Read(pointers[0]).Dispose();
+        reader.Read(pointers[0], fillCache: true, fromScan: false).Dispose();
         foreach (ValuePointer wrong in (ValuePointer[])
             [
                 pointers[0] with { Offset = pointers[1].Offset },
+                pointers[0] with { Number = 2 },
                 pointers[0] with { Length = 4 },
                 pointers[0] with { Checksum = 1 },
                 pointers[0] with { Offset = ulong.MaxValue - 3 },
@@ -105,7 +109,7 @@ public sealed class ValueFileTests
             ])
         {
             AiDbException error = Assert.Throws<AiDbException>(
-                () => reader.Read(wrong).Dispose());
+                () => reader.Read(wrong, fillCache: true, fromScan: false).Dispose());
             Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
         }
     }
