@@ -19,6 +19,15 @@ public sealed record DatabaseComponents
     /// <see cref="DatabaseOptions.BlockCacheBytes"/>.</summary>
     public BlockCache? BlockCache { get; init; }
 
+    /// <summary>One budget for the memory of several databases; its cache then serves them all, unless
+    /// <see cref="BlockCache"/> is given, which it does not govern. Disposed by its maker, after the
+    /// databases.</summary>
+    public MemoryGovernor? MemoryGovernor { get; init; }
+
+    /// <summary>Hears while an operation of the disk hangs, so that a host can step down. Called on a timer's thread; it
+    /// must be brief and not throw.</summary>
+    public Action<DiskStall>? OnDiskStall { get; init; }
+
     /// <summary>Runs flushes and compactions; null makes one for this database.</summary>
     public IBackgroundExecutor? BackgroundExecutor { get; init; }
 
@@ -27,6 +36,9 @@ public sealed record DatabaseComponents
 
     /// <summary>Merge operators beside those of <see cref="BuiltInMergeOperators"/>.</summary>
     public IReadOnlyList<IMergeOperator> MergeOperators { get; init; } = [];
+
+    /// <summary>Removes or changes entries that compactions pass; null: none.</summary>
+    public ICompactionFilter? CompactionFilter { get; init; }
 
     /// <summary>Randomness (file ids); null uses the operating system's.</summary>
     public Random? Random { get; init; }

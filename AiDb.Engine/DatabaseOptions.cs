@@ -108,6 +108,11 @@ public sealed record DatabaseOptions
     /// other reads notice it less. Default: 8 MiB.</summary>
     public long ScrubBytesPerSecond { get; init; } = 8L << 20;
 
+    /// <summary>How long an operation of the disk may take before it counts as hanging, which is then told while it
+    /// hangs; zero: never. Longer: fewer false alarms on slow disks; shorter: a host can step down sooner. It is below
+    /// <see cref="WriteStallTimeout"/>, so that the cause is known before writers give up. Default: 10 s.</summary>
+    public TimeSpan DiskStallThreshold { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Keys up to this many bytes. Fixed: 64 KiB.</summary>
     public const int MaxKeyBytes = 64 << 10;
 
@@ -160,6 +165,10 @@ public sealed record DatabaseOptions
         Check(
             ScrubInterval == TimeSpan.Zero || (ScrubInterval >= TimeSpan.FromMinutes(1) && ScrubInterval <= TimeSpan.FromDays(45)),
             nameof(ScrubInterval), "zero (never), or a minute (00:01:00) to 45 days (45.00:00:00)");
+        Check(
+            DiskStallThreshold == TimeSpan.Zero
+                || (DiskStallThreshold >= TimeSpan.FromMilliseconds(100) && DiskStallThreshold <= TimeSpan.FromHours(1)),
+            nameof(DiskStallThreshold), "zero (never), or 100 ms (00:00:00.1) to an hour (01:00:00)");
         Check(ScrubBytesPerSecond >= 0, nameof(ScrubBytesPerSecond), "0 or more");
         if (errors.Count > 0)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "Invalid DatabaseOptions: " + string.Join("; ", errors) + ".");

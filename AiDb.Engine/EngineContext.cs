@@ -15,24 +15,33 @@ internal sealed class EngineContext : IDisposable
     private readonly bool _ownsCache;
     private readonly bool _ownsExecutor;
     private readonly Random? _random;
+    private readonly DiskWatch? _diskWatch;
     private volatile bool _closing;
 
     public EngineContext(string path, DatabaseOptions options, DatabaseComponents components)
     {
         Path = path;
         Options = options;
-        FileSystem = components.FileSystem;
         TimeProvider = components.TimeProvider;
-        _ownsCache = components.BlockCache is null;
-        Cache = components.BlockCache ?? new BlockCache(options.BlockCacheBytes);
+        _ownsCache = components.BlockCache is null && components.MemoryGovernor is null;
+        Cache = components.BlockCache ?? components.MemoryGovernor?.Cache ?? new BlockCache(options.BlockCacheBytes);
+        MemoryGovernor = components.MemoryGovernor;
         _ownsExecutor = components.BackgroundExecutor is null;
         Executor = components.BackgroundExecutor ?? new BackgroundExecutor();
         MergeOperators = components.MergeOperators;
+        CompactionFilter = components.CompactionFilter;
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         _random = components.Random;
         PrefixScans = new PrefixScans(options.FilterBitsPerKey > 0 ? options.FilterPrefix : null);
         Clock = new HybridClock(components.TimeProvider);
         Stalls = new WriteStalls(TimeProvider, Metrics, Logger, path);
+        FileSystem = components.FileSystem;
+        if (options.DiskStallThreshold > TimeSpan.Zero)
+        {
+            _diskWatch = new DiskWatch(
+                TimeProvider, options.DiskStallThreshold, Stalls, Metrics, Logger, path, components.OnDiskStall);
+            FileSystem = new WatchedFileSystem(FileSystem, _diskWatch);
+        }
     }
 
     public string Path { get; }
@@ -47,9 +56,14 @@ internal sealed class EngineContext : IDisposable
 
     public BlockCache Cache { get; }
 
+    /// <summary>The budget that the database shares with others; null: none.</summary>
+    public MemoryGovernor? MemoryGovernor { get; }
+
     public IBackgroundExecutor Executor { get; }
 
     public IReadOnlyList<IMergeOperator> MergeOperators { get; }
+
+    public ICompactionFilter? CompactionFilter { get; }
 
     public ILogger Logger { get; }
 
@@ -78,6 +92,7 @@ internal sealed class EngineContext : IDisposable
 
     public void Dispose()
     {
+        _diskWatch?.Dispose();
         Metrics.Dispose();
         if (_ownsExecutor)
             Executor.Dispose();

@@ -105,6 +105,17 @@ public sealed class WriteBatch
         _operations.Require(table.Id, key, condition);
     }
 
+    /// <summary>Sets or deletes a key that must have a version, for the engine's own writes, which know their
+    /// database.</summary>
+    internal void Replace(uint tableId, ReadOnlySpan<byte> key, byte[]? value, ulong timeToLiveMs, ulong version)
+    {
+        HasConditions = true;
+        if (value is null)
+            _operations.Delete(tableId, key, WriteCondition.VersionIs(version));
+        else
+            _operations.Put(tableId, key, value, timeToLiveMs, WriteCondition.VersionIs(version));
+    }
+
     /// <summary>Empties the batch, keeping its memory.</summary>
     public void Clear()
     {

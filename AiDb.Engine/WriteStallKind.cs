@@ -20,7 +20,7 @@ public enum WriteStallKind
     /// (<see cref="DatabaseOptions.MaxImmutableMemtables"/>).</summary>
     MemtablesSlowdown = 3,
 
-    /// <summary>Slowed down: the databases that share a memory governor hold more memory than its
+    /// <summary>Slowed down or held up: the databases that share a <see cref="MemoryGovernor"/> hold more memory than its
     /// budget.</summary>
     MemoryBudget = 4,
 
@@ -30,7 +30,8 @@ public enum WriteStallKind
     /// <summary>Held up: every memtable is full (<see cref="DatabaseOptions.MaxImmutableMemtables"/>).</summary>
     MemtablesFull = 6,
 
-    /// <summary>Held up: an operation of the disk does not return.</summary>
+    /// <summary>Held up: an operation of the disk does not return
+    /// (<see cref="DatabaseOptions.DiskStallThreshold"/>).</summary>
     DiskStalled = 7,
 
     /// <summary>Refused: a volume has too little space (<see cref="DatabaseOptions.MinFreeDiskBytes"/>).</summary>

@@ -61,6 +61,9 @@ internal sealed record BenchmarkTest
     /// <summary>Operations before the clock starts: they fill the cache and have the code compiled.</summary>
     public long WarmUp { get; init; }
 
+    /// <summary>What does them; null: <see cref="Run"/>.</summary>
+    public Func<TestContext, ReadOutcome>? WarmUpRun { get; init; }
+
     /// <summary>Does a thread's operations.</summary>
     public required Func<TestContext, ReadOutcome> Run { get; init; }
 }

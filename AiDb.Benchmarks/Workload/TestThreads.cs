@@ -42,7 +42,7 @@ internal sealed class TestThreads : IDisposable
     public void WarmUp()
     {
         _contexts = Contexts(_test.WarmUp, salt: 1, new Progress($"{_label}, warm-up", _test.WarmUp));
-        RunThreads();
+        RunThreads(_test.WarmUpRun ?? _test.Run);
     }
 
     /// <summary>Runs the test.</summary>
@@ -50,14 +50,14 @@ internal sealed class TestThreads : IDisposable
     {
         _contexts = Contexts(_test.Operations, salt: 0, new Progress(_label, _test.Operations));
         if (_writer is null)
-            return RunThreads();
+            return RunThreads(_test.Run);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_cancellationToken);
         Exception? failure = null;
         var writer = new Thread(() => failure = Catch(() => WriteAtRate(_writer, stop.Token)));
         writer.Start();
         try
         {
-            return RunThreads();
+            return RunThreads(_test.Run);
         }
         finally
         {
@@ -127,17 +127,17 @@ internal sealed class TestThreads : IDisposable
         return hash;
     }
 
-    private ReadOutcome RunThreads()
+    private ReadOutcome RunThreads(Func<TestContext, ReadOutcome> run)
     {
         if (_contexts.Length == 1)
-            return _test.Run(_contexts[0]);
+            return run(_contexts[0]);
         var outcomes = new ReadOutcome[_contexts.Length];
         var failures = new Exception?[_contexts.Length];
         var threads = new Thread[_contexts.Length];
         for (int index = 0; index < threads.Length; index++)
         {
             int own = index;
-            threads[own] = new Thread(() => failures[own] = Catch(() => outcomes[own] = _test.Run(_contexts[own])));
+            threads[own] = new Thread(() => failures[own] = Catch(() => outcomes[own] = run(_contexts[own])));
             threads[own].Start();
         }
 

@@ -66,6 +66,19 @@ internal sealed unsafe class BlockPool : LeaseOwner
         }
     }
 
+    /// <summary>Bytes that the rings keep whatever is charged.</summary>
+    public long FloorBytes => _entryBytes + Math.Max(_capacity / 8, _main.ExtentBytes);
+
+    /// <summary>Bytes that are charged.</summary>
+    public long PinnedBytes
+    {
+        get
+        {
+            lock (_gate)
+                return _pinnedBytes;
+        }
+    }
+
     /// <summary>The longest block that is cached, with its header; a longer one is served and freed after
     /// use.</summary>
     public long MaxBlockBytes => _main.ExtentBytes / 2;

@@ -27,5 +27,6 @@ internal sealed class GhostList
         return true;
     }
 
-    private ref uint Place(uint fingerprint) => ref _fingerprints[(int)((fingerprint >> 1) & (uint)(_fingerprints.Length - 1))];
+    private ref uint Place(uint fingerprint) =>
+        ref _fingerprints[(int)((fingerprint >> 1) & (uint)(_fingerprints.Length - 1))];
 }

@@ -297,6 +297,10 @@ internal sealed class CommitPipeline
                 _last = null;
             if (_first is null || own is { IsAnswered: true })
                 return;
+
+            // The request to flush early stands behind the writes that wait for it.
+            if (kind == WriteStallKind.MemoryBudget)
+                _committer.RotateEarly();
             _throttle.WaitForProgress(kind);
             TakePushed();
         }

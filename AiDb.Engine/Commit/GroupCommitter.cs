@@ -73,6 +73,14 @@ internal sealed class GroupCommitter
             Rotate();
     }
 
+    /// <summary>Makes the active memtable immutable unless it holds next to nothing, so that its memory comes
+    /// back.</summary>
+    public void RotateEarly()
+    {
+        if (_state.Active.SizeBytes >= MemoryGovernor.LeastReleaseBytes)
+            Rotate();
+    }
+
     private ulong Rotate()
     {
         MemTable active = _state.Active;

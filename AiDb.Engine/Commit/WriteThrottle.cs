@@ -21,6 +21,7 @@ internal sealed class WriteThrottle
     private readonly EngineContext _context;
     private readonly StateHolder _state;
     private readonly CompactionDebt _debt;
+    private MemtableMemory? _memory;
     private double _debtMs;
 
     public WriteThrottle(EngineContext context, StateHolder state)
@@ -29,6 +30,9 @@ internal sealed class WriteThrottle
         _state = state;
         _debt = new CompactionDebt(context.Options);
     }
+
+    /// <summary>Has it tell the memory governor what memtables hold.</summary>
+    public void Govern(MemtableMemory memory) => _memory = memory;
 
     /// <summary>Tells the leader that a flush or a compaction ended.</summary>
     public void Signal()
@@ -45,7 +49,7 @@ internal sealed class WriteThrottle
     {
         Verdict verdict = Judge();
         cause = verdict.Cause;
-        return verdict.Kind >= WriteStallKind.Level0Stop ? verdict.Kind : WriteStallKind.None;
+        return verdict.IsStop ? verdict.Kind : WriteStallKind.None;
     }
 
     /// <summary>Waits a moment or until background work has ended.</summary>
@@ -60,7 +64,7 @@ internal sealed class WriteThrottle
     /// <summary>Slows the leader down before it writes so many bytes.</summary>
     public void Delay(long bytes)
     {
-        Verdict verdict = Judge();
+        Verdict verdict = Judge(bytes);
         if (verdict.Share <= 0)
         {
             _debtMs = 0;
@@ -80,7 +84,8 @@ internal sealed class WriteThrottle
     }
 
     /// <summary>Looks how far background work is behind, and notes which stall lasts.</summary>
-    private Verdict Judge()
+    /// <param name="coming">Bytes that are about to be written.</param>
+    private Verdict Judge(long coming = 0)
     {
         ReadState state;
         try
@@ -94,6 +99,7 @@ internal sealed class WriteThrottle
 
         try
         {
+            _memory?.Report(state, coming);
             Verdict verdict = Stop(state) ?? Slowdown(state);
             if (verdict.Kind != WriteStallKind.None && _context.Health.BackgroundError is { } error)
                 verdict = verdict with { Cause = $"{verdict.Cause}; background work fails: {error.Message}" };
@@ -172,9 +178,22 @@ internal sealed class WriteThrottle
             }
         }
 
+        if (_context.MemoryGovernor is { } governor && governor.Pressure is var pressure && pressure > verdict.Share)
+        {
+            verdict = new Verdict(
+                WriteStallKind.MemoryBudget,
+                pressure,
+                $"the databases of one memory governor hold {governor.ConsumerBytes} bytes in memtables " +
+                $"({nameof(MemoryGovernor.BudgetBytes)} is {governor.BudgetBytes})");
+        }
+
         return verdict;
     }
 
     /// <summary>What stalls, and how much of the way from the first slowdown to the stop is gone.</summary>
-    private readonly record struct Verdict(WriteStallKind Kind, double Share, string? Cause);
+    private readonly record struct Verdict(WriteStallKind Kind, double Share, string? Cause)
+    {
+        public bool IsStop =>
+            Kind >= WriteStallKind.Level0Stop || (Kind == WriteStallKind.MemoryBudget && Share >= 1);
+    }
 }

@@ -1,6 +1,7 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
+using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
@@ -60,6 +61,9 @@ internal sealed class BackgroundWork : IDisposable
     public bool IsIdle(ReadState state) =>
         state.Immutable.Length == 0 && !_flush.IsRunning && !_compaction.IsRunning && _picker.Pick(state.Tree) is null
         && ValueGarbagePicker.Pick(state.Tree) is null;
+
+    /// <summary>Writes what the compaction filter decides; set before any work begins.</summary>
+    public FilterWriter? FilterWriter { get; set; }
 
     public void ScheduleFlush() => _flush.Schedule();
 
@@ -207,13 +211,15 @@ internal sealed class BackgroundWork : IDisposable
         else
         {
             using OutputTables output = _tree.CreateOutput(plan.Tree);
-            CompactionJob.Run(
+            List<FilterDecision> decisions = CompactionJob.Run(
                 _context, plan, _state.SnapshotVersions(), _catalogue, flushedTimestamp, output);
             output.Publish();
             foreach (LiveTable table in output.Finished)
                 edit.Added.Add((plan.OutputLevel, table.Metadata));
             edit.AddedValueFiles.AddRange(output.ValueFiles.Select(static file => file.Metadata));
             _tree.Change(edit, output.Finished);
+            if (decisions.Count > 0)
+                FilterWriter?.Begin(decisions);
             outputs = output.Finished.Count;
             long writtenBytes = output.WrittenBytes;
             Tally.AddCompaction(plan.InputBytes, writtenBytes);

@@ -1,4 +1,5 @@
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Manifest;
@@ -13,11 +14,13 @@ internal static class CompactionJob
     private const int EntriesBetweenChecks = 1024;
 
     /// <summary>Runs a plan that is no trivial move.</summary>
+    /// <returns>What the compaction filter decided; to be written once the outputs are in the tree.</returns>
     /// <exception cref="OperationCanceledException">The database is being closed.</exception>
-    public static void Run(
+    public static List<FilterDecision> Run(
         EngineContext context, CompactionPlan plan, ulong[] snapshots, Catalogue catalogue, ulong flushedTimestamp,
         OutputTables output)
     {
+        using FilterPass? pass = context.CompactionFilter is { } custom ? new FilterPass(custom, plan.Tree.ValueFiles) : null;
         bool operandsAbove = MayHaveOperandsAbove(plan);
         var filter = new EntryFilter(
             snapshots, catalogue.Dropped, flushedTimestamp, operandsAbove ? catalogue.MergeOperators : null);
@@ -31,7 +34,7 @@ internal static class CompactionJob
             for (entries.SeekToFirst(); entries.Valid; entries.Next())
             {
                 CheckClosing(context, ref untilCheck);
-                Add(context, plan, filter, output, entries.Key, entries.Value);
+                Add(context, plan, filter, pass, output, entries.Key, entries.Value);
             }
         }
         else
@@ -45,11 +48,12 @@ internal static class CompactionJob
             for (entries.SeekToFirst(); entries.Valid; entries.Next())
             {
                 CheckClosing(context, ref untilCheck);
-                Add(context, plan, filter, output, entries.Key, entries.Value);
+                Add(context, plan, filter, pass, output, entries.Key, entries.Value);
             }
         }
 
         output.Finish();
+        return pass?.Decisions ?? [];
     }
 
     private static void CheckClosing(EngineContext context, ref int untilCheck)
@@ -63,8 +67,8 @@ internal static class CompactionJob
 
     /// <summary>Decides an entry and writes what it becomes.</summary>
     private static void Add(
-        EngineContext context, CompactionPlan plan, EntryFilter filter, OutputTables output, ReadOnlySpan<byte> key,
-        ReadOnlySpan<byte> value)
+        EngineContext context, CompactionPlan plan, EntryFilter filter, FilterPass? pass, OutputTables output,
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         EntryFate fate = filter.Decide(key, value, out bool canVanish);
 
@@ -72,9 +76,15 @@ internal static class CompactionJob
         if (filter.IsNewKey && output.CurrentBytes >= context.Options.TableBytes)
             output.FinishTable();
         if (fate == EntryFate.Keep)
+        {
+            if (filter.IsNewKey)
+                pass?.Look(key, value);
             output.Add(key, value);
+        }
         else if (fate == EntryFate.KeepAsDeletion && !(canVanish && plan.NothingBelow(InternalKey.Prefix(key))))
+        {
             output.Add(key, [(byte)EntryKind.Delete]);
+        }
     }
 
     /// <summary>Whether tables that are no inputs may hold operands newer than the inputs' entries.</summary>

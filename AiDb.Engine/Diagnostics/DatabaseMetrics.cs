@@ -19,6 +19,8 @@ internal sealed class DatabaseMetrics : IDisposable
     private readonly Counter<long> _holdUps;
     private readonly Histogram<double> _stalls;
     private readonly Counter<long> _damage;
+    private readonly Counter<long> _diskStalls;
+    private readonly Histogram<double> _syncDuration;
     private readonly Counter<long> _flushes;
     private readonly Counter<long> _flushedBytes;
     private readonly Counter<long> _compactions;
@@ -34,6 +36,8 @@ internal sealed class DatabaseMetrics : IDisposable
         _holdUps = _meter.CreateCounter<long>("aidb.engine.write_stops", description: "Times that writes were held up, by stall");
         _stalls = _meter.CreateHistogram<double>("aidb.engine.stall_duration", "s", "How long stalls lasted, by stall");
         _damage = _meter.CreateCounter<long>("aidb.engine.damage", description: "Damaged places in files that scrubs found");
+        _diskStalls = _meter.CreateCounter<long>("aidb.engine.disk_stalls", description: "Operations of the disk that hung");
+        _syncDuration = _meter.CreateHistogram<double>("aidb.engine.sync_duration", "s", "How long syncs of files took");
         _flushes = _meter.CreateCounter<long>("aidb.engine.flushes", description: "Flushed memtables");
         _flushedBytes = _meter.CreateCounter<long>("aidb.engine.flushed_bytes", "By", "Bytes of flushed tables");
         _compactions = _meter.CreateCounter<long>("aidb.engine.compactions", description: "Compactions");
@@ -95,6 +99,11 @@ internal sealed class DatabaseMetrics : IDisposable
         _compactions.Add(1);
         _compactedBytes.Add(bytes);
     }
+
+    public void DiskStalled(DiskOperation operation) =>
+        _diskStalls.Add(1, new KeyValuePair<string, object?>("aidb.operation", operation.ToString()));
+
+    public void SyncEnded(TimeSpan elapsed) => _syncDuration.Record(elapsed.TotalSeconds);
 
     public void DamageFound() => _damage.Add(1);
 

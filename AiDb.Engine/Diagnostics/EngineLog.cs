@@ -49,6 +49,10 @@ internal static partial class EngineLog
     public static partial void Compacted(
         ILogger logger, string path, int inputs, long inputBytes, int outputs, int level, TimeSpan elapsed, string reason);
 
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Path}: what the compaction filter decided was not written; a later compaction asks it again")]
+    public static partial void FilterNotWritten(ILogger logger, string path, Exception error);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{File} is not needed and could not be deleted")]
     public static partial void NotDeleted(ILogger logger, string file, Exception error);
 
@@ -66,4 +70,7 @@ internal static partial class EngineLog
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{File} is damaged at byte {Offset}: {What}")]
     public static partial void DamageFound(ILogger logger, string file, long offset, string what);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Path}: the disk hangs: {Operation} of {File} has not returned for {Elapsed}")]
+    public static partial void DiskStalled(ILogger logger, string path, DiskOperation operation, string file, TimeSpan elapsed);
 }

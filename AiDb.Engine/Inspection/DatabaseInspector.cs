@@ -1,6 +1,8 @@
+using AiDb.Engine.Caching;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Scrubbing;
 using AiDb.Engine.Storage;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Inspection;
 
@@ -82,6 +84,14 @@ public static class DatabaseInspector
             damage.AddRange(report.Damage);
         }
 
+        foreach (string name in names.Where(static name => DatabaseFiles.IsValueFile(name, out _)).Union(manifest?.ValueFiles ?? []))
+        {
+            if (manifest is null || manifest.ValueFiles.Contains(name))
+                damage.AddRange(CheckValues(files, DatabaseFiles.Combine(path, name), cancellationToken));
+            else
+                found.Add(name);
+        }
+
         IReadOnlyList<LogReport> log = hasLog ? LogInspector.Inspect(logDirectory, null, files, cancellationToken) : [];
         damage.AddRange(log.Where(static segment => segment.Damage is not null).Select(static segment => segment.Damage!));
         CheckReach(manifest, log, logDirectory, damage);
@@ -127,6 +137,12 @@ public static class DatabaseInspector
             await scrubber.TableAsync(file, table, cancellationToken).ConfigureAwait(false);
         }
 
+        foreach (ValueFileMetadata values in state.ValueFiles.Values)
+        {
+            string file = DatabaseFiles.Combine(path, DatabaseFiles.ValueFile(values.Id));
+            await scrubber.ValuesAsync(file, values, cancellationToken).ConfigureAwait(false);
+        }
+
         List<string> segments = [.. files.ListFiles(logDirectory).Where(LogInspector.IsSegment).Order(StringComparer.Ordinal)];
         foreach (string name in segments)
         {
@@ -135,6 +151,22 @@ public static class DatabaseInspector
         }
 
         return scrubber.Report;
+    }
+
+    /// <summary>Reads every record of a value file; what is damaged.</summary>
+    internal static IReadOnlyList<FileDamage> CheckValues(IFileSystem files, string path, CancellationToken cancellationToken)
+    {
+        using var cache = new BlockCache(0);
+        try
+        {
+            using ValueFileReader reader = ValueFileReader.Open(files, path, cache);
+            reader.Verify(cancellationToken);
+            return [];
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.DataLoss)
+        {
+            return [new FileDamage(path, 0, error.Message)];
+        }
     }
 
     private static ManifestReport? TryManifest(IFileSystem files, string path, List<FileDamage> damage)
@@ -194,6 +226,7 @@ public static class DatabaseInspector
                    entry.Table.Checksum, entry.Table.Entries, entry.Table.Deletions, KeyText.Of(entry.Table.SmallestKey),
                    KeyText.Of(entry.Table.LargestKey)),
         ],
+        ValueFiles = [.. scan.State.ValueFiles.Keys.Select(DatabaseFiles.ValueFile)],
         Damage = scan.Damage is null ? null : new FileDamage(path, scan.EndOffset, scan.Damage),
     };
 }

@@ -53,6 +53,9 @@ public sealed record ManifestReport
     /// <summary>The tables, by level, then sequence.</summary>
     public IReadOnlyList<ManifestTableReport> Tables { get; init; } = [];
 
+    /// <summary>The value files that the tables point into.</summary>
+    public IReadOnlyList<string> ValueFiles { get; init; } = [];
+
     /// <summary>What is wrong; null when nothing is. What is said above is then true as of the last valid
     /// edit.</summary>
     public FileDamage? Damage { get; init; }

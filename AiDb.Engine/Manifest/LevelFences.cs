@@ -12,7 +12,10 @@ internal sealed class LevelFences
     private readonly byte[] _common;
     private readonly ulong[] _heads;
 
-    /// <summary>Those of a level's tables, in order.</summary>
+    /// <summary>Those of a level without tables.</summary>
+    public static LevelFences None { get; } = new([]);
+
+    /// <summary>Those of a sorted level's tables.</summary>
     public LevelFences(LiveTable[] tables)
     {
         _tables = tables;

@@ -21,7 +21,8 @@ internal sealed class TreeVersion : RefCounted
     public TreeVersion(LiveTable[][] levels, TreeVersion? previous = null)
     {
         _levels = levels;
-        _fences = Array.ConvertAll(levels, static tables => new LevelFences(tables));
+        // Level 0 is in the order of age: its tables' ends are no fences.
+        _fences = [LevelFences.None, .. levels.Skip(1).Select(static tables => new LevelFences(tables))];
         RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         ValueFiles = new ValueFileSet(levels);
         for (int level = 0; level < levels.Length; level++)

@@ -2,6 +2,7 @@ using AiDb.Engine.Catalogues;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Compaction;
+using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.MemTables;
@@ -14,6 +15,7 @@ namespace AiDb.Engine.Recovery;
 internal sealed class DatabaseParts
 {
     private readonly IDisposable _folderLock;
+    private readonly MemtableMemory? _memory;
 
     public DatabaseParts(
         EngineContext context, IDisposable folderLock, WriteAheadLog log, StateHolder state, Catalogue catalogue,
@@ -32,7 +34,14 @@ internal sealed class DatabaseParts
         Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle, outcomes);
         Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
         Pipeline = new CommitPipeline(context, Committer, throttle);
+        if (context.MemoryGovernor is { } governor)
+        {
+            _memory = new MemtableMemory(governor, Pipeline);
+            throttle.Govern(_memory);
+        }
+
         Scrub = new DatabaseScrub(context, tree, log);
+        Background.FilterWriter = new FilterWriter(context, state, Pipeline);
         context.Metrics.Observe(context.Path, TryStatistics);
     }
 
@@ -181,6 +190,7 @@ internal sealed class DatabaseParts
     public void Abandon()
     {
         Scrub.Dispose();
+        _memory?.Dispose();
         Syncer.Dispose();
         Background.Dispose();
         State.Close();

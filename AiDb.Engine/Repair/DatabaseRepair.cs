@@ -41,7 +41,8 @@ internal static class DatabaseRepair
     private static void CheckExists(EngineContext context)
     {
         bool exists = context.FileSystem.ListFiles(context.Path).Any(static name =>
-                name == DatabaseFiles.Current || DatabaseFiles.IsManifest(name, out _) || DatabaseFiles.IsTable(name, out _))
+                name == DatabaseFiles.Current || DatabaseFiles.IsManifest(name, out _) || DatabaseFiles.IsTable(name, out _)
+                || DatabaseFiles.IsValueFile(name, out _))
             || context.FileSystem.ListFiles(context.LogDirectory).Any(Inspection.LogInspector.IsSegment);
         if (!exists)
         {

@@ -1,6 +1,7 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Inspection;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Repair;
@@ -29,6 +30,9 @@ internal sealed record ExaminedTable
     /// <summary>The newest version among them.</summary>
     public ulong MaxVersion { get; init; }
 
+    /// <summary>The value files that it points into, where it is whole.</summary>
+    public IReadOnlyList<UInt128> References { get; init; } = [];
+
     /// <summary>What is wrong with it.</summary>
     public IReadOnlyList<FileDamage> Damage { get; init; } = [];
 
@@ -50,9 +54,11 @@ internal sealed record ExaminedTable
                 return examined with
                 {
                     IsWhole = true,
-                    Metadata = metadata ?? TableMetadata.From(reader.Properties, sequence: 0),
+                    Metadata = metadata ?? TableMetadata.From(
+                        reader.Properties with { FileChecksum = ExaminedValues.Hash(context.FileSystem, path) }, sequence: 0),
                     Readable = reader.Properties.Entries,
-                    MaxVersion = reader.Properties.MaxVersion,
+                    MaxVersion = Math.Max(reader.Properties.MaxVersion, NewestRange(reader)),
+                    References = [.. reader.Properties.ValueReferences.Select(static reference => reference.FileId)],
                 };
             }
 
@@ -82,6 +88,13 @@ internal sealed record ExaminedTable
                 ? [damage]
                 : [.. salvage.Gaps.Select(gap => new FileDamage(path, gap.Offset, TableInspector.Describe(gap)))],
         };
+    }
+
+    private static ulong NewestRange(TableReader reader)
+    {
+        List<RangeTombstone> rangeDeletes = [];
+        reader.RangeDeletes?.CopyTo(rangeDeletes);
+        return rangeDeletes.Select(static tombstone => tombstone.Version).DefaultIfEmpty().Max();
     }
 
     /// <summary>What of it is gone; null when nothing is.</summary>

@@ -1,6 +1,7 @@
 using AiDb.Engine.Inspection;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
+using AiDb.Engine.Tables;
 
 namespace AiDb.Engine.Repair;
 
@@ -39,10 +40,15 @@ internal sealed class RepairJob
                 _cancellationToken)
             : LogPlan.AfterManifest(_context, tables.Known.Flushed, tables.Known.KnownDurableLsn, _cancellationToken);
 
-        List<FileDamage> damage = [.. tables.Damage, .. tables.Tables.SelectMany(static table => table.Damage), .. log.Damage];
+        ExaminedValues values = ExaminedValues.Examine(
+            _context, tables.Source == RepairSource.Tables ? null : tables.Known.ValueFiles, _cancellationToken);
+        List<FileDamage> damage = [.. tables.Damage, .. values.Damage, .. tables.Tables.SelectMany(static table => table.Damage), .. log.Damage];
         bool isNeeded = damage.Count > 0 || tables.Source != RepairSource.Manifest;
+        using var rescue = new ValueRescue(_context, [.. values.Whole.Keys]);
         if (isNeeded && !dryRun)
-            Write(tables, log);
+            Write(tables, values, rescue, log);
+        else if (isNeeded && values.Damage.Count > 0)
+            CountValues(tables, rescue);
         return new RepairReport
         {
             Path = _context.Path,
@@ -55,32 +61,48 @@ internal sealed class RepairJob
             TablesLost = tables.Tables.Count(static table => table.Readable == 0),
             EntriesKept = tables.Tables.Sum(static table => table.Readable),
             LastLsn = log.LastLsn,
-            Losses = [.. tables.Tables.Select(static table => table.Loss()).OfType<RepairLoss>(), .. log.Losses],
+            Losses = [.. tables.Tables.Select(static table => table.Loss()).OfType<RepairLoss>(), .. LostValues(rescue), .. log.Losses],
             SetAside = [.. _setAside],
         };
     }
 
-    private void Write(TablePlan tables, LogPlan log)
+    private IEnumerable<RepairLoss> LostValues(ValueRescue rescue) => rescue.Lost == 0
+        ? []
+        : [new RepairLoss(_context.Path, rescue.Lost, $"{rescue.Lost} values in damaged value files; {rescue.Saved} were saved")];
+
+    /// <summary>Finds out which values a repair would save, without writing.</summary>
+    private void CountValues(TablePlan tables, ValueRescue rescue)
+    {
+        foreach (ExaminedTable table in tables.Tables.Where(static table => table.Exists))
+        {
+            TableSalvage.Read(
+                _context.FileSystem, table.Path, _context.Cache, (_, value) => rescue.TryConvert(value, out ReadOnlySpan<byte> _) || true,
+                _cancellationToken);
+        }
+    }
+
+    private void Write(TablePlan tables, ExaminedValues values, ValueRescue rescue, LogPlan log)
     {
         List<string> replaced = [];
         VersionEdit edit = tables.Known.ToEdit();
         edit.NextNumber = Math.Max(edit.NextNumber ?? 1, NewestManifest(replaced) + 1);
         _nextSequence = Math.Max(edit.NextNumber.Value, HighestSequence(tables) + 1);
         CheckSpace(tables);
-        using (var output = new RepairOutput(_context, () => _nextSequence++))
+        using (var output = new RepairOutput(_context, () => _nextSequence++, rescue))
         {
             edit.Added.Clear();
             if (tables.Source == RepairSource.Tables)
             {
                 // How far a damaged manifest knew them is not how far these tables reach.
                 edit.Outcomes = null;
-                Rebuild(tables, edit, output, replaced);
+                Rebuild(tables, values, edit, output, replaced);
             }
             else
             {
-                Replace(tables, edit, output, replaced);
+                Replace(tables, values, edit, output, replaced);
             }
 
+            ListValues(tables, values, edit, output, replaced);
             output.Publish();
         }
 
@@ -100,11 +122,11 @@ internal sealed class RepairJob
     }
 
     /// <summary>Damaged tables give way to what could be read of them, in their places.</summary>
-    private void Replace(TablePlan tables, VersionEdit edit, RepairOutput output, List<string> replaced)
+    private void Replace(TablePlan tables, ExaminedValues values, VersionEdit edit, RepairOutput output, List<string> replaced)
     {
         foreach (ExaminedTable table in tables.Tables)
         {
-            if (table.IsWhole)
+            if (table.IsWhole && table.References.All(values.Whole.ContainsKey))
             {
                 edit.Added.Add((table.Level, table.Metadata!));
                 continue;
@@ -123,12 +145,12 @@ internal sealed class RepairJob
 
     /// <summary>Every table that is left goes into the deepest level: as it is where it overlaps no other, else merged
     /// with those that it overlaps, version by version, so that no order among them has to be guessed.</summary>
-    private void Rebuild(TablePlan tables, VersionEdit edit, RepairOutput output, List<string> replaced)
+    private void Rebuild(TablePlan tables, ExaminedValues values, VersionEdit edit, RepairOutput output, List<string> replaced)
     {
         List<TableMetadata> usable = [];
         foreach (ExaminedTable table in tables.Tables)
         {
-            if (table.IsWhole)
+            if (table.IsWhole && table.References.All(values.Whole.ContainsKey))
             {
                 usable.Add(table.Metadata! with { Sequence = _nextSequence++ });
                 continue;
@@ -150,6 +172,27 @@ internal sealed class RepairJob
             foreach (TableMetadata merged in output.Merge(cluster, _cancellationToken))
                 edit.Added.Add((DeepestLevel, merged));
             replaced.AddRange(cluster.Select(table => _context.TablePath(table.Id)));
+        }
+    }
+
+    /// <summary>Whole value files that something points into belong to the database; the others go.</summary>
+    private void ListValues(
+        TablePlan tables, ExaminedValues values, VersionEdit edit, RepairOutput output, List<string> replaced)
+    {
+        HashSet<UInt128> kept = [.. edit.Added.Select(static added => added.Table.Id)];
+        HashSet<UInt128> wanted = [.. output.References];
+        foreach (ExaminedTable table in tables.Tables)
+        {
+            if (table.Metadata is not null && kept.Contains(table.Metadata.Id))
+                wanted.UnionWith(table.References);
+        }
+
+        edit.AddedValueFiles.Clear();
+        edit.AddedValueFiles.AddRange(values.Whole.Values.Where(file => wanted.Contains(file.Id)));
+        foreach (string name in _context.FileSystem.ListFiles(_context.Path))
+        {
+            if (DatabaseFiles.IsValueFile(name, out UInt128 id) && !edit.AddedValueFiles.Exists(file => file.Id == id))
+                replaced.Add(DatabaseFiles.Combine(_context.Path, name));
         }
     }
 

@@ -3,6 +3,7 @@ using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Inspection;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Scrubbing;
 
@@ -105,6 +106,12 @@ internal sealed class DatabaseScrub : IDisposable
                     string path = _context.TablePath(table.Metadata.Id);
                     Note(await scrubber.TableAsync(path, table.Metadata, cancellationToken).ConfigureAwait(false));
                 }
+            }
+
+            foreach (LiveValueFile file in tree.ValueFiles.Files.Values.Select(static use => use.File))
+            {
+                string path = _context.ValueFilePath(file.Metadata.Id);
+                Note(await scrubber.ValuesAsync(path, file.Metadata, cancellationToken).ConfigureAwait(false));
             }
 
             foreach (string path in _log.ClosedSegments())

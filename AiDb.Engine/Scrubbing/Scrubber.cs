@@ -3,6 +3,7 @@ using System.IO.Hashing;
 using AiDb.Engine.Inspection;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
+using AiDb.Engine.ValueFiles;
 
 namespace AiDb.Engine.Scrubbing;
 
@@ -34,16 +35,25 @@ internal sealed class Scrubber
 
     /// <summary>Reads a table.</summary>
     /// <returns>What is damaged; empty when nothing is.</returns>
-    public async Task<IReadOnlyList<FileDamage>> TableAsync(string path, TableMetadata table, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<FileDamage>> TableAsync(string path, TableMetadata table, CancellationToken cancellationToken) =>
+        FileAsync(path, table.SizeBytes, table.Checksum, isTable: true, cancellationToken);
+
+    /// <summary>Reads a value file.</summary>
+    /// <returns>What is damaged; empty when nothing is.</returns>
+    public Task<IReadOnlyList<FileDamage>> ValuesAsync(string path, ValueFileMetadata file, CancellationToken cancellationToken) =>
+        FileAsync(path, file.SizeBytes, file.Checksum, isTable: false, cancellationToken);
+
+    private async Task<IReadOnlyList<FileDamage>> FileAsync(
+        string path, long expectedBytes, ulong checksum, bool isTable, CancellationToken cancellationToken)
     {
         Begin(path);
         IReadOnlyList<FileDamage> damage;
         try
         {
             (long length, ulong hash) = await HashAsync(path, cancellationToken).ConfigureAwait(false);
-            damage = length == table.SizeBytes && hash == table.Checksum
+            damage = length == expectedBytes && hash == checksum
                 ? []
-                : Locate(path, length, table, cancellationToken);
+                : Locate(path, length, expectedBytes, isTable, cancellationToken);
         }
         catch (IOException error)
         {
@@ -116,15 +126,18 @@ internal sealed class Scrubber
         }
     }
 
-    /// <summary>Where a table is damaged whose hash does not match.</summary>
-    private IReadOnlyList<FileDamage> Locate(string path, long length, TableMetadata table, CancellationToken cancellationToken)
+    /// <summary>Where a file is damaged whose hash does not match.</summary>
+    private IReadOnlyList<FileDamage> Locate(
+        string path, long length, long expectedBytes, bool isTable, CancellationToken cancellationToken)
     {
-        IReadOnlyList<FileDamage> places = TableInspector.Inspect(path, null, _files, cancellationToken).Damage;
+        IReadOnlyList<FileDamage> places = isTable
+            ? TableInspector.Inspect(path, null, _files, cancellationToken).Damage
+            : DatabaseInspector.CheckValues(_files, path, cancellationToken);
         if (places.Count > 0)
             return places;
-        string what = length == table.SizeBytes
+        string what = length == expectedBytes
             ? "its blocks are valid, but the whole file is not the one that was written"
-            : $"it has {length} bytes and should have {table.SizeBytes}";
+            : $"it has {length} bytes and should have {expectedBytes}";
         return [new FileDamage(path, 0, what)];
     }
 }

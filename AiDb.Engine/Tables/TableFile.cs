@@ -28,12 +28,12 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>Filter kind in the footer.</summary>
     public byte FilterKind { get; private set; }
 
-    /// <summary>Whether the footer states a block of range deletions.</summary>
-    public bool HasRangeDeletions { get; private set; }
-
     /// <summary>Takes the identity from elsewhere, for reading what is left of a file whose header is
     /// damaged.</summary>
     public void AssumeFileId(UInt128 fileId) => FileId = fileId;
+
+    /// <summary>Whether the footer states a block of range deletions.</summary>
+    public bool HasRangeDeletions { get; private set; }
 
     /// <summary>Checks header and footer, and returns the handles in the footer.</summary>
     public (BlockHandle Index, BlockHandle Filter, BlockHandle Properties) ReadFixedParts()

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
@@ -33,6 +34,9 @@ internal sealed unsafe class TableSalvage
 
     /// <summary>What could not be read among the data blocks.</summary>
     public IReadOnlyList<TableGap> Gaps => _gaps;
+
+    /// <summary>Its range deletions, as far as their block is valid.</summary>
+    public List<RangeTombstone> RangeDeletes { get; } = [];
 
     /// <summary>Valid blocks of kinds that this build does not know.</summary>
     public IReadOnlyList<string> Unknown => _unknown;
@@ -75,7 +79,10 @@ internal sealed unsafe class TableSalvage
             cancellationToken.ThrowIfCancellationRequested();
             if ((long)frame.Handle.Offset != expected && !beyondData)
                 OpenGap(expected, last);
-            beyondData = frame.Type is (byte)BlockType.Filter or (byte)BlockType.Index or (byte)BlockType.Properties;
+            beyondData = frame.Type is (byte)BlockType.Filter or (byte)BlockType.Index or (byte)BlockType.Properties
+                or (byte)BlockType.RangeDeletions;
+            if (frame.Type == (byte)BlockType.RangeDeletions)
+                ReadRangeDeletes(file, cache, frame.Handle);
             expected = (long)frame.Handle.Offset + frame.Handle.Length;
             if (beyondData)
             {
@@ -129,6 +136,13 @@ internal sealed unsafe class TableSalvage
         }
 
         return true;
+    }
+
+    private void ReadRangeDeletes(TableFile file, BlockCache cache, BlockHandle handle)
+    {
+        using BlockLease lease = cache.Lease(file.ReadBlock(handle, BlockType.RangeDeletions));
+        if (RangeTombstonesCodec.TryRead(lease.Span, out RangeTombstones? tombstones))
+            tombstones.CopyTo(RangeDeletes);
     }
 
     private void OpenGap(long offset, GrowingBuffer last)

@@ -39,20 +39,32 @@ public sealed class CrashPointTests
     {
         var disk = new SimulatedFileSystem(seed);
         using var history = new RandomHistory(seed, disk);
+        var gate = new Lock();
         var forks = new List<Crash>();
         int salt = 0;
+
+        // The tail of background work may still run on its own thread when a step is over.
         disk.OnOperation = (number, what) =>
         {
-            for (int copy = 0; copy < 2; copy++)
-                forks.Add(new Crash(disk.Fork(seed + salt++), history.DurableLsn, seed + salt, $"before change {number}, {what}"));
+            lock (gate)
+            {
+                for (int copy = 0; copy < 2; copy++)
+                    forks.Add(new Crash(disk.Fork(seed + salt++), history.DurableLsn, seed + salt, $"before change {number}, {what}"));
+            }
         };
         history.Open();
         for (int step = 0; step < Steps && !points.IsEnough; step++)
         {
             await history.StepAsync();
-            foreach (Crash crash in forks)
+            List<Crash> taken;
+            lock (gate)
+            {
+                taken = forks;
+                forks = [];
+            }
+
+            foreach (Crash crash in taken)
                 await RecoverAsync(history, crash, points, mayCrashAgain: true);
-            forks.Clear();
         }
 
         // The end of the history is no crash.

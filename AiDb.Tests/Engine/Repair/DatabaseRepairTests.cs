@@ -227,6 +227,76 @@ public sealed class DatabaseRepairTests
         }
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task Separated_values_are_saved_out_of_damaged_files_and_listed_anew_without_a_manifest(
+        bool hasManifest, bool isWhole)
+    {
+        SimulatedFileSystem disk = NewDisk();
+        DatabaseOptions options = Tiny with { SeparateValuesFromBytes = 1000 };
+        using (Database database = Open(disk, options))
+        {
+            Table table = database.GetOrCreateTable("t");
+            for (int index = 0; index < 20; index++)
+                table.Put(Bytes($"key{index:d3}"), new byte[2000 + index]);
+            await database.FlushAsync();
+        }
+
+        List<(string Key, string Value)> before = Content(disk.Clone());
+        string path = $"{Folder}/" + disk.ListFiles(Folder).Single(static name => name.EndsWith(".values", StringComparison.Ordinal));
+        if (!isWhole)
+            disk.FlipBits(path, 10_000);
+        if (!hasManifest)
+            disk.DeleteFile($"{Folder}/" + disk.ListFiles(Folder).First(static name => name.StartsWith("MANIFEST", StringComparison.Ordinal)));
+        if (!isWhole)
+            Assert.Contains(DatabaseInspector.Inspect(Folder, fileSystem: disk).Damage, damage => damage.File == path);
+        RepairReport dry = await RepairAsync(disk, dryRun: true);
+        RepairReport report = await RepairAsync(disk);
+        Assert.Equal(dry.Losses, report.Losses);
+        List<(string Key, string Value)> after = Content(disk);
+        Assert.Subset(before.ToHashSet(), after.ToHashSet());
+        Assert.Equal(isWhole ? before.Count : before.Count - 1, after.Count);
+        Assert.Equal(isWhole, disk.FileExists(path));
+        Assert.Equal(isWhole ? 0 : 1, report.Losses.Count);
+        Assert.Empty(DatabaseInspector.Inspect(Folder, fileSystem: disk).Damage);
+        Assert.Empty((await DatabaseInspector.ScrubAsync(Folder, fileSystem: disk, cancellationToken: TestContext.Current.CancellationToken)).Damage);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Range_deletions_survive_a_rebuilt_manifest_and_a_damaged_block_beside_them(bool isDamaged)
+    {
+        SimulatedFileSystem disk = NewDisk();
+        using (Database database = Open(disk, Tiny with { Level0CompactionTrigger = 4, Compression = BlockCompression.None }))
+        {
+            Table table = database.GetOrCreateTable("t");
+            for (int index = 0; index < 40; index++)
+                table.Put(Bytes($"key{index:d3}"), new byte[100]);
+            await database.FlushAsync();
+            table.DeleteRange("key010"u8, "key030"u8);
+            for (int index = 0; index < 40; index++)
+                table.Put(Bytes($"other{index:d3}"), new byte[100]);
+            await database.FlushAsync();
+        }
+
+        List<(string Key, string Value)> before = Content(disk.Clone());
+        Assert.Equal(60, before.Count);
+        if (isDamaged)
+        {
+            foreach (string name in disk.ListFiles(Folder).Where(static name => name.EndsWith(".table", StringComparison.Ordinal)))
+                disk.FlipBits($"{Folder}/{name}", 1200);
+        }
+
+        disk.DeleteFile($"{Folder}/" + disk.ListFiles(Folder).First(static name => name.StartsWith("MANIFEST", StringComparison.Ordinal)));
+        await RepairAsync(disk);
+        List<(string Key, string Value)> after = Content(disk);
+        Assert.Subset(before.ToHashSet(), after.ToHashSet());
+        Assert.InRange(after.Count, isDamaged ? 40 : 60, isDamaged ? 59 : 60);
+    }
+
     [Fact]
     public async Task What_cannot_be_repaired_is_refused_and_nothing_is_changed()
     {

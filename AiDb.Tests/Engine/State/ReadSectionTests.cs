@@ -72,7 +72,8 @@ public sealed class ReadSectionTests
             reader.Join();
         ReadSection.Retire(current);
         Assert.Equal(0, seenFreed);
-        Assert.True(SpinWait.SpinUntil(() => all.TrueForAll(static subject => subject.IsFreed), TimeSpan.FromMinutes(1)));
+        Assert.True(SpinWait.SpinUntil(
+            () => all.TrueForAll(static subject => subject.IsFreed), TimeSpan.FromMinutes(1)));
     }
 
     /// <summary>Asks after making a section end, as any read does.</summary>
