@@ -2,6 +2,7 @@ using System.Diagnostics;
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
 using AiDb.Engine.Recovery;
 using AiDb.Engine.Repair;
@@ -336,6 +337,8 @@ public sealed class Database : IDisposable, IAsyncDisposable
 
     /// <summary>"Now" for the expiry of what is read: the clock, but never before the last entry.</summary>
     internal HybridClock Clock => _parts.Context.Clock;
+
+    internal PrefixScans PrefixScans => _parts.Context.PrefixScans;
 
     internal void ReleaseSnapshot(Snapshot snapshot) => _parts.State.Release(snapshot);
 

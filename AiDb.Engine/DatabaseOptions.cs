@@ -39,6 +39,17 @@ public sealed record DatabaseOptions
     /// positives, 0 turns them off. Default: 10.</summary>
     public int FilterBitsPerKey { get; init; } = 10;
 
+    /// <summary>Which part of a key the filters know besides the whole key, so that scans within one such prefix
+    /// (<see cref="ScanRange.Prefix"/>) skip tables without a key of it. It may change between openings. Needs filters.
+    /// Default: none.</summary>
+    public FilterPrefix? FilterPrefix { get; init; }
+
+    /// <summary>Bytes of a table's index and filter together from which on both are written in partitions of about
+    /// this size, which pass through the block cache; smaller ones stay in memory while the table is open. Bigger:
+    /// fewer lookups per read; smaller: less memory for many or big tables, down to 32 bytes per table block. 0: never.
+    /// Default: 1 MiB, which tables of the default size reach with values below about 50 bytes.</summary>
+    public int IndexPartitionBytes { get; init; } = 1 << 20;
+
     /// <summary>How table blocks are compressed. Default: LZ4.</summary>
     public BlockCompression Compression { get; init; } = BlockCompression.Lz4;
 
@@ -139,6 +150,9 @@ public sealed record DatabaseOptions
         Check(BlockCacheBytes >= 0, nameof(BlockCacheBytes), "0 or more");
         Check(BlockBytes is >= 512 and <= 1 << 20, nameof(BlockBytes), "512 bytes to 1 MiB");
         Check(FilterBitsPerKey is >= 0 and <= 32, nameof(FilterBitsPerKey), "0 to 32");
+        Check(
+            IndexPartitionBytes is 0 or >= 256 and <= 64 << 20, nameof(IndexPartitionBytes),
+            "0 (off) or 256 bytes to 64 MiB");
         Check(Enum.IsDefined(Compression), nameof(Compression), "None or Lz4");
         Check(
             SeparateValuesFromBytes is 0 or >= 128 and <= MaxValueBytes, nameof(SeparateValuesFromBytes),

@@ -51,6 +51,13 @@ public sealed record DatabaseStatistics
     /// <summary>Bytes by which the levels are beyond their targets: what compactions are behind.</summary>
     public long PendingCompactionBytes { get; init; }
 
+    /// <summary>Tables within reach of scans whose prefix filters were asked (<see cref="DatabaseOptions.FilterPrefix"/>),
+    /// since the database was opened.</summary>
+    public long PrefixFilterChecks { get; init; }
+
+    /// <summary>Those of them that the scans skipped.</summary>
+    public long PrefixFilterSkips { get; init; }
+
     /// <summary>Whether no memtable waits for its flush, nothing runs in the background and no compaction is
     /// due.</summary>
     public bool IsBackgroundIdle { get; init; }

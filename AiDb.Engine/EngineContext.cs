@@ -2,6 +2,7 @@ using AiDb.Engine.Caching;
 using AiDb.Engine.Compaction;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
@@ -33,6 +34,7 @@ internal sealed class EngineContext : IDisposable
         Logger = components.LoggerFactory.CreateLogger("AiDb.Engine.Database");
         BackgroundRate = new BackgroundRate(options.CompactionBytesPerSecond, components.TimeProvider);
         _random = components.Random;
+        PrefixScans = new PrefixScans(options.FilterBitsPerKey > 0 ? options.FilterPrefix : null);
         Clock = new HybridClock(components.TimeProvider);
         Stalls = new WriteStalls(TimeProvider, Metrics, Logger, path);
         FileSystem = components.FileSystem;
@@ -71,6 +73,8 @@ internal sealed class EngineContext : IDisposable
     public ILogger Logger { get; }
 
     public HybridClock Clock { get; }
+
+    public PrefixScans PrefixScans { get; }
 
     public DatabaseHealth Health { get; } = new();
 

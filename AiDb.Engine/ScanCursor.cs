@@ -70,7 +70,8 @@ public sealed class ScanCursor : IDisposable
 
     /// <summary>Opens a cursor, which takes over the reference to the state.</summary>
     internal static ScanCursor Open(
-        ReadState state, bool isDropped, uint tableId, ScanRange range, ulong maxVersion, ulong nowMs)
+        ReadState state, PrefixScans prefixes, bool isDropped, uint tableId, ScanRange range, ulong maxVersion,
+        ulong nowMs)
     {
         if (isDropped)
         {
@@ -80,7 +81,8 @@ public sealed class ScanCursor : IDisposable
 
         try
         {
-            return new ScanCursor(state, StateIterators.Open(state), tableId, range, maxVersion, nowMs);
+            StateIterators parts = StateIterators.Open(state, prefixes, tableId, in range);
+            return new ScanCursor(state, parts, tableId, range, maxVersion, nowMs);
         }
         catch
         {

@@ -107,7 +107,8 @@ public sealed class Table
     public ScanCursor Scan(ScanRange range = default, Snapshot? snapshot = null)
     {
         ReadState state = Database.AcquireState(snapshot, out ulong version);
-        return ScanCursor.Open(state, Database.Catalogue.IsDropped(Id), Id, range, version, Database.Clock.NowMs());
+        bool isDropped = Database.Catalogue.IsDropped(Id);
+        return ScanCursor.Open(state, Database.PrefixScans, isDropped, Id, range, version, Database.Clock.NowMs());
     }
 
     /// <summary>Sets a key and waits as the durability says.</summary>

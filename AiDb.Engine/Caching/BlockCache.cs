@@ -6,7 +6,10 @@ namespace AiDb.Engine.Caching;
 public sealed unsafe class BlockCache : IDisposable
 {
     private readonly CacheCounters _counters = new();
+    private const int SmallestPartitionBytes = 4 << 10;
+
     private int _tables;
+    private long _pinBytes;
 
     /// <summary>Makes a cache.</summary>
     /// <param name="capacityBytes">What it holds at most, its own bookkeeping and what open tables pin
@@ -59,6 +62,24 @@ public sealed unsafe class BlockCache : IDisposable
 
     /// <summary>Counts memory that a table pins, or gives it back.</summary>
     internal void Charge(long bytes) => Pool.Charge(bytes);
+
+    /// <summary>How large partitions of an index are to be, so that several fit into the cache's memory for
+    /// blocks.</summary>
+    /// <param name="wantedBytes">What was asked for; 0: no partitions.</param>
+    internal int CacheablePartitionBytes(int wantedBytes) =>
+        (int)Math.Min(wantedBytes, Math.Max(SmallestPartitionBytes, Pool.MaxBlockBytes / 2));
+
+    /// <summary>Sets bytes of the capacity aside for blocks that are held for long: a quarter of it at most.</summary>
+    internal bool TryReservePins(long bytes)
+    {
+        if (Interlocked.Add(ref _pinBytes, bytes) <= CapacityBytes / 4)
+            return true;
+        ReleasePins(bytes);
+        return false;
+    }
+
+    /// <summary>Gives them back.</summary>
+    internal void ReleasePins(long bytes) => Interlocked.Add(ref _pinBytes, -bytes);
 
     /// <summary>Frees every block that nobody holds; a held one goes with its last lease.</summary>
     public void Dispose() => Pool.Dispose();

@@ -1,5 +1,6 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.RangeDeletes;
 
@@ -34,6 +35,8 @@ internal static class FlushJob
         }
 
         output.Finish();
+        foreach (LiveTable table in output.Finished)
+            table.Reader.PinPartitions();
     }
 
     private static void Add(EntryFilter filter, OutputTables output, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)

@@ -162,6 +162,8 @@ internal sealed class OutputTables : IDisposable
             FileId = id,
             BlockBytes = _context.Options.BlockBytes,
             FilterBitsPerKey = _context.Options.FilterBitsPerKey,
+            FilterPrefix = _context.Options.FilterPrefix,
+            IndexPartitionBytes = _context.Cache.CacheablePartitionBytes(_context.Options.IndexPartitionBytes),
             Compression = _context.Options.Compression,
         });
     }

@@ -38,9 +38,25 @@ internal sealed class StateIterators
     /// <summary>A set over a state, which the caller holds until it gives the set back.</summary>
     public static StateIterators Open(ReadState state)
     {
-        StateIterators taken = _spare ?? new StateIterators();
-        _spare = null;
-        taken.OpenChildren(state);
+        StateIterators taken = Take();
+        PrefixPruning everything = default;
+        taken.OpenChildren(state, ref everything);
+        return taken;
+    }
+
+    /// <summary>As the other, for entries of a range only: tables whose filters tell that they have none are left
+    /// out.</summary>
+    public static StateIterators Open(ReadState state, PrefixScans scans, uint tableId, in ScanRange range)
+    {
+        if (!scans.Applies(in range))
+            return Open(state);
+        StateIterators taken = Take();
+        int bytes = PrefixPruning.BufferBytes(in range);
+        if (taken.SeekBuffer.Length < bytes)
+            taken.SeekBuffer = new byte[bytes + 64];
+        PrefixPruning pruning = PrefixPruning.Make(scans, tableId, in range, taken.SeekBuffer);
+        taken.OpenChildren(state, ref pruning);
+        scans.Count(pruning.Checked, pruning.Skipped);
         return taken;
     }
 
@@ -58,19 +74,31 @@ internal sealed class StateIterators
         _spare ??= this;
     }
 
-    private void OpenChildren(ReadState state)
+    private static StateIterators Take()
+    {
+        StateIterators taken = _spare ?? new StateIterators();
+        _spare = null;
+        return taken;
+    }
+
+    private void OpenChildren(ReadState state, scoped ref PrefixPruning pruning)
     {
         Add(state.Active);
         foreach (MemTable memtable in state.Immutable)
             Add(memtable);
         LiveTable[] level0 = state.Tree.LevelArray(0);
         for (int index = 0; index < level0.Length; index++)
-            Add(level0, index, 1);
+        {
+            if (pruning.MayHold(level0[index]))
+                Add(level0, index, 1);
+        }
+
         for (int level = 1; level < VersionEdit.Levels; level++)
         {
             LiveTable[] tables = state.Tree.LevelArray(level);
-            if (tables.Length > 0)
-                Add(tables, 0, tables.Length);
+            pruning.Narrow(tables, out int first, out int count);
+            if (count > 0)
+                Add(tables, first, count);
         }
 
         Merged.Open(_children);

@@ -25,11 +25,15 @@ internal sealed class TreeVersion : RefCounted
         _fences = [LevelFences.None, .. levels.Skip(1).Select(static tables => new LevelFences(tables))];
         RangeDeletes = TreeRangeDeletes.Of(levels, previous?.RangeDeletes);
         ValueFiles = new ValueFileSet(levels);
-        foreach (LiveTable[] level in levels)
+        for (int level = 0; level < levels.Length; level++)
         {
-            foreach (LiveTable table in level)
+            foreach (LiveTable table in levels[level])
             {
                 table.AddReference();
+
+                // What moved down gives up the memory that it had in level 0.
+                if (level > 0)
+                    table.Reader.UnpinPartitions();
                 TotalBytes += table.Metadata.SizeBytes;
                 TotalEntries += table.Metadata.Entries;
             }

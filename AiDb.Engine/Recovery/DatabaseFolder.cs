@@ -56,6 +56,8 @@ internal static class DatabaseFolder
                 valueFiles.Add(metadata.Id, OpenValueFile(context, metadata, onValueFileUnreferenced));
             foreach ((int level, TableMetadata metadata) in manifest.Tables.Values)
                 levels[level].Add(OpenTable(context, metadata, onUnreferenced, valueFiles));
+            foreach (LiveTable table in levels[0])
+                table.Reader.PinPartitions();
             return new TreeVersion([.. levels.Select(static (tables, level) => TreeVersion.Order(level, tables))]);
         }
         finally

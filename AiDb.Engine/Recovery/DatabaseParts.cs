@@ -127,6 +127,8 @@ internal sealed class DatabaseParts
                 CompactionReadBytes = Background.Tally.CompactionReadBytes,
                 PendingCompactionBytes = Background.PendingBytes(state.Tree),
                 IsBackgroundIdle = Background.IsIdle(state),
+                PrefixFilterChecks = Context.PrefixScans.Checked,
+                PrefixFilterSkips = Context.PrefixScans.Skipped,
                 Damage = Context.Health.Damage,
                 LastScrub = Scrub.LastEnded,
                 Stall = Context.Stalls.Kind,

@@ -12,6 +12,9 @@ internal sealed class IndexBlockBuilder : IDisposable
     private readonly List<int> _ends = [];
     private readonly List<BlockHandle> _handles = [];
 
+    /// <summary>Blocks so far.</summary>
+    public int Count => _handles.Count;
+
     /// <summary>Bytes of the content if it were finished now, about.</summary>
     public int EstimatedBytes => _keys.Length + _handles.Count * 24;
 
@@ -21,30 +24,42 @@ internal sealed class IndexBlockBuilder : IDisposable
     /// <param name="handle">Where it is.</param>
     public void Add(ReadOnlySpan<byte> last, ReadOnlySpan<byte> next, BlockHandle handle)
     {
-        _keys.Append(Separate(last, next));
+        Add(Separate(last, next), handle);
+    }
+
+    /// <summary>Adds a block whose separator is known.</summary>
+    public void Add(ReadOnlySpan<byte> separator, BlockHandle handle)
+    {
+        _keys.Append(separator);
         _ends.Add(_keys.Length);
         _handles.Add(handle);
     }
 
+    /// <summary>The separator after a block.</summary>
+    public ReadOnlySpan<byte> Key(int index) => _keys.Span[KeyStart(index).._ends[index]];
+
     /// <summary>Writes the content.</summary>
-    public void Finish(GrowingBuffer target)
+    public void Finish(GrowingBuffer target) => Finish(target, 0, Count);
+
+    /// <summary>Writes the content for some of the blocks, at least one.</summary>
+    public void Finish(GrowingBuffer target, int first, int end)
     {
-        int common = CommonLength();
-        target.AppendUInt32((uint)_handles.Count);
+        int common = CommonLength(first, end);
+        int start = KeyStart(first);
+        target.AppendUInt32((uint)(end - first));
         target.AppendUInt32((uint)common);
-        target.AppendUInt32((uint)(_keys.Length - common * _handles.Count));
+        target.AppendUInt32((uint)(_ends[end - 1] - start - common * (end - first)));
         target.AppendUInt32(0);
-        for (int i = 0; i < _ends.Count; i++)
+        for (int i = first; i < end; i++)
             target.AppendUInt64(IndexBlock.Head(InternalKey.Prefix(Key(i))[common..]));
-        foreach (BlockHandle handle in _handles)
-            target.AppendUInt64(handle.Offset);
-        foreach (BlockHandle handle in _handles)
-            target.AppendUInt32(handle.Length);
-        for (int i = 0; i < _ends.Count; i++)
-            target.AppendUInt32((uint)(_ends[i] - common * (i + 1)));
-        if (_ends.Count > 0)
-            target.Append(Key(0)[..common]);
-        for (int i = 0; i < _ends.Count; i++)
+        for (int i = first; i < end; i++)
+            target.AppendUInt64(_handles[i].Offset);
+        for (int i = first; i < end; i++)
+            target.AppendUInt32(_handles[i].Length);
+        for (int i = first; i < end; i++)
+            target.AppendUInt32((uint)(_ends[i] - start - common * (i - first + 1)));
+        target.Append(Key(first)[..common]);
+        for (int i = first; i < end; i++)
             target.Append(Key(i)[common..]);
     }
 
@@ -55,19 +70,11 @@ internal sealed class IndexBlockBuilder : IDisposable
         _separator.Dispose();
     }
 
-    private ReadOnlySpan<byte> Key(int index)
-    {
-        int start = index == 0 ? 0 : _ends[index - 1];
-        return _keys.Span[start.._ends[index]];
-    }
+    private int KeyStart(int index) => index == 0 ? 0 : _ends[index - 1];
 
-    private int CommonLength()
-    {
-        if (_ends.Count == 0)
-            return 0;
-        // Separators ascend, so what the first and the last share, all share.
-        return InternalKey.Prefix(Key(0)).CommonPrefixLength(InternalKey.Prefix(Key(_ends.Count - 1)));
-    }
+    /// <summary>Separators ascend, so what the first and the last share, all share.</summary>
+    private int CommonLength(int first, int end) =>
+        InternalKey.Prefix(Key(first)).CommonPrefixLength(InternalKey.Prefix(Key(end - 1)));
 
     /// <summary>A short key at or after <paramref name="last"/> and before <paramref name="next"/>: the
     /// shortest start of the next block's key that is already after the last one.</summary>

@@ -19,12 +19,14 @@ internal sealed class TableBuilder : IDisposable
     private readonly DataBlockBuilder _block = new();
     private readonly IndexBlockBuilder _index = new();
     private readonly GrowingBuffer _lastKey = new(256);
-    private readonly List<ulong> _filterHashes = [];
+    private readonly FilterBuilder _filter;
+    private readonly List<int> _partitionEnds = [];
     private readonly List<uint> _tableIds = [];
     private readonly ValueReferenceCounter _valueReferences = new();
     private byte[]? _smallestKey;
     private BlockHandle _pendingBlock;
     private ulong _lastHash;
+    private int _partitionStartBytes;
     private long _deletions;
     private long _expirable;
     private long _keyBytes;
@@ -46,6 +48,7 @@ internal sealed class TableBuilder : IDisposable
             throw new AiDbException(
                 AiDbErrorKind.Unimplemented, "Table files cannot be encrypted: KeyId must be 0.");
         _options = options;
+        _filter = new FilterBuilder(options.FilterBitsPerKey, options.FilterPrefix);
         _output = new TableOutput(file, options.FileId);
         Span<byte> header = stackalloc byte[TableFormat.HeaderBytes];
         TableFormat.WriteHeader(header, options.FileId);
@@ -60,7 +63,7 @@ internal sealed class TableBuilder : IDisposable
 
     /// <summary>Bytes of the file if it were finished now, about.</summary>
     public long EstimatedBytes => _output.Position + _block.EstimatedBytes + _index.EstimatedBytes
-        + _filterHashes.Count * (long)_options.FilterBitsPerKey / 8 + TableFormat.FooterBytes;
+        + _filter.EstimatedBytes + TableFormat.FooterBytes;
 
     /// <summary>Adds an entry.</summary>
     /// <param name="internalKey">Strictly after the last one added.</param>
@@ -81,12 +84,8 @@ internal sealed class TableBuilder : IDisposable
         FlushPendingIndexEntry(internalKey);
 
         if (newKey)
-        {
             _lastHash = InternalKey.HashPrefix(InternalKey.Prefix(internalKey));
-            if (_options.FilterBitsPerKey > 0)
-                _filterHashes.Add(_lastHash);
-        }
-
+        _filter.Add(InternalKey.Prefix(internalKey), _lastHash, newKey);
         if (newTable)
             _tableIds.Add(InternalKey.TableId(internalKey));
         _smallestKey ??= internalKey.ToArray();
@@ -113,21 +112,24 @@ internal sealed class TableBuilder : IDisposable
             throw new AiDbException(AiDbErrorKind.Internal, "A table needs at least one entry.");
         CloseBlock();
         FlushPendingIndexEntry(default);
-        BlockHandle filter = WriteFilter();
+        BlockHandle[] filters = _filter.Write(_output);
         using var buffer = new GrowingBuffer(64 << 10);
-        _index.Finish(buffer);
-        BlockHandle index = _output.AppendBlock(buffer.Span, BlockType.Index, BlockCompression.None);
+        TablePartitions? partitions = _partitionEnds.Count == 0
+            ? null
+            : new TablePartitions([0, .. _partitionEnds], filters);
+        BlockHandle filter = partitions is null && filters.Length > 0 ? filters[0] : default;
+        BlockHandle index = partitions is null ? WriteIndex(_index, 0, _index.Count, buffer) : WritePartitions(buffer);
 
         buffer.Clear();
         BlockHandle rangeDeletes = WriteRangeDeletes(buffer);
-        TableProperties properties = Describe(rangeDeletes);
+        TableProperties properties = Describe(rangeDeletes) with { Partitions = partitions };
         buffer.Clear();
         TablePropertiesCodec.Write(buffer, properties);
         BlockHandle about = _output.AppendBlock(buffer.Span, BlockType.Properties, BlockCompression.None);
 
         long length = _output.Position + TableFormat.FooterBytes;
         Span<byte> footer = stackalloc byte[TableFormat.FooterBytes];
-        TableFormat.WriteFooter(footer, index, filter, about, Flags(), _options.FileId, length);
+        TableFormat.WriteFooter(footer, index, filter, about, Flags(), _options.FileId, length, partitions);
         _output.Append(footer);
         _output.Flush();
         properties = properties with { FileBytes = length, FileChecksum = _output.Checksum };
@@ -191,6 +193,13 @@ internal sealed class TableBuilder : IDisposable
             return;
         _index.Add(_lastKey.Span, nextKey, _pendingBlock);
         _pendingBlock = default;
+        if (_options.IndexPartitionBytes > 0 && !nextKey.IsEmpty
+            && _index.EstimatedBytes - _partitionStartBytes + _filter.PartitionBytes >= _options.IndexPartitionBytes)
+        {
+            _partitionEnds.Add(_index.Count);
+            _partitionStartBytes = _index.EstimatedBytes;
+            _filter.BeginPartition();
+        }
     }
 
     private void Count(ReadOnlySpan<byte> internalKey, ReadOnlySpan<byte> internalValue)
@@ -219,15 +228,27 @@ internal sealed class TableBuilder : IDisposable
             _valueReferences.Add(internalValue);
     }
 
-    private BlockHandle WriteFilter()
+    private BlockHandle WriteIndex(IndexBlockBuilder index, int first, int end, GrowingBuffer buffer)
     {
-        if (_options.FilterBitsPerKey == 0)
-            return default;
-        int lines = BloomFilter.LineCount(_filterHashes.Count, _options.FilterBitsPerKey);
-        byte[] filter = new byte[lines * BloomFilter.LineBytes];
-        foreach (ulong hash in _filterHashes)
-            BloomFilter.Add(filter, hash);
-        return _output.AppendBlock(filter, BlockType.Filter, BlockCompression.None);
+        buffer.Clear();
+        index.Finish(buffer, first, end);
+        return _output.AppendBlock(buffer.Span, BlockType.Index, BlockCompression.None);
+    }
+
+    /// <summary>Writes the partitions of the index, then the index of them, whose separators are those of their last
+    /// blocks.</summary>
+    private BlockHandle WritePartitions(GrowingBuffer buffer)
+    {
+        _partitionEnds.Add(_index.Count);
+        using var top = new IndexBlockBuilder();
+        int first = 0;
+        foreach (int end in _partitionEnds)
+        {
+            top.Add(_index.Key(end - 1), WriteIndex(_index, first, end, buffer));
+            first = end;
+        }
+
+        return WriteIndex(top, 0, top.Count, buffer);
     }
 
     private BlockHandle WriteRangeDeletes(GrowingBuffer buffer)
@@ -263,5 +284,6 @@ internal sealed class TableBuilder : IDisposable
         FileChecksum = 0,
         TableIds = RangeTombstoneBounds.TableIds(_tableIds, _rangeDeletes),
         ValueReferences = _valueReferences.ToArray(),
+        FilterPrefix = _options.FilterBitsPerKey > 0 ? _options.FilterPrefix : null,
     };
 }

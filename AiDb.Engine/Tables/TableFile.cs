@@ -22,6 +22,12 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>The identity that its blocks' checksums cover.</summary>
     public UInt128 FileId { get; private set; }
 
+    /// <summary>Index levels in the footer.</summary>
+    public byte IndexLevels { get; private set; }
+
+    /// <summary>Filter kind in the footer.</summary>
+    public byte FilterKind { get; private set; }
+
     /// <summary>Takes the identity from elsewhere, for reading what is left of a file whose header is
     /// damaged.</summary>
     public void AssumeFileId(UInt128 fileId) => FileId = fileId;
@@ -57,18 +63,42 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
             throw Damaged(footerAt, "header and footer are of different files");
         if (BinaryPrimitives.ReadInt64LittleEndian(footer[64..]) != Length)
             throw Damaged(footerAt, "the file has another length than it was written with");
-        int filterKind = footer[13] & TableFormat.FilterKindMask;
-        int flags = footer[13] - filterKind;
-        if (footer[12] != 1 || filterKind > 1
-            || (flags & ~(TableFormat.RangeDeletionsFlag | TableFormat.MergeOperandsFlag)) != 0)
-        {
-            throw TableErrors.Unsupported(Path, $"index levels {footer[12]} and filter kind {footer[13]}");
-        }
+        IndexLevels = footer[12];
+        FilterKind = (byte)(footer[13] & TableFormat.FilterKindMask);
+        int flags = footer[13] - FilterKind;
+        bool isKnown = IndexLevels == TableFormat.PartitionedIndex
+            ? FilterKind is TableFormat.NoFilter or TableFormat.PartitionedFilter
+            : IndexLevels == TableFormat.WholeIndex && FilterKind <= TableFormat.WholeFilter;
+        if (!isKnown || (flags & ~(TableFormat.RangeDeletionsFlag | TableFormat.MergeOperandsFlag)) != 0)
+            throw TableErrors.Unsupported(Path, $"index levels {IndexLevels} and filter kind {footer[13]}");
 
         HasRangeDeletions = (flags & TableFormat.RangeDeletionsFlag) != 0;
-        BlockHandle filter = filterKind == 0 ? default : CheckHandle(footer[16..]);
+        BlockHandle filter = FilterKind == TableFormat.WholeFilter ? CheckHandle(footer[16..]) : default;
         return (CheckHandle(footer), filter, CheckHandle(footer[32..]));
     }
+
+    /// <summary>Whether the properties say of the partitions what the footer says, and none is outside the
+    /// file.</summary>
+    public bool AgreesWith(TableProperties properties)
+    {
+        if (properties.Partitions is not { } partitions)
+            return IndexLevels == TableFormat.WholeIndex;
+        if (IndexLevels != TableFormat.PartitionedIndex || properties.DataBlocks > Length / TableFormat.TrailerBytes
+            || properties.DataBlocks > int.MaxValue / 2
+            || partitions.Filters.Length > 0 != (FilterKind == TableFormat.PartitionedFilter))
+            return false;
+        foreach (BlockHandle filter in partitions.Filters)
+        {
+            if (!IsWithinFile(filter))
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether a block that was read is a filter.</summary>
+    public static bool IsFilter(BlockHeader* block) =>
+        block->Length > 0 && block->Length % BloomFilter.LineBytes == 0;
 
     /// <summary>Reads, checks and expands a block into native memory, which is the caller's.</summary>
     /// <param name="handle">Where it is.</param>
@@ -133,12 +163,17 @@ internal sealed unsafe class TableFile(IStorageFile file, BlockCache cache) : ID
     /// <summary>Refuses a handle that leads outside the file.</summary>
     public BlockHandle CheckHandle(BlockHandle handle)
     {
-        ulong end = (ulong)(Length - TableFormat.FooterBytes);
-        if (handle.Offset < TableFormat.HeaderBytes || handle.Offset > end
-            || handle.Length > end - handle.Offset
-            || handle.Length is < TableFormat.TrailerBytes or > TableFormat.MaxStoredBytes)
-            throw Damaged(end, "a handle leads outside the file");
+        if (!IsWithinFile(handle))
+            throw Damaged((ulong)(Length - TableFormat.FooterBytes), "a handle leads outside the file");
         return handle;
+    }
+
+    private bool IsWithinFile(BlockHandle handle)
+    {
+        ulong end = (ulong)(Length - TableFormat.FooterBytes);
+        return handle.Offset >= TableFormat.HeaderBytes && handle.Offset <= end
+            && handle.Length <= end - handle.Offset
+            && handle.Length is >= TableFormat.TrailerBytes and <= TableFormat.MaxStoredBytes;
     }
 
     private BlockCompression CheckFrame(

@@ -26,6 +26,21 @@ internal static class TableFormat
     public const int FooterCrcAt = 84;
     public const int HeaderCrcAt = 60;
 
+    /// <summary>Index levels in the footer.</summary>
+    public const byte WholeIndex = 1;
+
+    /// <summary>Index levels in the footer: a top index leads to partitions.</summary>
+    public const byte PartitionedIndex = 2;
+
+    /// <summary>Filter kind in the footer.</summary>
+    public const byte NoFilter = 0;
+
+    /// <summary>Filter kind in the footer.</summary>
+    public const byte WholeFilter = 1;
+
+    /// <summary>Filter kind in the footer: one filter for each partition of the index.</summary>
+    public const byte PartitionedFilter = 2;
+
     /// <summary>Entries that share bytes with one head, as a power of two.</summary>
     public const int GroupShift = 4;
 
@@ -98,12 +113,15 @@ internal static class TableFormat
         BlockHandle properties,
         byte flags,
         UInt128 fileId,
-        long fileLength)
+        long fileLength,
+        TablePartitions? partitions = null)
     {
         target[..FooterBytes].Clear();
         WriteHandle(target, index);
-        target[12] = 1;
-        target[13] = (byte)((filter.Length == 0 ? 0 : 1) | flags);
+        byte filterKind =
+            filter.Length > 0 ? WholeFilter : partitions is { Filters.Length: > 0 } ? PartitionedFilter : NoFilter;
+        target[12] = partitions is null ? WholeIndex : PartitionedIndex;
+        target[13] = (byte)(filterKind | flags);
         WriteHandle(target[16..], filter);
         WriteHandle(target[32..], properties);
         BinaryPrimitives.WriteUInt32LittleEndian(target[44..], Version);

@@ -20,7 +20,8 @@ internal sealed unsafe class TableIterator : InternalIterator
     private readonly bool _fillCache;
     private readonly ReadaheadBuffer? _readahead;
     private TableReader? _table;
-    private IndexBlock _index;
+    private PartitionHold _hold;
+    private int _blockCount;
     private BlockLease _lease;
     private DataBlock _block;
     private byte[] _keyBuffer = GC.AllocateUninitializedArray<byte>(128, pinned: true);
@@ -48,15 +49,14 @@ internal sealed unsafe class TableIterator : InternalIterator
 
     /// <summary>Takes another table.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="index">Its index.</param>
     /// <param name="ownsReference">Whether it gives a reference to the table back with it; else its owner keeps
     /// the table alive.</param>
-    public void Open(TableReader table, in IndexBlock index, bool ownsReference)
+    public void Open(TableReader table, bool ownsReference)
     {
         Close();
         _readahead?.Clear();
         _table = table;
-        _index = index;
+        _blockCount = table.BlockCount;
         _ownsReference = ownsReference;
     }
 
@@ -67,7 +67,8 @@ internal sealed unsafe class TableIterator : InternalIterator
         ReleaseBlock();
         TableReader? table = _table;
         _table = null;
-        _index = default;
+        _hold.Release();
+        _blockCount = 0;
         if (_ownsReference)
             table?.Release();
         _ownsReference = false;
@@ -94,14 +95,16 @@ internal sealed unsafe class TableIterator : InternalIterator
 
     public override void SeekToLast()
     {
-        LoadBlock(Index.Count - 1);
+        LoadBlock(_blockCount - 1);
         MoveTo(_block.Count - 1);
     }
 
     public override void Seek(ReadOnlySpan<byte> internalKey)
     {
-        int number = Index.Find(InternalKey.Prefix(internalKey), InternalKey.InvertedVersion(internalKey));
-        if (number == _index.Count)
+        ObjectDisposedException.ThrowIf(_table is null, this);
+        int number = _table.FindBlock(
+            InternalKey.Prefix(internalKey), InternalKey.InvertedVersion(internalKey), ref _hold);
+        if (number == _blockCount)
         {
             StandNowhere();
             return;
@@ -151,16 +154,6 @@ internal sealed unsafe class TableIterator : InternalIterator
         _readahead?.Dispose();
     }
 
-    /// <summary>The index, which may be freed memory once the table's reference is given back.</summary>
-    private ref readonly IndexBlock Index
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(_table is null, this);
-            return ref _index;
-        }
-    }
-
     private int LowerBound(ReadOnlySpan<byte> internalKey)
     {
         uint tableId = InternalKey.TableId(internalKey);
@@ -171,7 +164,7 @@ internal sealed unsafe class TableIterator : InternalIterator
 
     private void MoveToBlock(int number, bool last)
     {
-        if (number < 0 || number >= _index.Count)
+        if (number < 0 || number >= _blockCount)
         {
             StandNowhere();
             return;
@@ -239,8 +232,8 @@ internal sealed unsafe class TableIterator : InternalIterator
         StandNowhere();
         ReleaseBlock();
         _lease = _fillCache
-            ? _table.GetBlock(number, touch: false)
-            : _table.GetBlockUncached(number, _readahead);
+            ? _table.GetBlock(number, touch: false, ref _hold)
+            : _table.GetBlockUncached(number, _readahead, ref _hold);
         _block = new DataBlock(in _lease);
         _blockNumber = number;
         BinaryPrimitives.WriteUInt32BigEndian(_keyBuffer, _block.TableId);

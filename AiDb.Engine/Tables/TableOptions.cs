@@ -12,6 +12,12 @@ internal sealed record TableOptions
     /// <summary>Filter bits per key; 0 writes no filter.</summary>
     public int FilterBitsPerKey { get; init; } = 10;
 
+    /// <summary>Which prefix of a key the filter knows besides the key; null: none.</summary>
+    public FilterPrefix? FilterPrefix { get; init; }
+
+    /// <summary>Bytes of index and filter together from which on both are cut into partitions; 0: never.</summary>
+    public int IndexPartitionBytes { get; init; }
+
     /// <summary>The codec of the data blocks.</summary>
     public BlockCompression Compression { get; init; } = BlockCompression.Lz4;
 

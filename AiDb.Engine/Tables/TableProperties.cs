@@ -63,4 +63,11 @@ internal sealed record TableProperties
 
     /// <summary>The value files that its entries point into; each once.</summary>
     public ValueReference[] ValueReferences { get; init; } = [];
+
+    /// <summary>The rule by which the filter knows prefixes; null when it knows whole keys only, or by a rule that
+    /// this build does not know.</summary>
+    public FilterPrefix? FilterPrefix { get; init; }
+
+    /// <summary>How index and filter are cut; null when they are not.</summary>
+    public TablePartitions? Partitions { get; init; }
 }

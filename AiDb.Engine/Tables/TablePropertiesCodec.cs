@@ -17,6 +17,8 @@ internal static class TablePropertiesCodec
     private const ushort RangeDeletionsTag = 5;
     private const ushort MergeOperandsTag = 6;
     private const ushort ValueReferencesTag = 10;
+    private const ushort FilterPrefixTag = 15;
+    private const ushort PartitionsTag = 16;
     private const int NumberCount = 9;
     private const int RangeDeletionsBytes = 16;
 
@@ -56,12 +58,27 @@ internal static class TablePropertiesCodec
             target.AppendUInt64((ulong)properties.MergeOperands);
         }
 
-        if (properties.ValueReferences.Length == 0)
-            return;
-        target.AppendUInt16(ValueReferencesTag);
-        target.AppendUInt32((uint)properties.ValueReferences.Length * ValueReference.Bytes);
-        foreach (ValueReference reference in properties.ValueReferences)
-            reference.Write(target.Extend(ValueReference.Bytes));
+        if (properties.ValueReferences.Length > 0)
+        {
+            target.AppendUInt16(ValueReferencesTag);
+            target.AppendUInt32((uint)properties.ValueReferences.Length * ValueReference.Bytes);
+            foreach (ValueReference reference in properties.ValueReferences)
+                reference.Write(target.Extend(ValueReference.Bytes));
+        }
+
+        if (properties.FilterPrefix is { } rule)
+        {
+            Span<byte> item = [(byte)rule.Kind, rule.Separator, 0, 0];
+            BinaryPrimitives.WriteUInt16LittleEndian(item[2..], (ushort)rule.Bytes);
+            AppendItem(target, FilterPrefixTag, item);
+        }
+
+        if (properties.Partitions is { } partitions)
+        {
+            target.AppendUInt16(PartitionsTag);
+            target.AppendUInt32((uint)partitions.ByteCount);
+            partitions.Write(target);
+        }
     }
 
     /// <summary>Reads the content; false when it is not well formed or lacks an item.</summary>
@@ -73,7 +90,7 @@ internal static class TablePropertiesCodec
     {
         properties = null;
         ReadOnlySpan<byte> smallest = default, largest = default, numbers = default, ids = default;
-        ReadOnlySpan<byte> ranges = default, operands = default, values = default;
+        ReadOnlySpan<byte> ranges = default, operands = default, values = default, rule = default, parts = default;
         while (content.Length >= 6)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(content);
@@ -92,13 +109,16 @@ internal static class TablePropertiesCodec
                 case RangeDeletionsTag: ranges = item; break;
                 case MergeOperandsTag: operands = item; break;
                 case ValueReferencesTag: values = item; break;
+                case FilterPrefixTag: rule = item; break;
+                case PartitionsTag: parts = item; break;
             }
         }
 
         if (!content.IsEmpty || !AreKeys(smallest, largest) || !AreNumbers(numbers)
             || ids.Length == 0 || ids.Length % 4 != 0
             || values.Length % ValueReference.Bytes != 0
-            || ranges.Length is not (0 or RangeDeletionsBytes) || operands.Length is not (0 or sizeof(ulong)))
+            || ranges.Length is not (0 or RangeDeletionsBytes) || operands.Length is not (0 or sizeof(ulong))
+            || !TablePartitions.TryRead(parts, Number(numbers, 8), out TablePartitions? partitions))
             return false;
         properties = new TableProperties
         {
@@ -121,6 +141,10 @@ internal static class TablePropertiesCodec
             FileChecksum = 0,
             TableIds = MemoryMarshal.Cast<byte, uint>(ids).ToArray(),
             ValueReferences = ValueReference.ReadAll(values),
+            FilterPrefix = rule.Length < 4
+                ? null
+                : FilterPrefix.TryMake(rule[0], rule[1], BinaryPrimitives.ReadUInt16LittleEndian(rule[2..])),
+            Partitions = partitions,
         };
         return true;
     }

@@ -5,8 +5,8 @@ using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
 
-/// <summary>An open table file. Index and filter are pinned in native memory, data blocks pass through the
-/// cache.</summary>
+/// <summary>An open table file. Index and filter, or the top of a partitioned index, are pinned in native memory;
+/// data blocks and partitions pass through the cache.</summary>
 /// <remarks>
 /// Reference-counted: opening gives one reference, <see cref="Dispose"/> (or <see cref="Release"/>) takes one
 /// back, and the last one closes the file and frees the pinned memory. Whoever reads holds a reference for as
@@ -22,6 +22,7 @@ internal sealed unsafe class TableReader : IDisposable
     private readonly byte* _filter;
     private readonly int _filterLines;
     private readonly IndexBlock _index;
+    private readonly PartitionedIndex? _partitions;
     private int _references = 1;
 
     private TableReader(
@@ -34,7 +35,13 @@ internal sealed unsafe class TableReader : IDisposable
         Properties = properties;
         _indexMemory = index;
         _index = new IndexBlock((byte*)index + BlockHeader.Bytes);
-        _blocks = cache.OpenTable(_index.Count);
+        int places = properties.Partitions is { } parts
+            ? PartitionedIndex.PlacesFor(checked((int)properties.DataBlocks), parts)
+            : _index.Count;
+        _blocks = cache.OpenTable(places);
+        if (properties.Partitions is not null)
+            _partitions = OpenPartitions();
+        BlockCount = properties.Partitions is null ? _index.Count : (int)properties.DataBlocks;
         _filterMemory = filter;
         if (filter is not null)
         {
@@ -55,8 +62,11 @@ internal sealed unsafe class TableReader : IDisposable
     public string Path => _file.Path;
 
     /// <summary>Native memory that the open table pins.</summary>
-    public long PinnedBytes =>
-        _indexMemory->AllocatedBytes + (_filterMemory is null ? 0 : _filterMemory->AllocatedBytes);
+    public long PinnedBytes => _indexMemory->AllocatedBytes
+        + (_filterMemory is null ? 0 : _filterMemory->AllocatedBytes) + (_partitions?.ResidentBytes ?? 0);
+
+    /// <summary>How many data blocks it has.</summary>
+    internal int BlockCount { get; }
 
     /// <summary>Opens a table and checks header, footer, properties, index and filter.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: damaged;
@@ -98,10 +108,13 @@ internal sealed unsafe class TableReader : IDisposable
             index = file.ReadBlock(indexHandle, BlockType.Index);
             if (!IndexBlock.IsValid((byte*)index + BlockHeader.Bytes, index->Length, indexHandle.Offset))
                 throw file.Damaged(indexHandle.Offset, "the index is malformed although its checksum holds");
+            if (!file.AgreesWith(properties) || (properties.Partitions is { } parts
+                && new IndexBlock((byte*)index + BlockHeader.Bytes).Count != parts.Count))
+                throw file.Damaged(about.Offset, "properties, footer and index say different things");
             if (filterHandle.Length > 0)
             {
                 filter = file.ReadBlock(filterHandle, BlockType.Filter);
-                if (filter->Length == 0 || filter->Length % BloomFilter.LineBytes != 0)
+                if (!TableFile.IsFilter(filter))
                     throw file.Damaged(
                         filterHandle.Offset, "the filter is malformed although its checksum holds");
             }
@@ -141,8 +154,9 @@ internal sealed unsafe class TableReader : IDisposable
     {
         if (Interlocked.Decrement(ref _references) != 0)
             return;
-        _blocks.Close();
         _cache.Charge(-PinnedBytes);
+        _partitions?.Release();
+        _blocks.Close();
         _cache.Discard(_indexMemory);
         if (_filterMemory is not null)
             _cache.Discard(_filterMemory);
@@ -152,9 +166,32 @@ internal sealed unsafe class TableReader : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Release();
 
-    /// <summary>Whether the key may be in the table; false is certain.</summary>
+    /// <summary>Whether the whole filter, if there is one, may know a key; false is certain.</summary>
     public bool MayContain(ulong keyHash) =>
         _filter is null || BloomFilter.MayContain(_filter, _filterLines, keyHash);
+
+    /// <summary>Whether a key of a range may be in the table, all of which begin with one prefix of a rule; false is
+    /// certain.</summary>
+    /// <param name="rule">The rule; a table that was written under another one is not asked.</param>
+    /// <param name="prefixHash"><see cref="InternalKey.HashPrefix"/> of table id and prefix.</param>
+    /// <param name="start">Table id and user key of the range's start.</param>
+    /// <param name="end">The same of its end, exclusive; empty: to the end of the table.</param>
+    public bool MayContainPrefix(
+        FilterPrefix rule, ulong prefixHash, ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+    {
+        if (Properties.FilterPrefix != rule)
+            return true;
+        if (_partitions is not null)
+            return _partitions.MayContainWithin(start, end, prefixHash);
+        return _filter is null || BloomFilter.MayContain(_filter, _filterLines, prefixHash);
+    }
+
+    /// <summary>Keeps index and filter in memory, as tables of level 0 should; those without partitions always
+    /// do.</summary>
+    public void PinPartitions() => _partitions?.Pin();
+
+    /// <summary>Lets the cache decide about the partitions again.</summary>
+    public void UnpinPartitions() => _partitions?.Unpin();
 
     /// <summary>Reads the newest entry of a key that is not newer than a version. Does not allocate on the
     /// heap.</summary>
@@ -183,6 +220,8 @@ internal sealed unsafe class TableReader : IDisposable
     public bool TryFindBlock(ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out int blockNumber)
     {
         blockNumber = 0;
+        if (_partitions is not null)
+            return TryFindPartitioned(_partitions, prefix, keyHash, maxVersion, out blockNumber);
         if (!MayContain(keyHash))
             return false;
         blockNumber = _index.Find(prefix, ~maxVersion);
@@ -190,6 +229,26 @@ internal sealed unsafe class TableReader : IDisposable
             return false;
         _blocks.Prefetch(blockNumber);
         return true;
+    }
+
+    private bool TryFindPartitioned(
+        PartitionedIndex partitions, ReadOnlySpan<byte> prefix, ulong keyHash, ulong maxVersion, out int blockNumber)
+    {
+        blockNumber = 0;
+        int partition = partitions.FindPartition(prefix, ~maxVersion);
+        if (partition == _index.Count || !partitions.MayContain(partition, keyHash))
+            return false;
+        PartitionHold hold = default;
+        try
+        {
+            blockNumber = partitions.FindWithin(partition, prefix, ~maxVersion, ref hold);
+        }
+        finally
+        {
+            hold.Release();
+        }
+
+        return blockNumber < BlockCount;
     }
 
     /// <summary>The last step: finds the entry in the block. The hold goes over to the hit or is given
@@ -214,7 +273,7 @@ internal sealed unsafe class TableReader : IDisposable
     public BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
     {
         if (!_blocks.TryGet(blockNumber, touch, out BlockLease lease, out BlockShape shape))
-            lease = LoadBlock(blockNumber, fromScan: !touch, out shape);
+            lease = LoadBlock(blockNumber, fromScan: !touch, Handle(blockNumber), out shape);
         block = new DataBlock(lease.Data, lease.Length, shape);
         return lease;
     }
@@ -227,7 +286,7 @@ internal sealed unsafe class TableReader : IDisposable
     {
         ObjectDisposedException.ThrowIf(!TryAddReference(), this);
         var iterator = new TableIterator(fillCache, readaheadBytes);
-        iterator.Open(this, in _index, ownsReference: true);
+        iterator.Open(this, ownsReference: true);
         return iterator;
     }
 
@@ -248,28 +307,71 @@ internal sealed unsafe class TableReader : IDisposable
     }
 
     /// <summary>Lets a cursor walk this table, which the cursor's owner keeps alive.</summary>
-    public void Open(TableIterator iterator) => iterator.Open(this, in _index, ownsReference: false);
+    public void Open(TableIterator iterator) => iterator.Open(this, ownsReference: false);
 
     /// <summary>Reads every block from the disk and checks checksums, structure, order and counts.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: damaged.</exception>
     public void VerifyChecksums(CancellationToken cancellationToken) =>
-        TableVerifier.Verify(this, _index, _file, _cache, cancellationToken);
+        TableVerifier.Verify(new VerifiedTable(this, _file, _cache, _index, _partitions), cancellationToken);
 
     /// <summary>Takes a data block from the cache or the disk.</summary>
-    internal BlockLease GetBlock(int blockNumber, bool touch) => GetBlock(blockNumber, touch, out _);
+    internal BlockLease GetBlock(int blockNumber, bool touch, ref PartitionHold hold)
+    {
+        return _blocks.TryGet(blockNumber, touch, out BlockLease lease, out _)
+            ? lease
+            : LoadBlock(blockNumber, fromScan: !touch, Handle(blockNumber, ref hold), out _);
+    }
+
+    /// <summary>The number of the first data block whose separator is at or after a key and version;
+    /// <see cref="BlockCount"/> when there is none.</summary>
+    internal int FindBlock(ReadOnlySpan<byte> prefix, ulong invertedVersion, ref PartitionHold hold) =>
+        _partitions is null
+            ? _index.Find(prefix, invertedVersion)
+            : _partitions.Find(prefix, invertedVersion, ref hold);
 
     /// <summary>Takes a data block from the cache, else from the disk without caching it.</summary>
-    internal BlockLease GetBlockUncached(int blockNumber, ReadaheadBuffer? readahead)
+    internal BlockLease GetBlockUncached(int blockNumber, ReadaheadBuffer? readahead, ref PartitionHold hold)
     {
         if (_blocks.TryGet(blockNumber, touch: false, out BlockLease lease, out _))
             return lease;
-        return _cache.Lease(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, default, readahead));
+        return _cache.Lease(_file.ReadBlock(Handle(blockNumber, ref hold), BlockType.Data, default, readahead));
     }
 
-    private BlockLease LoadBlock(int blockNumber, bool fromScan, out BlockShape shape)
+    private BlockHandle Handle(int blockNumber, ref PartitionHold hold) =>
+        _partitions is null ? _index.Handle(blockNumber) : _partitions.DataBlockHandle(blockNumber, ref hold);
+
+    private BlockHandle Handle(int blockNumber)
+    {
+        if (_partitions is null)
+            return _index.Handle(blockNumber);
+        PartitionHold hold = default;
+        try
+        {
+            return _partitions.DataBlockHandle(blockNumber, ref hold);
+        }
+        finally
+        {
+            hold.Release();
+        }
+    }
+
+    private PartitionedIndex OpenPartitions()
+    {
+        try
+        {
+            return PartitionedIndex.Open(_file, _cache, _blocks, _index, Properties);
+        }
+        catch
+        {
+            _blocks.Close();
+            throw;
+        }
+    }
+
+    private BlockLease LoadBlock(int blockNumber, bool fromScan, BlockHandle handle, out BlockShape shape)
     {
         var target = new BlockTarget(_blocks, blockNumber, fromScan);
-        BlockHeader* block = _file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, target);
+        BlockHeader* block = _file.ReadBlock(handle, BlockType.Data, target);
         shape = DataBlock.ReadShape(BlockHeader.Content(block));
         return _blocks.Insert(blockNumber, block, shape);
     }

@@ -8,7 +8,8 @@ namespace AiDb.Tests.Engine;
 /// <summary>Random histories against a sorted dictionary, the same ones under different options.</summary>
 public sealed class DatabaseModelTests
 {
-    public static TheoryData<string> OptionSets => new("tiny", "plain", "one-table-levels", "no-cache-no-filter", "separated", "big");
+    public static TheoryData<string> OptionSets => new(
+        "tiny", "plain", "one-table-levels", "no-cache-no-filter", "separated", "partitions", "prefixes", "big");
 
     [Theory]
     [MemberData(nameof(OptionSets))]
@@ -20,6 +21,13 @@ public sealed class DatabaseModelTests
             "plain" => TestDatabase.Tiny with { Compression = BlockCompression.None, BlockBytes = 4096 },
             "one-table-levels" => TestDatabase.Tiny with { Level1Bytes = 16 << 10, Level0CompactionTrigger = 1 },
             "separated" => TestDatabase.Tiny with { SeparateValuesFromBytes = 300 },
+            "partitions" => TestDatabase.Tiny with { IndexPartitionBytes = 256, BlockCacheBytes = 256 << 10 },
+            "prefixes" => TestDatabase.Tiny with
+            {
+                IndexPartitionBytes = 256,
+                FilterPrefix = FilterPrefix.FixedLength(5),
+                FilterBitsPerKey = 16,
+            },
             "no-cache-no-filter" => TestDatabase.Tiny with { BlockCacheBytes = 0, FilterBitsPerKey = 0 },
             _ => new DatabaseOptions { MinFreeDiskBytes = 0, MemtableBytes = 1 << 20, BlockCacheBytes = 1 << 20 },
         };
@@ -256,6 +264,12 @@ internal sealed class ModelHistory
                 continue;
             string start = _random.Next(2) == 0 ? "" : NextKey();
             string end = _random.Next(2) == 0 ? "" : NextKey();
+            if (_random.Next(3) == 0)
+            {
+                start = $"key{_random.Next(13):d2}";
+                end = start[..^1] + (char)(start[^1] + 1);
+            }
+
             bool reverse = _random.Next(2) == 0;
             List<(string, string)> entries = [.. expected
                 .Where(entry => !entry.Value.IsExpired(NowMs))

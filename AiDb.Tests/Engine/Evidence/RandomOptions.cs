@@ -20,6 +20,8 @@ internal static class RandomOptions
             BlockBytes = (int)Pick(random, 512, 1024, 4096, 16 << 10),
             BlockCacheBytes = Pick(random, 0, 16 << 10, 1 << 20),
             FilterBitsPerKey = (int)Pick(random, 0, 4, 10, 16),
+            IndexPartitionBytes = (int)Pick(random, 0, 256, 1024),
+            FilterPrefix = random.Next(3) == 0 ? FilterPrefix.FixedLength(random.Next(1, 6)) : null,
             Compression = random.Next(2) == 0 ? BlockCompression.None : BlockCompression.Lz4,
             SeparateValuesFromBytes = (int)Pick(random, 0, 0, 128, 500, 10_000),
             MapLogSegments = random.Next(4) != 0,

@@ -9,12 +9,15 @@ namespace AiDb.Tests.Engine.Tables;
 public sealed class TableCorruptionTests
 {
     [Theory]
-    [InlineData(BlockCompression.None)]
-    [InlineData(BlockCompression.Lz4)]
-    public void A_flipped_bit_anywhere_is_reported_and_never_answers_wrongly(BlockCompression compression)
+    [InlineData(BlockCompression.None, 0)]
+    [InlineData(BlockCompression.Lz4, 0)]
+    [InlineData(BlockCompression.Lz4, 1)]
+    public void A_flipped_bit_anywhere_is_reported_and_never_answers_wrongly(BlockCompression compression, int partitionBytes)
     {
         TableModel model = TableModel.Random(new Random(TableModel.Seed), 40, 2);
-        byte[] bytes = model.Build(TableRoundTripTests.Options(512, compression, 10), out _);
+        TableOptions options = TableRoundTripTests.Options(512, compression, 10) with { IndexPartitionBytes = partitionBytes };
+        byte[] bytes = model.Build(options, out TableProperties properties);
+        Assert.Equal(partitionBytes > 0, properties.Partitions is not null);
         using var cache = new BlockCache(1 << 20);
         int reported = 0;
         for (int at = 0; at < bytes.Length; at++)

@@ -9,20 +9,29 @@ namespace AiDb.Tests.Engine.Tables;
 public sealed class TableRoundTripTests
 {
     [Theory]
-    [InlineData(512, BlockCompression.None, 10, 1)]
-    [InlineData(512, BlockCompression.Lz4, 10, 5)]
-    [InlineData(1024, BlockCompression.Lz4, 0, 40)]
-    [InlineData(4096, BlockCompression.None, 4, 3)]
-    [InlineData(16384, BlockCompression.Lz4, 10, 3)]
-    [InlineData(1 << 20, BlockCompression.None, 32, 8)]
+    [InlineData(512, BlockCompression.None, 10, 1, 0)]
+    [InlineData(512, BlockCompression.Lz4, 10, 5, 0)]
+    [InlineData(1024, BlockCompression.Lz4, 0, 40, 0)]
+    [InlineData(4096, BlockCompression.None, 4, 3, 0)]
+    [InlineData(16384, BlockCompression.Lz4, 10, 3, 0)]
+    [InlineData(1 << 20, BlockCompression.None, 32, 8, 0)]
+    [InlineData(512, BlockCompression.None, 10, 1, 1)]
+    [InlineData(512, BlockCompression.Lz4, 10, 5, 256)]
+    [InlineData(1024, BlockCompression.Lz4, 0, 40, 256)]
+    [InlineData(512, BlockCompression.None, 4, 3, 1024)]
     public void Reads_seeks_and_walks_agree_with_a_sorted_list(
-        int blockBytes, BlockCompression compression, int filterBits, int versions)
+        int blockBytes, BlockCompression compression, int filterBits, int versions, int partitionBytes)
     {
         int seed = TableModel.Seed + blockBytes + versions;
         var random = new Random(seed);
         TableModel model = TableModel.Random(random, 700, versions);
-        TableOptions options = Options(blockBytes, compression, filterBits);
+        TableOptions options = Options(blockBytes, compression, filterBits) with
+        {
+            IndexPartitionBytes = partitionBytes,
+            FilterPrefix = FilterPrefix.FixedLength(2),
+        };
         byte[] bytes = model.Build(options, out TableProperties properties);
+        Assert.Equal(partitionBytes > 0, properties.Partitions is { Count: > 2 });
         using var cache = new BlockCache(1 << 20);
         using (TableReader table = TableReader.Open(new MemoryFile(bytes), cache))
         {
@@ -30,6 +39,7 @@ public sealed class TableRoundTripTests
             Assert.Equal(model.Entries.Count, properties.Entries);
             Assert.Equal(properties.SmallestKey, table.Properties.SmallestKey);
             Assert.Equal(properties.TableIds, table.Properties.TableIds);
+            Assert.Equal(filterBits > 0 ? options.FilterPrefix : null, table.Properties.FilterPrefix);
             Assert.Equal(bytes.Length, properties.FileBytes);
             Assert.Equal(System.IO.Hashing.XxHash3.HashToUInt64(bytes), properties.FileChecksum);
             CheckReads(model, table, random, seed);

@@ -1,0 +1,77 @@
+using AiDb.Engine.Encoding;
+
+namespace AiDb.Engine.Tables;
+
+/// <summary>Gathers what a table's filter knows, and writes it whole or in partitions. Thread safety:
+/// none.</summary>
+/// <remarks>Invariant: a partition knows every key, and every key prefix of the rule, that it has an entry
+/// of.</remarks>
+internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule)
+{
+    private readonly List<ulong> _hashes = [];
+    private readonly List<int> _ends = [];
+    private ulong _lastPrefix;
+    private bool _hasPrefix;
+    private bool _isFresh = true;
+
+    /// <summary>Bytes of the filter if it were finished now, about.</summary>
+    public long EstimatedBytes => _hashes.Count * (long)bitsPerKey / 8;
+
+    /// <summary>Bytes of the partition that was begun last, about.</summary>
+    public long PartitionBytes => (_hashes.Count - (_ends.Count == 0 ? 0 : _ends[^1])) * (long)bitsPerKey / 8;
+
+    /// <summary>Adds an entry's key.</summary>
+    /// <param name="prefix">Table id and user key.</param>
+    /// <param name="keyHash"><see cref="InternalKey.HashPrefix"/> of it.</param>
+    /// <param name="isNew">Whether the entry before had another key.</param>
+    public void Add(ReadOnlySpan<byte> prefix, ulong keyHash, bool isNew)
+    {
+        if (bitsPerKey == 0 || !(isNew || _isFresh))
+            return;
+        _hashes.Add(keyHash);
+        if (rule is not null)
+            AddPrefix(prefix);
+        _isFresh = false;
+    }
+
+    /// <summary>What is added from here on belongs to another partition.</summary>
+    public void BeginPartition()
+    {
+        _ends.Add(_hashes.Count);
+        _isFresh = true;
+    }
+
+    /// <summary>Writes the partitions, or the one filter; nothing when there are no filters.</summary>
+    public BlockHandle[] Write(TableOutput output)
+    {
+        if (bitsPerKey == 0)
+            return [];
+        var handles = new BlockHandle[_ends.Count + 1];
+        for (int number = 0; number < handles.Length; number++)
+        {
+            int first = number == 0 ? 0 : _ends[number - 1];
+            int end = number == _ends.Count ? _hashes.Count : _ends[number];
+            byte[] filter = new byte[BloomFilter.LineCount(end - first, bitsPerKey) * BloomFilter.LineBytes];
+            for (int index = first; index < end; index++)
+                BloomFilter.Add(filter, _hashes[index]);
+            handles[number] = output.AppendBlock(filter, BlockType.Filter, BlockCompression.None);
+        }
+
+        return handles;
+    }
+
+    private void AddPrefix(ReadOnlySpan<byte> prefix)
+    {
+        int length = rule!.LengthIn(prefix[InternalKey.TableIdBytes..]);
+        if (length == 0)
+            return;
+
+        // What is in order has equal prefixes side by side.
+        ulong hash = InternalKey.HashPrefix(prefix[..(InternalKey.TableIdBytes + length)]);
+        if (_hasPrefix && hash == _lastPrefix && !_isFresh)
+            return;
+        _hashes.Add(hash);
+        _lastPrefix = hash;
+        _hasPrefix = true;
+    }
+}
