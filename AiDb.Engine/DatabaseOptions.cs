@@ -61,7 +61,8 @@ public sealed record DatabaseOptions
     /// <summary>Bytes of a table that compaction aims at. Default: 32 MiB.</summary>
     public long TableBytes { get; init; } = 32L << 20;
 
-    /// <summary>Tables in level 0 from which on they are compacted. Default: 4.</summary>
+    /// <summary>Tables in level 0 from which on they are compacted; up to twice as many while they hold less than
+    /// level 1, which would be rewritten for little. Default: 4.</summary>
     public int Level0CompactionTrigger { get; init; } = 4;
 
     /// <summary>Tables in level 0 from which on writes are slowed down, smoothly. Default: 12.</summary>

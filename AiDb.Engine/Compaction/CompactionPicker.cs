@@ -20,7 +20,7 @@ internal sealed class CompactionPicker
     public long PendingBytes(TreeVersion tree)
     {
         var targets = new LevelTargets(tree, _options);
-        long pending = tree.Level(0).Length >= _options.Level0CompactionTrigger ? tree.LevelBytes(0) : 0;
+        long pending = tree.Level(0).Length >= Level0Trigger(tree) ? tree.LevelBytes(0) : 0;
         for (int level = 1; level < VersionEdit.Levels - 1; level++)
             pending += Math.Max(0, tree.LevelBytes(level) - targets.Of(level));
         return pending;
@@ -213,7 +213,7 @@ internal sealed class CompactionPicker
     private void Score(TreeVersion tree, IReadOnlyList<CompactionPlan> running, Span<double> scores)
     {
         var targets = new LevelTargets(tree, _options);
-        scores[0] = tree.Level(0).IsEmpty ? 0 : (double)tree.Level(0).Length / _options.Level0CompactionTrigger;
+        scores[0] = tree.Level(0).IsEmpty ? 0 : (double)tree.Level(0).Length / Level0Trigger(tree);
         for (int level = 1; level < scores.Length; level++)
         {
             long bytes = tree.LevelBytes(level);
@@ -227,6 +227,15 @@ internal sealed class CompactionPicker
 
             scores[level] = (double)bytes / targets.Of(level);
         }
+    }
+
+    /// <summary>Tables in level 0 that make it due: the option, or up to twice as many while level 0 is smaller than
+    /// level 1, which it would rewrite as a whole for little gain.</summary>
+    private int Level0Trigger(TreeVersion tree)
+    {
+        int trigger = _options.Level0CompactionTrigger;
+        int latest = Math.Max(trigger, Math.Min(2 * trigger, _options.Level0SlowdownTrigger - 1));
+        return tree.LevelBytes(0) >= tree.LevelBytes(1) ? trigger : latest;
     }
 
     private double FixedTarget(int level) => _options.Level1Bytes * Math.Pow(LevelTargets.GreatestFactor, level - 1);

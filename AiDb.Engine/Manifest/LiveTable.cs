@@ -55,6 +55,9 @@ internal sealed class LiveTable : RefCounted
     /// <summary>Table id and user key of the last entry.</summary>
     public ReadOnlySpan<byte> LargestPrefix => InternalKey.Prefix(Metadata.LargestKey);
 
+    /// <summary>Gives up the memory that it had while it was in level 0.</summary>
+    public void LeaveLevel0() => Reader?.UnpinPartitions();
+
     /// <summary>Marks it for deletion. Called after the manifest that does not list it any more is
     /// durable.</summary>
     public void MarkObsolete() => _obsolete = true;

@@ -31,9 +31,8 @@ internal sealed class TreeVersion : RefCounted
             {
                 table.AddReference();
 
-                // What moved down gives up the memory that it had in level 0.
                 if (level > 0)
-                    table.Reader.UnpinPartitions();
+                    table.LeaveLevel0();
                 TotalBytes += table.Metadata.SizeBytes;
                 TotalEntries += table.Metadata.Entries;
             }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
@@ -6,19 +8,19 @@ namespace AiDb.Engine.Tables;
 /// none.</summary>
 /// <remarks>Invariant: a partition knows every key, and every key prefix of the rule, that it has an entry
 /// of.</remarks>
-internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule)
+internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule) : IDisposable
 {
-    private readonly List<ulong> _hashes = [];
+    private readonly GrowingBuffer _hashes = new(64 << 10);
     private readonly List<int> _ends = [];
     private ulong _lastPrefix;
     private bool _hasPrefix;
     private bool _isFresh = true;
 
     /// <summary>Bytes of the filter if it were finished now, about.</summary>
-    public long EstimatedBytes => _hashes.Count * (long)bitsPerKey / 8;
+    public long EstimatedBytes => (long)Count * bitsPerKey / 8;
 
     /// <summary>Bytes of the partition that was begun last, about.</summary>
-    public long PartitionBytes => (_hashes.Count - (_ends.Count == 0 ? 0 : _ends[^1])) * (long)bitsPerKey / 8;
+    public long PartitionBytes => (Count - (_ends.Count == 0 ? 0 : _ends[^1])) * (long)bitsPerKey / 8;
 
     /// <summary>Adds an entry's key.</summary>
     /// <param name="prefix">Table id and user key.</param>
@@ -28,7 +30,7 @@ internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule)
     {
         if (bitsPerKey == 0 || !(isNew || _isFresh))
             return;
-        _hashes.Add(keyHash);
+        Add(keyHash);
         if (rule is not null)
             AddPrefix(prefix);
         _isFresh = false;
@@ -37,7 +39,7 @@ internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule)
     /// <summary>What is added from here on belongs to another partition.</summary>
     public void BeginPartition()
     {
-        _ends.Add(_hashes.Count);
+        _ends.Add(Count);
         _isFresh = true;
     }
 
@@ -50,15 +52,39 @@ internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule)
         for (int number = 0; number < handles.Length; number++)
         {
             int first = number == 0 ? 0 : _ends[number - 1];
-            int end = number == _ends.Count ? _hashes.Count : _ends[number];
-            byte[] filter = new byte[BloomFilter.LineCount(end - first, bitsPerKey) * BloomFilter.LineBytes];
-            for (int index = first; index < end; index++)
-                BloomFilter.Add(filter, _hashes[index]);
-            handles[number] = output.AppendBlock(filter, BlockType.Filter, BlockCompression.None);
+            int end = number == _ends.Count ? Count : _ends[number];
+            handles[number] = Write(output, Hashes[first..end]);
         }
 
         return handles;
     }
+
+    private int Count => _hashes.Length / sizeof(ulong);
+
+    private ReadOnlySpan<ulong> Hashes => MemoryMarshal.Cast<byte, ulong>(_hashes.Span);
+
+    /// <inheritdoc/>
+    public void Dispose() => _hashes.Dispose();
+
+    private BlockHandle Write(TableOutput output, ReadOnlySpan<ulong> hashes)
+    {
+        int length = BloomFilter.LineCount(hashes.Length, bitsPerKey) * BloomFilter.LineBytes;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            Span<byte> filter = rented.AsSpan(0, length);
+            filter.Clear();
+            foreach (ulong hash in hashes)
+                BloomFilter.Add(filter, hash);
+            return output.AppendBlock(filter, BlockType.Filter, BlockCompression.None);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private void Add(ulong hash) => MemoryMarshal.Write(_hashes.Extend(sizeof(ulong)), hash);
 
     private void AddPrefix(ReadOnlySpan<byte> prefix)
     {
@@ -70,7 +96,7 @@ internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule)
         ulong hash = InternalKey.HashPrefix(prefix[..(InternalKey.TableIdBytes + length)]);
         if (_hasPrefix && hash == _lastPrefix && !_isFresh)
             return;
-        _hashes.Add(hash);
+        Add(hash);
         _lastPrefix = hash;
         _hasPrefix = true;
     }

@@ -146,6 +146,7 @@ internal sealed class TableBuilder : IDisposable
         _output.Dispose();
         _block.Dispose();
         _index.Dispose();
+        _filter.Dispose();
         _lastKey.Dispose();
     }
 

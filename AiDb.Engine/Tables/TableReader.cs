@@ -295,12 +295,21 @@ internal sealed unsafe class TableReader : IDisposable
     {
         List<byte[]> prefixes = [];
         using var key = new GrowingBuffer(256);
-        count = Math.Min(count, _index.Count);
-        for (int sample = 0; sample < count; sample++)
+        long blocks = BlockCount;
+        count = (int)Math.Min(count, blocks);
+        var hold = default(PartitionHold);
+        try
         {
-            using BlockLease lease = GetBlockUncached((int)((long)sample * _index.Count / count), readahead: null);
-            TableIterator.WriteKey(new DataBlock(in lease), 0, key, out _);
-            prefixes.Add(InternalKey.Prefix(key.Span).ToArray());
+            for (int sample = 0; sample < count; sample++)
+            {
+                using BlockLease lease = GetBlockUncached((int)(sample * blocks / count), readahead: null, ref hold);
+                TableIterator.WriteKey(new DataBlock(in lease), 0, key, out _);
+                prefixes.Add(InternalKey.Prefix(key.Span).ToArray());
+            }
+        }
+        finally
+        {
+            hold.Release();
         }
 
         return prefixes;

@@ -40,6 +40,17 @@ public sealed class CompactionPickerTests
     }
 
     [Fact]
+    public void Level_0_waits_for_up_to_twice_its_tables_while_it_is_smaller_than_what_it_would_rewrite()
+    {
+        LiveTable below = TableOf("a", "z", megabytes: 5);
+        Assert.Null(Pick(Tree((0, TableOf("a", "z")), (0, TableOf("a", "z")), (1, below))));
+        Assert.Equal(0, _picker.PendingBytes(Tree((0, TableOf("a", "z")), (0, TableOf("a", "z")), (1, below))));
+        Assert.NotNull(Pick(Tree((0, TableOf("a", "z", megabytes: 4)), (0, TableOf("a", "z")), (1, below))));
+        Assert.NotNull(Pick(Tree(
+            (0, TableOf("a", "z")), (0, TableOf("a", "z")), (0, TableOf("a", "z")), (0, TableOf("a", "z")), (1, below))));
+    }
+
+    [Fact]
     public void What_meets_a_running_compaction_is_passed_over()
     {
         LiveTable low = TableOf("a", "f", megabytes: 8);
