@@ -14,6 +14,9 @@ public enum ChangeKind : byte
 
     /// <summary>A table was dropped, with all its keys.</summary>
     DropTable = 4,
+
+    /// <summary>Files were taken into a table: any of its keys may have changed.</summary>
+    Ingest = 6,
 }
 
 /// <summary>One change that took effect.</summary>

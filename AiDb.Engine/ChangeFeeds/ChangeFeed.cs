@@ -162,6 +162,9 @@ public sealed class ChangeFeed : IDisposable
             case LogOperationKind.Delete:
                 change = change with { Kind = ChangeKind.Delete };
                 return true;
+            case LogOperationKind.Ingest:
+                change = change with { Kind = ChangeKind.Ingest, Key = default };
+                return true;
             default:
                 throw new AiDbException(
                     AiDbErrorKind.Internal, $"The change feed does not know operations of kind {operation.Kind}.");

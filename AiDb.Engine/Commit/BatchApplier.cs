@@ -1,6 +1,7 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Ingest;
 using AiDb.Engine.Log;
 using AiDb.Engine.State;
 
@@ -44,13 +45,18 @@ internal sealed class BatchApplier
         var operations = new LogOperationReader(payload);
         while (operations.MoveNext())
         {
-            if (operations.Kind != LogOperationKind.Require && !_catalogue.IsDropped(operations.TableId))
+            if (operations.Kind == LogOperationKind.Ingest)
+                Ingests.Install(position, operations.TableId, operations.Key);
+            else if (operations.Kind != LogOperationKind.Require && !_catalogue.IsDropped(operations.TableId))
                 ApplyOperation(ref operations, position.Timestamp, nowMs);
         }
 
         _state.Active.LastPosition = position;
         return new WriteResult(Applied: true, position.Timestamp, position.Lsn);
     }
+
+    /// <summary>Applies ingests.</summary>
+    public required IngestInstaller Ingests { get; init; }
 
     /// <summary>Notes an entry that changes no key.</summary>
     public void Skip(LogPosition position) => _state.Active.LastPosition = position;

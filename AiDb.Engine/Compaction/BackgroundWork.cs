@@ -23,6 +23,7 @@ internal sealed class BackgroundWork : IDisposable
     private readonly Catalogue _catalogue;
     private readonly TreeStore _tree;
     private readonly WriteThrottle _throttle;
+    private readonly Lock _flushGate = new();
     private readonly BatchOutcomes _outcomes;
     private readonly CompactionPicker _picker;
     private readonly BackgroundJob _flush;
@@ -99,7 +100,31 @@ internal sealed class BackgroundWork : IDisposable
         _compaction.Dispose();
     }
 
+    /// <summary>Flushes every immutable memtable on the caller's thread.</summary>
+    /// <exception cref="AiDbException">It could not be done.</exception>
+    public void FlushNow()
+    {
+        while (FlushStep())
+        {
+        }
+
+        ReadState state = _state.Acquire();
+        bool done = state.Immutable.Length == 0;
+        state.Release();
+        if (!done)
+        {
+            throw DatabaseHealth.Repeat(_context.Health.Failure
+                ?? new AiDbException(AiDbErrorKind.Unavailable, "The database is being closed."));
+        }
+    }
+
     private bool FlushStep()
+    {
+        lock (_flushGate)
+            return FlushStepLocked();
+    }
+
+    private bool FlushStepLocked()
     {
         if (_context.IsClosing)
             return false;
@@ -164,14 +189,21 @@ internal sealed class BackgroundWork : IDisposable
         if (_context.IsClosing)
             return false;
         ulong wanted = Volatile.Read(ref _wantedCompaction);
-        TreeVersion tree = _tree.AcquireTree();
+        bool all = wanted > _doneCompaction;
+        TreeVersion tree;
+        CompactionPlan? plan;
+        lock (_tree.Compacting.Gate)
+        {
+            tree = _tree.AcquireTree();
+            plan = all ? _picker.PickAll(tree) : _picker.Pick(tree) ?? ValueGarbagePicker.Pick(tree);
+            _tree.Compacting.Plan = plan;
+        }
+
         try
         {
             ulong flushedTimestamp = _tree.Flushed.Timestamp;
             if (RemoveDropped(tree, flushedTimestamp))
                 return true;
-            bool all = wanted > _doneCompaction;
-            CompactionPlan? plan = all ? _picker.PickAll(tree) : _picker.Pick(tree) ?? ValueGarbagePicker.Pick(tree);
             if (plan is not null)
                 Compact(plan, flushedTimestamp);
             if (all)
@@ -184,6 +216,8 @@ internal sealed class BackgroundWork : IDisposable
         }
         finally
         {
+            lock (_tree.Compacting.Gate)
+                _tree.Compacting.Plan = null;
             tree.Release();
             _throttle.Signal();
         }

@@ -23,6 +23,12 @@ internal sealed class TreeStore : IDisposable
         _state = state;
     }
 
+    /// <summary>The compaction that runs.</summary>
+    public RunningCompaction Compacting { get; } = new();
+
+    /// <summary>A number for a table, greater than all before.</summary>
+    public ulong NextSequence() => _manifest.NextNumber();
+
     /// <summary>The last entry whose effects are in tables.</summary>
     public LogPosition Flushed
     {

@@ -14,6 +14,10 @@ public enum LogOperationKind : byte
 
     /// <summary>Only a condition.</summary>
     Require = 3,
+
+    /// <summary>Takes files into a table; the key is their ids, 16 bytes each. The only operation of its
+    /// batch.</summary>
+    Ingest = 6,
 }
 
 /// <summary>Walks the operations of a batch's payload.</summary>
@@ -44,6 +48,10 @@ public ref struct LogOperationReader
     public readonly uint? DroppedTable =>
         TableId == Catalogue.SystemTableId && Kind == LogOperationKind.Put ? Catalogue.TableOfDrop(Key) : null;
 
+    /// <summary>The table of which a cache must forget everything, since this operation drops it or may change any
+    /// of its keys; null: the key alone changes.</summary>
+    public readonly uint? InvalidatedTable => Kind == LogOperationKind.Ingest ? TableId : DroppedTable;
+
     /// <summary>The operation's condition.</summary>
     public WriteCondition Condition { get; private set; }
 
@@ -58,7 +66,7 @@ public ref struct LogOperationReader
         byte head = _payload[_offset++];
         var kind = (LogOperationKind)(head & 0x0F);
         var conditionKind = (WriteConditionKind)(head >> 4);
-        if (kind is < LogOperationKind.Put or > LogOperationKind.Require)
+        if (kind is (< LogOperationKind.Put or > LogOperationKind.Require) and not LogOperationKind.Ingest)
             throw Malformed(start, "unknown operation");
         if (conditionKind > WriteConditionKind.VersionDiffers)
             throw Malformed(start, "unknown condition");
@@ -164,6 +172,15 @@ internal sealed class LogOperationWriter
     {
         Begin(LogOperationKind.Require, tableId, key.Length, condition);
         WriteBytes(key);
+    }
+
+    /// <summary>Adds files to a table.</summary>
+    /// <param name="tableId">The table.</param>
+    /// <param name="ids">Their ids, 16 bytes each.</param>
+    public void Ingest(uint tableId, ReadOnlySpan<byte> ids)
+    {
+        Begin(LogOperationKind.Ingest, tableId, ids.Length, default);
+        WriteBytes(ids);
     }
 
     /// <summary>Empties it.</summary>

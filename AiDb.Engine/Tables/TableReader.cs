@@ -1,5 +1,6 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Ingest;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Engine.Tables;
@@ -44,6 +45,10 @@ internal sealed unsafe class TableReader : IDisposable
 
     /// <summary>What the file says of itself.</summary>
     public TableProperties Properties { get; }
+
+    /// <summary>The version that all entries have, of an ingested table; 0: each has its own. Set before the first
+    /// read.</summary>
+    public ulong VersionOfAllEntries { get; set; }
 
     /// <summary>The path, for messages.</summary>
     public string Path => _file.Path;
@@ -206,7 +211,8 @@ internal sealed unsafe class TableReader : IDisposable
     {
         if (_blocks.TryGet(blockNumber, touch: false, out BlockLease lease, out _))
             return lease;
-        return _cache.Lease(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, default, readahead));
+        return _cache.Lease(
+            WithVersions(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, default, readahead)));
     }
 
     private BlockLease GetBlock(int blockNumber, bool touch, out DataBlock block)
@@ -220,9 +226,16 @@ internal sealed unsafe class TableReader : IDisposable
     private BlockLease LoadBlock(int blockNumber, bool fromScan, out BlockShape shape)
     {
         var target = new BlockTarget(_blocks, blockNumber, fromScan);
-        BlockHeader* block = _file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, target);
+        BlockHeader* block = WithVersions(_file.ReadBlock(_index.Handle(blockNumber), BlockType.Data, target));
         shape = DataBlock.ReadShape(BlockHeader.Content(block));
         return _blocks.Insert(blockNumber, block, shape);
+    }
+
+    private BlockHeader* WithVersions(BlockHeader* block)
+    {
+        if (VersionOfAllEntries != 0)
+            EntryVersions.Set(block, VersionOfAllEntries);
+        return block;
     }
 
     private static TableProperties ReadProperties(TableFile file, BlockCache cache, BlockHandle handle)
