@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime;
 using AiDb.Benchmarks.Measuring;
 using AiDb.Benchmarks.Workload;
 
@@ -7,26 +8,53 @@ namespace AiDb.Benchmarks;
 /// <summary>Writes the tables.</summary>
 internal sealed class Report(TextWriter output, BenchmarkOptions options)
 {
+    private const string Explanation = """
+        - a database is open during its test only; reads begin with warm caches; writes end with a flush and the wait until
+          no flush or compaction is due, all within the clock
+        - CPU us: user and system time of the process for each operation, background threads included
+        - p50 and p99: of one call in 16; RssAnon: growth since before the database was opened
+        - write amp: bytes of flushes and compactions for each byte of the user's, the log not counted
+        - ratio: AiDb's cost over RocksDB's, median of the rounds: below 1, AiDb is ahead
+        """;
+
+    private const string TestHeader = """
+
+        | side | round | CPU us | ops/s | p50 us | p99 us | alloc B/op | RssAnon MiB | disk MiB | write amp |
+        |---|---|---|---|---|---|---|---|---|---|
+        """;
+
+    private const string SummaryHeader = """
+
+        ## Summary: medians
+
+        | test | AiDb CPU us | RocksDB CPU us | CPU ratio | AiDb ops/s | RocksDB ops/s | wall ratio |
+        |---|---|---|---|---|---|---|
+        """;
+
+    private const string Loud = """
+
+        **THE PEER'S LIBRARY IS BUILT WITH ASSERTIONS, WHICH COST IT UP TO HALF ITS SPEED:**
+        **THESE RATIOS PROVE NOTHING. Build a release with eng/peers/rocksdb.sh.**
+        """;
+
     /// <summary>What was measured, on what.</summary>
     public void Head(string? library, bool hasAssertions)
     {
         output.WriteLine("# AiDb beside RocksDB");
         output.WriteLine();
+        string collector = GCSettings.IsServerGC ? "server" : "workstation";
         Line($"- machine: {Machine.Processor}, {Environment.ProcessorCount} cores; {Machine.Memory}; {Machine.System}");
-        Line($"- .NET {Environment.Version}, {(System.Runtime.GCSettings.IsServerGC ? "server" : "workstation")} collector");
+        Line($"- .NET {Environment.Version}, {collector} collector");
         if (library is not null)
             Line($"- RocksDB: {library}, {(hasAssertions ? "BUILT WITH ASSERTIONS" : "release build, no assertions")}");
-        Line($"- data: {options.Keys:N0} keys of {KeyCodec.KeyBytes} bytes, values of {options.ValueBytes}, half-compressible; seed {options.Seed}");
+        Line($"- data: {options.Keys:N0} keys of {KeyCodec.KeyBytes} bytes; seed {options.Seed}");
+        Line($"- values of {options.ValueBytes} bytes, compressible to a half");
         Line($"- both: {options.Store}");
-        Line($"- {options.Rounds} round(s), {string.Join(" then ", options.Sides)} in each test; {options.Threads} thread(s) unless a test says otherwise");
-        output.WriteLine("- a database is open during its test only, with caches warmed up for reads; writes end with a flush and the wait");
-        output.WriteLine("  until no flush or compaction is due, all within the clock");
-        output.WriteLine("- CPU us: user and system time of the process for each operation, background threads included; p50 and p99 of one");
-        output.WriteLine("  call in 16; RssAnon: growth since before the database was opened; write amp: bytes of flushes and compactions");
-        output.WriteLine("  for each byte of the user's, the log not counted");
-        output.WriteLine("- ratio: AiDb's cost over RocksDB's, median of the rounds: below 1, AiDb is ahead");
+        Line($"- rounds: {options.Rounds}, in each test {string.Join(" then ", options.Sides)}");
+        Line($"- threads: {options.Threads}, unless a test says otherwise");
+        output.WriteLine(Explanation);
         if (hasAssertions)
-            LoudAboutAssertions();
+            output.WriteLine(Loud);
     }
 
     /// <summary>The table of a test.</summary>
@@ -35,9 +63,7 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
         output.WriteLine();
         int threads = test.Threads ?? options.Threads;
         Line($"## {test.Name}: {test.About}; {threads} thread{(threads == 1 ? "" : "s")}, {Shape(test)}");
-        output.WriteLine();
-        output.WriteLine("| side | round | CPU us | ops/s | p50 us | p99 us | alloc B/op | RssAnon MiB | disk MiB | write amp |");
-        output.WriteLine("|---|---|---|---|---|---|---|---|---|---|");
+        output.WriteLine(TestHeader);
         foreach (Side side in options.Sides)
         {
             List<Measurement> measured = rounds[side];
@@ -51,21 +77,18 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
 
     /// <summary>All tests in one table, and the worst of them.</summary>
     public void Summary(
-        IReadOnlyList<(BenchmarkTest Test, IReadOnlyDictionary<Side, List<Measurement>> Rounds)> results, bool hasAssertions)
+        IReadOnlyList<(BenchmarkTest Test, IReadOnlyDictionary<Side, List<Measurement>> Rounds)> results,
+        bool hasAssertions)
     {
-        output.WriteLine();
-        output.WriteLine("## Summary: medians");
-        output.WriteLine();
-        output.WriteLine("| test | AiDb CPU us | RocksDB CPU us | CPU ratio | AiDb ops/s | RocksDB ops/s | wall ratio |");
-        output.WriteLine("|---|---|---|---|---|---|---|");
+        output.WriteLine(SummaryHeader);
         (string Name, double Ratio) worst = ("", double.NegativeInfinity);
         foreach ((BenchmarkTest test, IReadOnlyDictionary<Side, List<Measurement>> rounds) in results)
         {
             if (Ratio(rounds) is not { } ratio)
                 continue;
-            string cpu = $"{Figure(Cpu(Side.AiDb), "0.000")} | {Figure(Cpu(Side.RocksDb), "0.000")} | {Figure(ratio.Cpu, "0.00")}";
-            string wall = $"{Figure(Speed(Side.AiDb), "N0")} | {Figure(Speed(Side.RocksDb), "N0")} | {Figure(ratio.Wall, "0.00")}";
-            output.WriteLine($"| {test.Name} | {cpu} | {wall} |");
+            string cpu = $"{Figure(Cpu(Side.AiDb), "0.000")} | {Figure(Cpu(Side.RocksDb), "0.000")}";
+            string speed = $"{Figure(Speed(Side.AiDb), "N0")} | {Figure(Speed(Side.RocksDb), "N0")}";
+            Line($"| {test.Name} | {cpu} | {ratio.Cpu:0.00} | {speed} | {ratio.Wall:0.00} |");
             if (ratio.Cpu > worst.Ratio)
                 worst = (test.Name, ratio.Cpu);
 
@@ -74,7 +97,7 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
         }
 
         if (hasAssertions)
-            LoudAboutAssertions();
+            output.WriteLine(Loud);
         output.WriteLine();
         Line($"worst ratio: {worst.Name} {worst.Ratio:0.00}");
     }
@@ -91,8 +114,12 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
 
     private static (double Cpu, double Wall)? Ratio(IReadOnlyDictionary<Side, List<Measurement>> rounds)
     {
-        if (!rounds.TryGetValue(Side.AiDb, out List<Measurement>? own) || !rounds.TryGetValue(Side.RocksDb, out List<Measurement>? peer))
+        if (!rounds.TryGetValue(Side.AiDb, out List<Measurement>? own)
+            || !rounds.TryGetValue(Side.RocksDb, out List<Measurement>? peer))
+        {
             return null;
+        }
+
         var pairs = own.Zip(peer).ToList();
         return (
             Median(pairs.Select(static pair => pair.First.CpuUsPerOperation / pair.Second.CpuUsPerOperation)),
@@ -125,13 +152,6 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
             Figure(figures.WriteAmplification, "0.00"),
         ];
         output.WriteLine($"| {string.Join(" | ", cells)} |");
-    }
-
-    private void LoudAboutAssertions()
-    {
-        output.WriteLine();
-        output.WriteLine("**THE PEER'S LIBRARY IS BUILT WITH ASSERTIONS, WHICH COST IT UP TO HALF ITS SPEED: THESE RATIOS PROVE NOTHING.**");
-        output.WriteLine("**Build a release with eng/peers/rocksdb.sh.**");
     }
 
     private void Line(FormattableString text) => output.WriteLine(text.ToString(CultureInfo.InvariantCulture));

@@ -121,22 +121,24 @@ internal static class RocksDbCommand
         ];
         foreach (Option option in options)
             command.Add(option);
-        command.SetAction((parsed, cancellationToken) =>
-        {
-            BenchmarkOptions read = Read(parsed);
-            try
-            {
-                new RocksDbBenchmark(read, parsed.InvocationConfiguration.Output).Run(cancellationToken);
-            }
-            finally
-            {
-                if (parsed.GetValue(Folder) is null && Directory.Exists(read.Directory))
-                    Directory.Delete(read.Directory, recursive: true);
-            }
 
-            return Task.FromResult(0);
-        });
+        // On a thread of its own: Ctrl+C is heard from the moment on at which the action returns its task.
+        command.SetAction((parsed, cancellationToken) => Task.Run(() => Run(parsed, cancellationToken), CancellationToken.None));
         return command;
+    }
+
+    private static void Run(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        BenchmarkOptions options = Read(parsed);
+        try
+        {
+            new RocksDbBenchmark(options, parsed.InvocationConfiguration.Output).Run(cancellationToken);
+        }
+        finally
+        {
+            if (parsed.GetValue(Folder) is null && Directory.Exists(options.Directory))
+                Directory.Delete(options.Directory, recursive: true);
+        }
     }
 
     private static BenchmarkOptions Read(ParseResult parsed)
@@ -191,7 +193,11 @@ internal static class RocksDbCommand
         string[] known = [.. TestCatalogue.Core, .. TestCatalogue.Reverse, .. TestCatalogue.DeleteHeavy];
         List<string> unknown = [.. tests.Except(known, StringComparer.Ordinal)];
         if (unknown.Count > 0 || tests.Count == 0)
-            throw Invalid($"--tests names no test: {string.Join(", ", unknown)}. There are {string.Join(", ", known)}.");
+        {
+            throw Invalid(
+                $"--tests names what is no test: {string.Join(", ", unknown)}. There are {string.Join(", ", known)}.");
+        }
+
         return tests;
     }
 

@@ -152,8 +152,24 @@ internal sealed class SideRunner
         Console.In.ReadLine();
     }
 
-    private static long FolderBytes(string folder) =>
-        new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(static file => file.Length);
+    // Files that nobody needs any more may vanish meanwhile.
+    private static long FolderBytes(string folder)
+    {
+        long bytes = 0;
+        foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
+        {
+            try
+            {
+                bytes += file.Length;
+            }
+            catch (FileNotFoundException)
+            {
+                continue;
+            }
+        }
+
+        return bytes;
+    }
 
     private IStore Open() => _side switch
     {
@@ -166,7 +182,8 @@ internal sealed class SideRunner
         if (_options.Keep && Directory.Exists(_folder) && File.Exists(_marker))
         {
             string[] lines = File.ReadAllLines(_marker);
-            if (lines.Length == 2 && lines[0] == _options.DataDescription && Enum.TryParse(lines[1], out DataState state))
+            bool isSame = lines.Length == 2 && lines[0] == _options.DataDescription;
+            if (isSame && Enum.TryParse(lines[1], out DataState state))
                 return state;
         }
 

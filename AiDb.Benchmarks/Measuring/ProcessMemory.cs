@@ -28,7 +28,8 @@ internal static partial class ProcessMemory
             }
         }
 
-        throw new AiDbException(AiDbErrorKind.Internal, "/proc/self/status has no RssAnon; the benchmark needs Linux.");
+        throw new AiDbException(
+            AiDbErrorKind.Internal, "/proc/self/status has no RssAnon; the benchmark needs Linux.");
     }
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]

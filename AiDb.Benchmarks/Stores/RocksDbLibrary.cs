@@ -20,7 +20,8 @@ internal static class RocksDbLibrary
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named)
         {
             return File.Exists(named) ? Path.GetFullPath(named) : throw new AiDbException(
-                AiDbErrorKind.NotFound, $"{Variable} names {named}, which does not exist. Build the library with {BuildCommand}.");
+                AiDbErrorKind.NotFound,
+                $"{Variable} names {named}, which does not exist. Build the library with {BuildCommand}.");
         }
 
         string built = Path.Combine("artifacts", "peers", "rocksdb", "build", "librocksdb.so");
@@ -43,5 +44,6 @@ internal static class RocksDbLibrary
 
     /// <summary>Whether a library was built with assertions, which cost it up to half its speed: it then
     /// imports the function that a failed one calls.</summary>
-    public static bool HasAssertions(string path) => File.ReadAllBytes(path).AsSpan().IndexOf("__assert_fail\0"u8) >= 0;
+    public static bool HasAssertions(string path) =>
+        File.ReadAllBytes(path).AsSpan().IndexOf("__assert_fail\0"u8) >= 0;
 }

@@ -33,9 +33,10 @@ internal sealed record StoreOptions
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
         $"memtable {Mib(MemtableBytes)} and {ImmutableMemtables} waiting, cache {Mib(CacheBytes)}, filter " +
-        $"{FilterBitsPerKey} bits, level 0 triggers {Level0CompactionTrigger}/{Level0SlowdownTrigger}/{Level0StopTrigger}, " +
-        $"level 1 {Mib(Level1Bytes)}, tables {Mib(TableBytes)}, blocks AiDb {AiDbBlockBytes} RocksDB {RocksDbBlockBytes}, " +
-        $"compression {(Lz4 ? "LZ4" : "none")}, background threads {BackgroundThreads}, log not synced unless a test says so");
+        $"{FilterBitsPerKey} bits, level 0 triggers {Level0CompactionTrigger}/{Level0SlowdownTrigger}/" +
+        $"{Level0StopTrigger}, level 1 {Mib(Level1Bytes)}, tables {Mib(TableBytes)}, blocks AiDb {AiDbBlockBytes} RocksDB " +
+        $"{RocksDbBlockBytes}, compression {(Lz4 ? "LZ4" : "none")}, background threads {BackgroundThreads}, log not " +
+        $"synced unless a test says so");
 
     private static string Mib(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:0.#} MiB");
 }

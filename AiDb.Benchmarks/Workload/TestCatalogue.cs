@@ -41,7 +41,7 @@ internal static class TestCatalogue
             Leaves = DataState.Other,
             Operations = options.Keys,
             Writes = true,
-            Run = static context => Write(context, (long index, ref FastRandom _) => context.First + index),
+            Run = WriteInOrder,
         };
         yield return new BenchmarkTest
         {
@@ -61,7 +61,7 @@ internal static class TestCatalogue
             Threads = SyncedWriters,
             IsSynced = true,
             Writes = true,
-            Run = static context => Write(context, (long _, ref FastRandom random) => random.Next(context.Options.Keys)),
+            Run = WriteRandom,
         };
         yield return new BenchmarkTest
         {
@@ -70,7 +70,7 @@ internal static class TestCatalogue
             Leaves = DataState.Filled,
             Operations = options.Keys,
             Writes = true,
-            Run = static context => Write(context, (long _, ref FastRandom random) => random.Next(context.Options.Keys)),
+            Run = WriteRandom,
         };
         yield return new BenchmarkTest
         {
@@ -80,7 +80,7 @@ internal static class TestCatalogue
             Leaves = DataState.Overwritten,
             Operations = options.Keys,
             Writes = true,
-            Run = static context => Write(context, (long _, ref FastRandom random) => random.Next(context.Options.Keys)),
+            Run = WriteRandom,
         };
     }
 
@@ -117,14 +117,16 @@ internal static class TestCatalogue
 
     private static IEnumerable<BenchmarkTest> Walks(BenchmarkOptions options)
     {
-        yield return Seek("seek", $"an iterator for each seek, then {EntriesPerSeek} entries", DataState.Compacted, false, false);
-        yield return Seek("seekreuse", $"one iterator where there is such, {EntriesPerSeek} entries", DataState.Compacted, true, false);
-        yield return Seek("seekreverse", $"as seek, backward", DataState.Compacted, false, true);
+        yield return SeekTest(
+            options, "seek", $"an iterator for each seek, then {EntriesPerSeek} entries", DataState.Compacted,
+            reuse: false, reverse: false);
+        yield return SeekTest(
+            options, "seekreuse", $"one iterator where there is such, {EntriesPerSeek} entries", DataState.Compacted,
+            reuse: true, reverse: false);
+        yield return SeekTest(
+            options, "seekreverse", "as seek, backward", DataState.Compacted, reuse: false, reverse: true);
         yield return Walk("readseq", "all entries in order", false);
         yield return Walk("readreverse", "all entries backward", true);
-
-        BenchmarkTest Seek(string name, string about, DataState needs, bool reuse, bool reverse) =>
-            SeekTest(options, name, about, needs, reuse, reverse);
 
         BenchmarkTest Walk(string name, string about, bool reverse) => new()
         {
@@ -175,7 +177,7 @@ internal static class TestCatalogue
             Run = ReadRandom,
         };
         yield return SeekTest(
-            options, "seekdeleted", $"as seek, among deletions", DataState.Deleted, reuse: false, reverse: false);
+            options, "seekdeleted", "as seek, among deletions", DataState.Deleted, reuse: false, reverse: false);
     }
 
     private static BenchmarkTest SeekTest(
@@ -189,13 +191,24 @@ internal static class TestCatalogue
             Run = context => SeekRandom(context, reuse, reverse),
         };
 
-    private static ReadOutcome Write(TestContext context, NextKey next)
+    private static ReadOutcome WriteInOrder(TestContext context)
+    {
+        byte[] key = NewKey();
+        return context.Repeat(index =>
+        {
+            KeyCodec.Set(key, context.First + index);
+            context.Session.Put(key, context.Values[context.First + index]);
+            return 0;
+        });
+    }
+
+    private static ReadOutcome WriteRandom(TestContext context)
     {
         byte[] key = NewKey();
         var random = new FastRandom(context.Seed);
         return context.Repeat(index =>
         {
-            KeyCodec.Set(key, next(index, ref random));
+            KeyCodec.Set(key, random.Next(context.Options.Keys));
             context.Session.Put(key, context.Values[context.First + index]);
             return 0;
         });
@@ -288,6 +301,4 @@ internal static class TestCatalogue
         KeyCodec.Prepare(key);
         return key;
     }
-
-    private delegate long NextKey(long index, ref FastRandom random);
 }
