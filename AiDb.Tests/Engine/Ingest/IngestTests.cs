@@ -68,12 +68,12 @@ public sealed class IngestTests
             table,
             [Write(_disk, table.Id, "2", ("m", "1"), ("n", "1")), Write(_disk, table.Id, "1", ("a", "1"), ("b", "1"))],
             cancellationToken: Token);
-        Assert.Equal([0, 0, 0, 0, 0, 0, 2], Levels(database));
+        Assert.Equal([1, 0, 0, 0, 0, 0, 2], Levels(database));
         await database.IngestAsync(table, [Write(_disk, table.Id, "3", ("b", "2"), ("c", "2"))], cancellationToken: Token);
-        Assert.Equal([0, 0, 0, 0, 0, 1, 2], Levels(database));
+        Assert.Equal([1, 0, 0, 0, 0, 1, 2], Levels(database));
         await database.IngestAsync(
             table, [Write(_disk, table.Id, "4", ("c", "3"))], new IngestOptions { Copy = true }, Token);
-        Assert.Equal([0, 0, 0, 0, 1, 1, 2], Levels(database));
+        Assert.Equal([1, 0, 0, 0, 1, 1, 2], Levels(database));
         table.Put("0"u8, "x"u8);
         table.Put("d"u8, "x"u8);
         await database.FlushAsync(Token);
