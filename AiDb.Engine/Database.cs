@@ -2,6 +2,7 @@ using System.Diagnostics;
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Ingest;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
 using AiDb.Engine.Recovery;
@@ -228,6 +229,31 @@ public sealed class Database : IDisposable, IAsyncDisposable
     {
         await FlushAsync(cancellationToken).ConfigureAwait(false);
         await _parts.Background.CompactAllAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes files of sorted keys (<see cref="ExternalTableWriter"/>) into a table: all or none, durably,
+    /// as one write that replaces what the table held of their keys. They become tables as they are, without passing
+    /// through log and memtable.</summary>
+    /// <param name="table">The table that they were written for.</param>
+    /// <param name="paths">The files; their ranges must not overlap.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <param name="cancellationToken">Gives up before the write is queued; after that its outcome is unknown
+    /// (<see cref="AiDbErrorKind.OutcomeUnknown"/>).</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a file is not there, foreign or
+    /// overlaps another; <see cref="AiDbErrorKind.AlreadyExists"/>: it was ingested before;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: it is damaged. Nothing was ingested.</exception>
+    public async ValueTask<WriteResult> IngestAsync(
+        Table table, IReadOnlyList<string> paths, IngestOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(paths);
+        ThrowIfDisposed();
+        if (table.Database != this)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "The table is of another database.");
+        return paths.Count == 0
+            ? Nothing()
+            : await IngestJob.RunAsync(_parts, table, paths, options ?? new IngestOptions(), cancellationToken)
+                .ConfigureAwait(false);
     }
 
     /// <summary>Makes an openable copy in another folder of the same volume, by hard links; writes go on

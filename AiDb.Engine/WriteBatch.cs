@@ -21,6 +21,9 @@ public sealed class WriteBatch
     /// <summary>Whether any operation has a condition.</summary>
     internal bool HasConditions { get; private set; }
 
+    /// <summary>Whether it is an ingest, which is committed alone.</summary>
+    internal bool IsIngest { get; private set; }
+
     /// <summary>The payload, which goes into the log as it is.</summary>
     internal LogOperationWriter Operations => _operations;
 
@@ -116,12 +119,23 @@ public sealed class WriteBatch
             _operations.Put(tableId, key, value, timeToLiveMs, WriteCondition.VersionIs(version));
     }
 
+    /// <summary>Makes it an ingest.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="ids">The ids of the files.</param>
+    internal void Ingest(Table table, ReadOnlySpan<byte> ids)
+    {
+        _database = table.Database;
+        IsIngest = true;
+        _operations.Ingest(table.Id, ids);
+    }
+
     /// <summary>Empties the batch, keeping its memory.</summary>
     public void Clear()
     {
         _operations.Clear();
         _database = null;
         HasConditions = false;
+        IsIngest = false;
     }
 
     /// <summary>Leaves the memory to a write that is still queued and whose caller has stopped

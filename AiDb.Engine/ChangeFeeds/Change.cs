@@ -21,6 +21,9 @@ public enum ChangeKind : byte
 
     /// <summary>An operand for the table's merge operator was added to a key.</summary>
     Merge = 6,
+
+    /// <summary>Files were taken into a table: any of its keys may have changed.</summary>
+    Ingest = 7,
 }
 
 /// <summary>One change that took effect.</summary>

@@ -168,6 +168,9 @@ public sealed class ChangeFeed : IDisposable
             case LogOperationKind.Merge:
                 change = change with { Kind = ChangeKind.Merge, Value = MemoryOf(payload, operation.Value) };
                 return true;
+            case LogOperationKind.Ingest:
+                change = change with { Kind = ChangeKind.Ingest, Key = default };
+                return true;
             default:
                 throw new AiDbException(
                     AiDbErrorKind.Internal, $"The change feed does not know operations of kind {operation.Kind}.");

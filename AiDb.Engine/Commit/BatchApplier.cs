@@ -1,6 +1,7 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Ingest;
 using AiDb.Engine.Log;
 using AiDb.Engine.Merging;
 using AiDb.Engine.RangeDeletes;
@@ -49,6 +50,12 @@ internal sealed class BatchApplier
         var operations = new LogOperationReader(payload);
         for (int index = 0; operations.MoveNext(); index++)
         {
+            if (operations.Kind == LogOperationKind.Ingest)
+            {
+                Ingests.Install(position, operations.TableId, operations.Key);
+                continue;
+            }
+
             if (operations.Kind == LogOperationKind.Require || _catalogue.IsDropped(operations.TableId))
                 continue;
             if (operations.Kind == LogOperationKind.DeleteRange)
@@ -74,6 +81,9 @@ internal sealed class BatchApplier
         _state.Active.LastPosition = position;
         return new WriteResult(Applied: true, position.Timestamp, position.Lsn);
     }
+
+    /// <summary>Applies ingests.</summary>
+    public required IngestInstaller Ingests { get; init; }
 
     /// <summary>Notes an entry that changes no key.</summary>
     public void Skip(LogPosition position) => _state.Active.LastPosition = position;

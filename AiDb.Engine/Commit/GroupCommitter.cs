@@ -120,6 +120,8 @@ internal sealed class GroupCommitter
             return;
         }
 
+        if (group[0].Kind == PendingKind.Ingest && !TryFlushAll(group))
+            return;
         RotateWhenFull();
         if (!TryLog(group, synced))
             return;
@@ -129,6 +131,24 @@ internal sealed class GroupCommitter
         if (!synced)
             _syncer.Arm();
         _context.Metrics.Committed(group.Count, bytes, synced);
+    }
+
+    /// <summary>Writes the memtables to tables, on this thread: an ingest's tables are newer than all there is
+    /// and older than all that comes.</summary>
+    private bool TryFlushAll(List<PendingWrite> group)
+    {
+        try
+        {
+            Rotate();
+            _background.FlushNow();
+            return true;
+        }
+        catch (Exception error) when (error is AiDbException or IOException)
+        {
+            FailAll(group, 0, new AiDbException(
+                AiDbErrorKind.Unavailable, $"The flush before an ingest failed; nothing was ingested: {error.Message}", error));
+            return false;
+        }
     }
 
     private bool TryLog(List<PendingWrite> group, bool synced)

@@ -10,6 +10,9 @@ internal enum PendingKind : byte
     /// <summary>A batch.</summary>
     Batch,
 
+    /// <summary>A batch that takes files in: everything before it is flushed first.</summary>
+    Ingest,
+
     /// <summary>The first entry of a new epoch.</summary>
     EpochStart,
 
@@ -86,7 +89,7 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
     /// <summary>Makes it a batch's.</summary>
     public void Prepare(WriteBatch batch, bool synced, bool asynchronous)
     {
-        Prepare(PendingKind.Batch, 0, synced, asynchronous);
+        Prepare(batch.IsIngest ? PendingKind.Ingest : PendingKind.Batch, 0, synced, asynchronous);
         _batch = batch;
         Operations = batch.Operations;
         HasConditions = batch.HasConditions;

@@ -22,6 +22,7 @@ internal sealed class BackgroundWork : IDisposable
     private readonly Catalogue _catalogue;
     private readonly TreeStore _tree;
     private readonly WriteThrottle _throttle;
+    private readonly Lock _flushGate = new();
     private readonly BatchOutcomes _outcomes;
     private readonly CompactionScheduler _compactions;
     private readonly BackgroundJob _flush;
@@ -91,7 +92,31 @@ internal sealed class BackgroundWork : IDisposable
         _compactions.Dispose();
     }
 
+    /// <summary>Flushes every immutable memtable on the caller's thread.</summary>
+    /// <exception cref="AiDbException">It could not be done.</exception>
+    public void FlushNow()
+    {
+        while (FlushStep())
+        {
+        }
+
+        ReadState state = _state.Acquire();
+        bool done = state.Immutable.Length == 0;
+        state.Release();
+        if (!done)
+        {
+            throw DatabaseHealth.Repeat(_context.Health.Failure
+                ?? new AiDbException(AiDbErrorKind.Unavailable, "The database is being closed."));
+        }
+    }
+
     private bool FlushStep()
+    {
+        lock (_flushGate)
+            return FlushStepLocked();
+    }
+
+    private bool FlushStepLocked()
     {
         if (_context.IsClosing)
             return false;

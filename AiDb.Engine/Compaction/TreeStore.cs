@@ -23,6 +23,9 @@ internal sealed class TreeStore : IDisposable
         _state = state;
     }
 
+    /// <summary>A number for a table, greater than all before.</summary>
+    public ulong NextSequence() => _manifest.NextNumber();
+
     /// <summary>The last entry whose effects are in tables.</summary>
     public LogPosition Flushed
     {

@@ -20,6 +20,10 @@ public enum LogOperationKind : byte
 
     /// <summary>Adds an operand for the table's merge operator to a key.</summary>
     Merge = 5,
+
+    /// <summary>Takes files into a table; the key is their ids, 16 bytes each. The only operation of its
+    /// batch.</summary>
+    Ingest = 6,
 }
 
 /// <summary>Walks the operations of a batch's payload.</summary>
@@ -53,6 +57,10 @@ public ref struct LogOperationReader
     public readonly uint? DroppedTable =>
         TableId == Catalogue.SystemTableId && Kind == LogOperationKind.Put ? Catalogue.TableOfDrop(Key) : null;
 
+    /// <summary>The table of which a cache must forget everything, since this operation drops it or may change any
+    /// of its keys; null: the key alone changes.</summary>
+    public readonly uint? InvalidatedTable => Kind == LogOperationKind.Ingest ? TableId : DroppedTable;
+
     /// <summary>The operation's condition.</summary>
     public WriteCondition Condition { get; private set; }
 
@@ -67,7 +75,7 @@ public ref struct LogOperationReader
         byte head = _payload[_offset++];
         var kind = (LogOperationKind)(head & 0x0F);
         var conditionKind = (WriteConditionKind)(head >> 4);
-        if (kind is < LogOperationKind.Put or > LogOperationKind.Merge)
+        if (kind is < LogOperationKind.Put or > LogOperationKind.Ingest)
             throw Malformed(start, "unknown operation");
         if (conditionKind > WriteConditionKind.VersionDiffers)
             throw Malformed(start, "unknown condition");
@@ -208,6 +216,15 @@ internal sealed class LogOperationWriter
         Begin(LogOperationKind.Merge, tableId, (long)key.Length + operand.Length, condition);
         WriteBytes(key);
         WriteBytes(operand);
+    }
+
+    /// <summary>Adds files to a table.</summary>
+    /// <param name="tableId">The table.</param>
+    /// <param name="ids">Their ids, 16 bytes each.</param>
+    public void Ingest(uint tableId, ReadOnlySpan<byte> ids)
+    {
+        Begin(LogOperationKind.Ingest, tableId, ids.Length, default);
+        WriteBytes(ids);
     }
 
     /// <summary>Empties it.</summary>

@@ -25,6 +25,7 @@ internal sealed class LiveTable : RefCounted
             ValueFiles = Array.ConvertAll(reader.Properties.ValueReferences, reference => findValueFile(reference.FileId));
         foreach (LiveValueFile file in ValueFiles)
             file.AddReference();
+        reader.VersionOfAllEntries = metadata.VersionOfAllEntries;
         Metadata = metadata;
         Reader = reader;
         _onUnreferenced = onUnreferenced;

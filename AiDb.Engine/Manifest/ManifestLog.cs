@@ -39,6 +39,9 @@ internal sealed class ManifestLog : IDisposable
         _nextNumber = state.NextNumber;
     }
 
+    /// <summary>The number of the manifest in force.</summary>
+    public ulong Number => _number;
+
     /// <summary>What is durable.</summary>
     public ManifestState State { get; }
 

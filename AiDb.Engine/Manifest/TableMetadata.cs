@@ -29,6 +29,10 @@ internal sealed record TableMetadata
     /// <summary>The last internal key.</summary>
     public required byte[] LargestKey { get; init; }
 
+    /// <summary>The version that all entries have, of an ingested table whose file says 0; 0: each has its
+    /// own.</summary>
+    public ulong VersionOfAllEntries { get; init; }
+
     /// <summary>What a finished table is recorded as.</summary>
     public static TableMetadata From(TableProperties properties, ulong sequence) => new()
     {

@@ -25,6 +25,7 @@ internal sealed class VersionEdit
         RemovedTable = 6,
         Outcomes = 7,
         ValueFile = 8,
+        TableVersion = 9,
     }
 
     /// <summary>The identity of the database; null: unchanged.</summary>
@@ -122,6 +123,10 @@ internal sealed class VersionEdit
             WriteByte(writer, (byte)Field.AddedTable);
             WriteByte(writer, (byte)level);
             EncodeTable(writer, table);
+            if (table.VersionOfAllEntries == 0)
+                continue;
+            WriteByte(writer, (byte)Field.TableVersion);
+            WriteUInt64(writer, table.VersionOfAllEntries);
         }
     }
 
@@ -161,6 +166,12 @@ internal sealed class VersionEdit
                         edit.AddedValueFiles.Add(DecodeValueFile(valueFile, ref reader));
                     else
                         return null;
+                    break;
+                case Field.TableVersion:
+                    if (edit.Added.Count == 0)
+                        return null;
+                    (int Level, TableMetadata Table) ingested = edit.Added[^1];
+                    edit.Added[^1] = (ingested.Level, ingested.Table with { VersionOfAllEntries = reader.UInt64() });
                     break;
                 case Field.RemovedTable:
                     int removedLevel = reader.Byte();

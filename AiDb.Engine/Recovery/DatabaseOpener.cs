@@ -3,6 +3,7 @@ using AiDb.Engine.ChangeFeeds;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Compaction;
 using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Ingest;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
@@ -95,10 +96,16 @@ internal static class DatabaseOpener
             log = OpenLog(context, manifestState);
             var outcomes = new BatchOutcomes(
                 manifestState.OutcomesKnownSince ?? flushed.Lsn + 1, manifestState.RejectedBatches);
-            var applier = new BatchApplier(state, catalogue, outcomes);
+            var applier = new BatchApplier(state, catalogue, outcomes)
+            {
+                Ingests = new IngestInstaller(context, store, catalogue, outcomes),
+            };
             long replayed = Replay(context, log, state, applier, flushed);
-            DatabaseFolder.MakeDurable(context, manifestPath);
-            DatabaseFolder.RemoveOrphans(context, manifestState, number);
+
+            // The replay of an ingest may have begun a new manifest.
+            DatabaseFolder.MakeDurable(
+                context, DatabaseFiles.Combine(context.Path, DatabaseFiles.Manifest(manifest.Number)));
+            DatabaseFolder.RemoveOrphans(context, manifestState, manifest.Number);
             var parts = new DatabaseParts(context, folderLock, log, state, catalogue, store, outcomes, applier);
             EngineLog.Opened(
                 context.Logger, context.Path, manifestState.Tables.Count, replayed, state.Applied.Lsn, log.Epoch);

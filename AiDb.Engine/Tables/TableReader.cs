@@ -1,5 +1,6 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Ingest;
 using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
 
@@ -57,6 +58,10 @@ internal sealed unsafe class TableReader : IDisposable
 
     /// <summary>What the file says of itself.</summary>
     public TableProperties Properties { get; }
+
+    /// <summary>The version that all entries have, of an ingested table; 0: each has its own. Set before the first
+    /// read.</summary>
+    public ulong VersionOfAllEntries { get; set; }
 
     /// <summary>The path, for messages.</summary>
     public string Path => _file.Path;
@@ -343,7 +348,8 @@ internal sealed unsafe class TableReader : IDisposable
     {
         if (_blocks.TryGet(blockNumber, touch: false, out BlockLease lease, out _))
             return lease;
-        return _cache.Lease(_file.ReadBlock(Handle(blockNumber, ref hold), BlockType.Data, default, readahead));
+        return _cache.Lease(
+            WithVersions(_file.ReadBlock(Handle(blockNumber, ref hold), BlockType.Data, default, readahead)));
     }
 
     private BlockHandle Handle(int blockNumber, ref PartitionHold hold) =>
@@ -380,9 +386,16 @@ internal sealed unsafe class TableReader : IDisposable
     private BlockLease LoadBlock(int blockNumber, bool fromScan, BlockHandle handle, out BlockShape shape)
     {
         var target = new BlockTarget(_blocks, blockNumber, fromScan);
-        BlockHeader* block = _file.ReadBlock(handle, BlockType.Data, target);
+        BlockHeader* block = WithVersions(_file.ReadBlock(handle, BlockType.Data, target));
         shape = DataBlock.ReadShape(BlockHeader.Content(block));
         return _blocks.Insert(blockNumber, block, shape);
+    }
+
+    private BlockHeader* WithVersions(BlockHeader* block)
+    {
+        if (VersionOfAllEntries != 0)
+            EntryVersions.Set(block, VersionOfAllEntries);
+        return block;
     }
 
     private static RangeTombstones? ReadRangeDeletes(TableFile file, BlockCache cache, TableProperties properties)

@@ -138,8 +138,8 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
             }
 
             // A drop is an entry like any other, so that who was away while it happened hears of it, too.
-            if (operations.DroppedTable is { } dropped)
-                frame.DroppedTables.Add(dropped);
+            if (operations.InvalidatedTable is { } invalidated)
+                frame.DroppedTables.Add(invalidated);
             frame.Invalidations.Add(new Invalidation
             {
                 Lsn = entry.Position.Lsn,

@@ -53,6 +53,28 @@ public sealed class ManifestFieldTests
         Assert.Equal([(UInt128)3], VersionEdit.TryDecode(Encode(state.ToEdit()))!.AddedValueFiles.Select(file => file.Id));
     }
 
+    [Fact]
+    public void The_version_of_an_ingested_table_follows_the_table()
+    {
+        var edit = new VersionEdit();
+        edit.Added.Add((6, new TableMetadata
+        {
+            Id = 1,
+            Sequence = 2,
+            SizeBytes = 3,
+            Checksum = 4,
+            Entries = 5,
+            Deletions = 0,
+            SmallestKey = [1],
+            LargestKey = [2],
+            VersionOfAllEntries = 0x0102,
+        }));
+        byte[] payload = Encode(edit);
+        Assert.EndsWith("01000000" + "02" + "09" + "0201000000000000", Convert.ToHexString(payload), StringComparison.Ordinal);
+        Assert.Equal(0x0102ul, Assert.Single(VersionEdit.TryDecode(payload)!.Added).Table.VersionOfAllEntries);
+        Assert.Null(VersionEdit.TryDecode(payload.AsSpan()[^9..]));
+    }
+
     private static byte[] Encode(VersionEdit edit)
     {
         var writer = new ArrayBufferWriter<byte>();
