@@ -1,6 +1,6 @@
 using AiDb.Engine.Caching;
-using AiDb.Engine.Compaction;
 using AiDb.Engine.Commit;
+using AiDb.Engine.Compaction;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;

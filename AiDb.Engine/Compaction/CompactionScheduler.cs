@@ -1,6 +1,6 @@
 using AiDb.Engine.Catalogues;
-using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Commit;
+using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
