@@ -25,7 +25,8 @@ internal sealed class LiveTable : RefCounted
             ValueFiles = Array.ConvertAll(reader.Properties.ValueReferences, reference => findValueFile(reference.FileId));
         foreach (LiveValueFile file in ValueFiles)
             file.AddReference();
-        reader.VersionOfAllEntries = metadata.VersionOfAllEntries;
+        if (metadata.VersionOfAllEntries != 0)
+            reader.VersionOfAllEntries = metadata.VersionOfAllEntries;
         Metadata = metadata;
         Reader = reader;
         _onUnreferenced = onUnreferenced;
