@@ -8,9 +8,9 @@ namespace AiDb.Engine.State;
 /// <remarks>
 /// Epoch-based reclamation (K. Fraser: Practical Lock-Freedom, 2004, section 5.2.3), with the fence on the
 /// side of the reclaimer, so that a reader writes one word of its own and issues no interlocked operation. A
-/// reader notes the epoch, then loads the object. The reclaimer unpublishes the object, begins a new epoch,
-/// and makes every thread pass a memory barrier: a reader whose note it does not see after that loads the
-/// object anew. Readers that leave look for what waits, so nothing waits longer than the readers that were
+/// reader notes the epoch, then loads the object. The reclaimer unpublishes the object, makes every thread pass a
+/// memory barrier, and begins a new epoch: a reader whose note is not seen after the barrier loads the object
+/// anew. Readers that leave look for what waits, so nothing waits longer than the readers that were
 /// under way.
 /// Use: enter, load, read, exit in a finally block of the same thread; sections may nest. Keep what must
 /// outlive the section by a reference. Thread safety: all members may be called concurrently.
@@ -60,6 +60,9 @@ internal readonly struct ReadSection
     /// the last place that leads to the object leads elsewhere.</summary>
     public static void Retire(RefCounted retired)
     {
+        // Before anyone may reclaim it, and not after: a reader that has loaded the object must be seen by whoever
+        // looks for readers first, which may be any thread that leaves a section.
+        Interlocked.MemoryBarrierProcessWide();
         lock (Gate)
         {
             Waiting.Add((_epoch, retired));
@@ -67,7 +70,6 @@ internal readonly struct ReadSection
             Volatile.Write(ref _waiting, Waiting.Count);
         }
 
-        Interlocked.MemoryBarrierProcessWide();
         Reclaim();
     }
 
