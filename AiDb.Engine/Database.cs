@@ -236,14 +236,15 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// through log and memtable.</summary>
     /// <param name="table">The table that they were written for.</param>
     /// <param name="paths">The files; their ranges must not overlap.</param>
-    /// <param name="options">Null: the defaults.</param>
+    /// <param name="copy">Copies the files; else they are linked where they are on the same volume, and must not be
+    /// written to afterwards.</param>
     /// <param name="cancellationToken">Gives up before the write is queued; after that its outcome is unknown
     /// (<see cref="AiDbErrorKind.OutcomeUnknown"/>).</param>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a file is not there, foreign or
     /// overlaps another; <see cref="AiDbErrorKind.AlreadyExists"/>: it was ingested before;
     /// <see cref="AiDbErrorKind.DataLoss"/>: it is damaged. Nothing was ingested.</exception>
     public async ValueTask<WriteResult> IngestAsync(
-        Table table, IReadOnlyList<string> paths, IngestOptions? options = null, CancellationToken cancellationToken = default)
+        Table table, IReadOnlyList<string> paths, bool copy = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(paths);
@@ -252,7 +253,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "The table is of another database.");
         return paths.Count == 0
             ? Nothing()
-            : await IngestJob.RunAsync(_parts, table, paths, options ?? new IngestOptions(), cancellationToken)
+            : await IngestJob.RunAsync(_parts, table, paths, copy, cancellationToken)
                 .ConfigureAwait(false);
     }
 
@@ -304,6 +305,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
     {
         ThrowIfDisposed();
         options ??= new ChangeFeedOptions();
+        options.Validate();
         return ChangeFeed.Open(_parts, this, options);
     }
 

@@ -9,4 +9,14 @@ public sealed record ChangeFeedOptions
 
     /// <summary>The tables whose changes are given; null: all.</summary>
     public IReadOnlyCollection<Table>? Tables { get; init; }
+
+    /// <summary>Reports invalid settings.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the setting.</exception>
+    public void Validate()
+    {
+        if (FromLsn == 0)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, $"{nameof(FromLsn)} must be 1 or more: entries begin at 1.");
+        if (Tables is not null && Tables.Any(static table => table is null))
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, $"{nameof(Tables)} must not hold null.");
+    }
 }

@@ -19,6 +19,20 @@ public sealed record ExternalTableOptions
 
     /// <summary>How blocks are compressed. Default: LZ4.</summary>
     public BlockCompression Compression { get; init; } = BlockCompression.Lz4;
+
+    /// <summary>Reports invalid settings.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the settings and their
+    /// ranges.</exception>
+    public void Validate()
+    {
+        if (BlockBytes is < 512 or > 1 << 20 || FilterBitsPerKey is < 0 or > 32 || !Enum.IsDefined(Compression))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                "Invalid ExternalTableOptions: BlockBytes must be 512 bytes to 1 MiB, FilterBitsPerKey 0 to 32, " +
+                "Compression None or Lz4.");
+        }
+    }
 }
 
 /// <summary>Writes a file of sorted keys that <see cref="Database.IngestAsync"/> takes into a table.</summary>
@@ -44,14 +58,7 @@ public sealed class ExternalTableWriter : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new ExternalTableOptions();
-        if (options.BlockBytes is < 512 or > 1 << 20 || options.FilterBitsPerKey is < 0 or > 32
-            || !Enum.IsDefined(options.Compression))
-        {
-            throw new AiDbException(
-                AiDbErrorKind.InvalidArgument,
-                "Invalid ExternalTableOptions: BlockBytes must be 512 bytes to 1 MiB, FilterBitsPerKey 0 to 32, " +
-                "Compression None or Lz4.");
-        }
+        options.Validate();
 
         _tableId = tableId;
         _fileSystem = fileSystem ?? PhysicalFileSystem.Instance;

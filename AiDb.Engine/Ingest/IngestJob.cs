@@ -7,13 +7,13 @@ namespace AiDb.Engine.Ingest;
 internal static class IngestJob
 {
     public static async ValueTask<WriteResult> RunAsync(
-        DatabaseParts parts, Table table, IReadOnlyList<string> paths, IngestOptions options,
+        DatabaseParts parts, Table table, IReadOnlyList<string> paths, bool copy,
         CancellationToken cancellationToken)
     {
         if (parts.Catalogue.IsDropped(table.Id))
             throw new AiDbException(AiDbErrorKind.NotFound, $"Table {table.Id} was dropped.");
         var preparer = new IngestPreparer(parts.Context, table.Id);
-        await parts.RunAsync("ingest", () => preparer.Run(paths, options, cancellationToken), CancellationToken.None)
+        await parts.RunAsync("ingest", () => preparer.Run(paths, copy, cancellationToken), CancellationToken.None)
             .ConfigureAwait(false);
         try
         {

@@ -29,7 +29,7 @@ internal sealed class IngestPreparer
     public byte[] Ids { get; private set; } = [];
 
     /// <summary>Brings the files in; all or none.</summary>
-    public void Run(IReadOnlyList<string> paths, IngestOptions options, CancellationToken cancellationToken)
+    public void Run(IReadOnlyList<string> paths, bool copy, CancellationToken cancellationToken)
     {
         foreach (string path in paths)
             _files.Add((path, Check(path, cancellationToken)));
@@ -40,7 +40,7 @@ internal sealed class IngestPreparer
         try
         {
             foreach ((string path, TableProperties properties) in _files)
-                Bring(path, properties.FileId, options.Copy, cancellationToken);
+                Bring(path, properties.FileId, copy, cancellationToken);
             _context.FileSystem.SyncDirectory(_context.Path);
         }
         catch (Exception error)

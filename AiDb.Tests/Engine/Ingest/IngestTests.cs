@@ -71,7 +71,7 @@ public sealed class IngestTests
         Assert.Equal(3, database.GetStatistics().TablesPerLevel[0]);
         await database.IngestAsync(table, [Write(_disk, table.Id, "3", ("b", "2"), ("c", "2"))], cancellationToken: Token);
         await database.IngestAsync(
-            table, [Write(_disk, table.Id, "4", ("c", "3"))], new IngestOptions { Copy = true }, Token);
+            table, [Write(_disk, table.Id, "4", ("c", "3"))], copy: true, Token);
         table.Put("0"u8, "x"u8);
         table.Put("d"u8, "x"u8);
         table.Put("n"u8, "2"u8);
@@ -313,7 +313,7 @@ public sealed class IngestTests
                 List<string> paths = [Write(disk, table.Id, $"{step}b", entries[cut..])];
                 if (cut > 0)
                     paths.Add(Write(disk, table.Id, $"{step}a", entries[..cut]));
-                await database.IngestAsync(table, paths, new IngestOptions { Copy = random.Next(2) == 0 }, Token);
+                await database.IngestAsync(table, paths, copy: random.Next(2) == 0, Token);
                 foreach ((string key, string? value) in entries)
                     Set(model, key, value);
             }
