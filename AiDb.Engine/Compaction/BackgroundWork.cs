@@ -120,6 +120,7 @@ internal sealed class BackgroundWork : IDisposable
     {
         if (_context.IsClosing)
             return false;
+        ulong ordinal;
         ReadState state = _state.Acquire();
         try
         {
@@ -134,13 +135,16 @@ internal sealed class BackgroundWork : IDisposable
             }
 
             Flush(state.Immutable[^1]);
+            ordinal = state.Immutable[^1].Ordinal;
         }
         finally
         {
             state.Release();
         }
 
+        // Whoever waits for the flush finds the stalls judged by the tree that it left.
         _throttle.Signal();
+        _flushWaiters.Reach(ordinal);
         _compactions.Schedule();
         return true;
     }
@@ -173,7 +177,6 @@ internal sealed class BackgroundWork : IDisposable
 
         EngineLog.Flushed(
             _context.Logger, _context.Path, memtable.EntryCount, last.Lsn, _context.TimeProvider.GetElapsedTime(started));
-        _flushWaiters.Reach(memtable.Ordinal);
         _log.ReleaseBefore(last.Lsn + 1);
     }
 

@@ -87,7 +87,7 @@ public sealed class MemoryGovernorTests
                 TimeProvider = time,
             });
         Table table = database.GetOrCreateTable("t");
-        executor.Hold("flush");
+        using IDisposable hold = executor.Hold("flush");
         Task writes = Task.Run(
             () =>
             {

@@ -74,7 +74,8 @@ public sealed class CommitPipelineTests
         var executor = new HoldingExecutor();
         using Database database = Open(NewDisk(), Tiny with { MaxImmutableMemtables = 1 }, time, executor);
         Table table = database.GetOrCreateTable("t");
-        Task<WriteResult> held = FillUntilHeld(database, table, executor);
+        using IDisposable hold = executor.Hold("flush");
+        Task<WriteResult> held = FillUntilHeld(database, table);
         Assert.Contains("flush", database.GetStatistics().StallCause, StringComparison.Ordinal);
         time.Advance(StallTimeout + TimeSpan.FromSeconds(1));
         AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => held);
@@ -93,7 +94,7 @@ public sealed class CommitPipelineTests
         var executor = new HoldingExecutor();
         using Database database = Open(NewDisk(), Tiny with { MaxImmutableMemtables = 1 }, time, executor);
         Table table = database.GetOrCreateTable("t");
-        executor.Hold("flush");
+        using IDisposable hold = executor.Hold("flush");
         Task caller = Task.Run(() =>
         {
             for (int index = 0; index < 1000; index++)
@@ -163,7 +164,8 @@ public sealed class CommitPipelineTests
         var executor = new HoldingExecutor();
         using Database database = Open(NewDisk(), Tiny with { MaxImmutableMemtables = 1 }, executor: executor);
         Table table = database.GetOrCreateTable("t");
-        Task<WriteResult> held = FillUntilHeld(database, table, executor);
+        using IDisposable hold = executor.Hold("flush");
+        Task<WriteResult> held = FillUntilHeld(database, table);
         using var cancellation = new CancellationTokenSource();
         WriteBatch batch = OneKey(table, "cancelled");
         Task<WriteResult> cancelled = database.TryWriteAsync(batch, WriteDurability.Memory, cancellation.Token).AsTask();
@@ -345,10 +347,9 @@ public sealed class CommitPipelineTests
         return batch;
     }
 
-    /// <summary>Fills memtables until a write is held up, and gives that one.</summary>
-    private static Task<WriteResult> FillUntilHeld(Database database, Table table, HoldingExecutor executor)
+    /// <summary>Fills memtables until a write is held up, since flushes are held, and gives that one.</summary>
+    private static Task<WriteResult> FillUntilHeld(Database database, Table table)
     {
-        executor.Hold("flush");
         for (int index = 0; index < 1000; index++)
         {
             var batch = new WriteBatch();
@@ -365,7 +366,6 @@ public sealed class CommitPipelineTests
                 return write;
         }
 
-        executor.Release();
         throw new InvalidOperationException("Nothing is held up.");
     }
 }
@@ -377,10 +377,14 @@ internal sealed class HoldingExecutor : IBackgroundExecutor
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly List<Action> _held = [];
 
-    public void Hold(string name)
+    /// <summary>Holds back the jobs of a name until what is returned is disposed, or until
+    /// <see cref="Release"/>. A database waits for its jobs when it is closed, so a hold must not outlive
+    /// it, in particular not when an assertion fails.</summary>
+    public IDisposable Hold(string name)
     {
         lock (_gate)
             _names.Add(name);
+        return new Holding(this);
     }
 
     public void Release()
@@ -412,4 +416,9 @@ internal sealed class HoldingExecutor : IBackgroundExecutor
     }
 
     public void Dispose() => Release();
+
+    private sealed class Holding(HoldingExecutor executor) : IDisposable
+    {
+        public void Dispose() => executor.Release();
+    }
 }

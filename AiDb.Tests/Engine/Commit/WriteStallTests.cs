@@ -20,7 +20,7 @@ public sealed class WriteStallTests
         using Database database = Open(NewDisk(), Tiny with { MaxImmutableMemtables = 1 }, time, executor, log);
         Assert.Equal(WriteStallKind.None, database.GetStatistics().Stall);
         Table table = database.GetOrCreateTable("t");
-        executor.Hold("flush");
+        using IDisposable hold = executor.Hold("flush");
         Task<WriteResult> held = FillUntil(database, table, WriteStallKind.MemtablesFull);
 
         DateTimeOffset began = time.GetUtcNow();
@@ -53,7 +53,7 @@ public sealed class WriteStallTests
         var executor = new HoldingExecutor();
         using Database database = Open(NewDisk(), Tiny with { MaxImmutableMemtables = 1 }, time, executor);
         Table table = database.GetOrCreateTable("t");
-        executor.Hold("flush");
+        using IDisposable hold = executor.Hold("flush");
         Task<WriteResult> held = FillUntil(database, table, WriteStallKind.MemtablesFull);
         time.Advance(TimeSpan.FromMinutes(1));
         AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => held);
@@ -72,7 +72,7 @@ public sealed class WriteStallTests
         DatabaseOptions options = Tiny with { Level0SlowdownTrigger = 3, Level0StopTrigger = 6 };
         using Database database = Open(NewDisk(), options, executor: executor);
         Table table = database.GetOrCreateTable("t");
-        executor.Hold("compaction");
+        using IDisposable hold = executor.Hold("compaction");
         for (int index = 0; index < tables; index++)
         {
             table.Put(Bytes($"k{index}"), "v"u8);
@@ -95,7 +95,7 @@ public sealed class WriteStallTests
         DatabaseOptions options = Tiny with { PendingCompactionBytes = 16 << 10, Compression = BlockCompression.None };
         using Database database = Open(NewDisk(), options, executor: executor);
         Table table = database.GetOrCreateTable("t");
-        executor.Hold("compaction");
+        using IDisposable hold = executor.Hold("compaction");
         for (int index = 0; index < 3; index++)
         {
             table.Put(Bytes($"k{index}"), new byte[12_000]);
