@@ -127,7 +127,12 @@ internal sealed class BackgroundWork : IDisposable
             // A log that failed cannot say that the memtable's entries are durable, so its tables must not
             // hold them.
             if (state.Immutable.Length == 0)
+            {
+                // Also after a flush that ended with an error behind its edit.
+                _flushWaiters.Reach(state.Active.Ordinal - 1);
                 return false;
+            }
+
             if (_context.Health.Failure is { } failure)
             {
                 _flushWaiters.Fail(DatabaseHealth.Repeat(failure));

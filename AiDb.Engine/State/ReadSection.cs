@@ -100,7 +100,22 @@ internal readonly struct ReadSection
         if (unseen is null)
             return;
         foreach (RefCounted retired in unseen)
+            ReleaseFor(retired);
+    }
+
+    /// <summary>Frees what may belong to another database than the one whose thread this is: what goes wrong with that,
+    /// closing a file that was only read, is not this thread's affair and must not keep the others from being
+    /// freed.</summary>
+    private static void ReleaseFor(RefCounted retired)
+    {
+        try
+        {
             retired.Release();
+        }
+        catch (Exception)
+        {
+            // Nothing is lost: what is freed here is listed nowhere any more, or stays on the disk as it is.
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
