@@ -92,11 +92,19 @@ public sealed class WriteStallTests
     public async Task Bytes_that_wait_for_compaction_slow_writes_down()
     {
         var executor = new HoldingExecutor();
-        DatabaseOptions options = Tiny with { PendingCompactionBytes = 16 << 10, Compression = BlockCompression.None };
+        DatabaseOptions options = Tiny with
+        {
+            PendingCompactionBytes = 16 << 10,
+            Compression = BlockCompression.None,
+            Level0SlowdownTrigger = 20,
+            Level0StopTrigger = 30,
+        };
         using Database database = Open(NewDisk(), options, executor: executor);
         Table table = database.GetOrCreateTable("t");
         using IDisposable hold = executor.Hold("compaction");
-        for (int index = 0; index < 3; index++)
+
+        // With nothing in level 1, level 0 is due with twice the tables of its trigger.
+        for (int index = 0; index < 2 * options.Level0CompactionTrigger; index++)
         {
             table.Put(Bytes($"k{index}"), new byte[12_000]);
             await database.FlushAsync();
