@@ -47,13 +47,6 @@ internal sealed class BatchOutcomes
             return _rejected.BinarySearch(lsn) >= 0;
     }
 
-    /// <summary>How many batches after an entry were rejected.</summary>
-    public int CountAfter(ulong lsn)
-    {
-        lock (_gate)
-            return _rejected.Count - FirstAfter(lsn);
-    }
-
     /// <summary>Forgets what the log no longer holds, and says what a flush adds to the manifest.</summary>
     /// <param name="firstLsn">The first entry that the log holds.</param>
     /// <param name="afterLsn">The last entry flushed before.</param>

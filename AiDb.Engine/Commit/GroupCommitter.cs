@@ -11,6 +11,9 @@ namespace AiDb.Engine.Commit;
 /// error.</remarks>
 internal sealed class GroupCommitter
 {
+    /// <summary>Bytes of the log that one memtable may stand for, as a multiple of its own limit.</summary>
+    private const int LoggedBytesOfMemtable = 4;
+
     private readonly EngineContext _context;
     private readonly WriteAheadLog _log;
     private readonly LogSyncer _syncer;
@@ -19,6 +22,7 @@ internal sealed class GroupCommitter
     private readonly BackgroundWork _background;
     private readonly DiskGuard _diskGuard;
     private ulong _epoch;
+    private long _loggedBytes;
 
     public GroupCommitter(
         EngineContext context, WriteAheadLog log, LogSyncer syncer, StateHolder state, BatchApplier applier,
@@ -66,11 +70,15 @@ internal sealed class GroupCommitter
         }
     }
 
-    /// <summary>Makes the active memtable immutable when it is full.</summary>
+    /// <summary>Makes the active memtable immutable when it is full, or when it holds little of much that was logged:
+    /// batches whose conditions fail leave nothing in it, yet the log and their outcomes are kept until the flush.</summary>
     public void RotateWhenFull()
     {
-        if (_state.Active.SizeBytes >= _context.Options.MemtableBytes)
+        if (_state.Active.SizeBytes >= _context.Options.MemtableBytes
+            || _loggedBytes >= LoggedBytesOfMemtable * _context.Options.MemtableBytes)
+        {
             Rotate();
+        }
     }
 
     /// <summary>Makes the active memtable immutable unless it holds next to nothing, so that its memory comes
@@ -86,6 +94,7 @@ internal sealed class GroupCommitter
         MemTable active = _state.Active;
         if (active.IsUntouched)
             return active.Ordinal - 1;
+        _loggedBytes = 0;
         _state.Rotate(new MemTable(_context.Options.MemtableBytes, active.LastPosition, active.Ordinal + 1));
         _background.ScheduleFlush();
         return active.Ordinal;
@@ -125,6 +134,7 @@ internal sealed class GroupCommitter
         RotateWhenFull();
         if (!TryLog(group, synced))
             return;
+        _loggedBytes += bytes;
         _log.Commit(group[^1].Position.Lsn);
         ApplyAll(group);
         _syncer.Publish();

@@ -92,6 +92,14 @@ internal sealed class IngestPreparer
                 $"'{path}' is a database's own table; only files of {nameof(ExternalTableWriter)} can be ingested.");
         }
 
+        if (properties.RangeDeletions > 0 || properties.MergeOperands > 0)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                $"'{path}' holds {properties.RangeDeletions} range deletions and {properties.MergeOperands} merge operands; files that " +
+                "are ingested hold neither.");
+        }
+
         if (properties.TableIds is not [var id] || id != _tableId)
         {
             throw new AiDbException(

@@ -51,6 +51,8 @@ internal static class CheckpointJob
         }
         catch
         {
+            // Removing a folder takes many steps; without CURRENT what stays of it after a crash is no database.
+            files.DeleteFile(DatabaseFiles.Combine(directory, DatabaseFiles.Current));
             files.DeleteDirectory(directory);
             throw;
         }

@@ -102,6 +102,9 @@ internal sealed class KillWriter(string folder, int seed, int round)
                     break;
                 case 3:
                     string copy = Path.Combine(folder, "copy");
+
+                    // A folder is not removed in one step: one that has a CURRENT file must be whole.
+                    PhysicalFileSystem.Instance.DeleteFile(Path.Combine(copy, "CURRENT"));
                     PhysicalFileSystem.Instance.DeleteDirectory(copy);
                     database.CheckpointAsync(copy, CancellationToken.None).AsTask().GetAwaiter().GetResult();
                     break;

@@ -1,7 +1,10 @@
 using System.Globalization;
 using AiDb.Engine;
+using AiDb.Engine.RangeDeletes;
 using AiDb.Engine.Storage;
+using AiDb.Engine.Tables;
 using AiDb.Tests.Engine.Storage;
+using AiDb.Tests.Engine.Tables;
 using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Ingest;
@@ -99,12 +102,14 @@ public sealed class IngestTests
         string damaged = Write(_disk, table.Id, "damaged", ("x", new string('v', 300)));
         using (IStorageFile file = _disk.Open(damaged, FileOpenMode.ReadWrite))
             file.Write(100, [0x55]);
+        string forged = WriteForged(_disk, table.Id, "forged");
         LogPosition before = database.AppliedPosition;
         List<string> files = [.. _disk.ListFiles(TestDatabase.Folder).Order()];
         await AssertRefusedAsync(AiDbErrorKind.InvalidArgument, $"{Outside}/none", good, $"{Outside}/none");
         await AssertRefusedAsync(AiDbErrorKind.InvalidArgument, overlapping, good, overlapping);
         await AssertRefusedAsync(AiDbErrorKind.InvalidArgument, foreign, good, foreign);
         await AssertRefusedAsync(AiDbErrorKind.InvalidArgument, own, own);
+        await AssertRefusedAsync(AiDbErrorKind.InvalidArgument, "range deletions", good, forged);
         await AssertRefusedAsync(AiDbErrorKind.DataLoss, damaged, good, damaged);
         Assert.Equal(before, database.AppliedPosition);
         Assert.Equal(files, _disk.ListFiles(TestDatabase.Folder).Order());
@@ -370,6 +375,19 @@ public sealed class IngestTests
         disk.CreateDirectory(Outside);
         disk.SyncDirectory("/data");
         return disk;
+    }
+
+    /// <summary>A file such as no writer of external tables makes: it would delete keys that it does not
+    /// name.</summary>
+    private static string WriteForged(SimulatedFileSystem disk, uint tableId, string name)
+    {
+        string path = $"{Outside}/{name}";
+        using IStorageFile file = disk.Open(path, FileOpenMode.CreateNew);
+        using var builder = new TableBuilder(file, new TableOptions { FileId = 77, BlockBytes = 512 });
+        builder.Add(TableModel.Key(tableId, "x"u8, 0), TableModel.Put("1"u8));
+        builder.SetRangeDeletes(RangeTombstoneFragmenter.Fragment([RangeTombstone.Of(tableId, "a"u8, "w"u8, 5)], []));
+        builder.Finish();
+        return path;
     }
 
     private static string Write(
