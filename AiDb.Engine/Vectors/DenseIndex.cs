@@ -1,6 +1,8 @@
 using AiDb.Engine.Caching;
 using AiDb.Engine.Vectors.Distances;
 using AiDb.Engine.Vectors.Flat;
+using AiDb.Engine.Vectors.Hnsw;
+using AiDb.Engine.Vectors.Quantization;
 using AiDb.Engine.Vectors.Rows;
 
 namespace AiDb.Engine.Vectors;
@@ -21,6 +23,9 @@ internal sealed unsafe class DenseIndex : IDisposable
     private readonly VectorDistance _distance;
     private readonly RowStore _rows;
     private readonly FlatSearch _flat;
+    private readonly Lock _training = new();
+    private GraphNavigator? _navigator;
+    private int _indexingThreads;
     private bool _disposed;
 
     /// <summary>Makes an empty index.</summary>
@@ -52,7 +57,9 @@ internal sealed unsafe class DenseIndex : IDisposable
     public long IndexedCount => _rows.LinkedCount;
 
     /// <summary>Bytes of native memory that are in use.</summary>
-    public long NativeBytes => _rows.Bytes;
+    public long NativeBytes => _rows.Bytes + (Volatile.Read(ref _navigator) is { } navigator
+        ? navigator.Codes.BytesOf(_rows.RowCount) + navigator.Graph.Links.BytesOf(_rows.RowCount)
+        : 0);
 
     /// <summary>Gives an offset a vector, which can be found at once.</summary>
     /// <param name="offset">The offset.</param>
@@ -133,8 +140,33 @@ internal sealed unsafe class DenseIndex : IDisposable
     /// <returns>Whether there is more to do.</returns>
     public bool IndexNext(int maxItems, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        return false;
+        if (Options.Hnsw.M == 0 || Options.IndexingThresholdKb == 0 || _rows.Queued.Count == 0)
+            return false;
+        if (Volatile.Read(ref _navigator) is null
+            && _rows.Count * _distance.RowBytes < (long)Options.IndexingThresholdKb << 10)
+        {
+            return false;
+        }
+
+        int threads = Options.Hnsw.MaxIndexingThreads;
+        try
+        {
+            if (Interlocked.Increment(ref _indexingThreads) > threads && threads > 0)
+                return false;
+            GraphNavigator navigator = Navigator();
+            for (int i = 0; i < maxItems; i++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (!InsertNext(navigator, cancellationToken))
+                    return false;
+            }
+
+            return _rows.Queued.Count > 0;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _indexingThreads);
+        }
     }
 
     /// <summary>Finds the nearest vectors.</summary>
@@ -152,10 +184,10 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             byte* prepared = Prepare(context, query);
             BestRows found = new(context.Best, (int)Math.Min(best.Length, Math.Max(1, Count)));
-            if (search.Filter.Bitmap is { } bitmap && bitmap.Capacity < _rows.RowCount)
-                _flat.Matches(prepared, search, ref found);
+            if (search.Exact || Volatile.Read(ref _navigator) is not { } navigator)
+                Scan(prepared, search, ref found);
             else
-                _flat.All(prepared, search, ref found);
+                SearchGraph(context, navigator, query, prepared, search, ref found);
             return Emit(ref found, search, best);
         }
         finally
@@ -170,7 +202,91 @@ internal sealed unsafe class DenseIndex : IDisposable
         if (Interlocked.Exchange(ref _disposed, true))
             return;
         _contexts.Dispose();
+        _navigator?.Dispose();
         _rows.Dispose();
+    }
+
+    private void Scan(byte* prepared, in DenseSearch search, ref BestRows found)
+    {
+        if (search.Filter.Bitmap is { } bitmap && Matches(search) < _rows.RowCount / 2)
+            _flat.Matches(prepared, search, ref found);
+        else
+            _flat.All(prepared, search, ref found);
+    }
+
+    private void SearchGraph(
+        SearchContext context, GraphNavigator navigator, ReadOnlySpan<float> query, byte* prepared, in DenseSearch search,
+        ref BestRows found)
+    {
+        // What is waiting first: a row that is linked meanwhile is then found by the one or the other.
+        VisitedRows visited = context.BeginVisits(_rows.RowCount);
+        if (!search.IndexedOnly)
+            _flat.Waiting(prepared, search, ref found, visited);
+        context.Vector.Ensure((long)query.Length * sizeof(float));
+        Span<float> vector = new(context.Vector.Memory, query.Length);
+        query.CopyTo(vector);
+        GraphQuery graphQuery = new()
+        {
+            Vector = vector,
+            Prepared = prepared,
+            Ef = Math.Max(search.Ef > 0 ? search.Ef : Options.Hnsw.EfConstruct, found.Limit),
+            Search = search,
+            Matches = Matches(search),
+            Visited = visited,
+        };
+        navigator.Search(context, graphQuery, ref found);
+    }
+
+    private long Matches(in DenseSearch search)
+    {
+        if (search.Filter.Bitmap is not { } bitmap)
+            return Count;
+        return search.EstimatedMatches > 0 ? search.EstimatedMatches : bitmap.Count();
+    }
+
+    private bool InsertNext(GraphNavigator navigator, CancellationToken cancellationToken)
+    {
+        SearchContext context = _contexts.Enter();
+        try
+        {
+            if (!_rows.TryTakeQueued(out uint row))
+                return false;
+            bool inserted = false;
+            try
+            {
+                // Not cancelled half way: the row would be linked in part.
+                navigator.Insert(context, row, CancellationToken.None);
+                inserted = true;
+            }
+            finally
+            {
+                if (inserted)
+                    _rows.FinishInsert(row, keepVector: Options.Quantization?.KeepOriginals ?? true);
+                else
+                    _rows.PutBack(row);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            return true;
+        }
+        finally
+        {
+            _contexts.Leave(context);
+        }
+    }
+
+    private GraphNavigator Navigator()
+    {
+        lock (_training)
+        {
+            if (_navigator is null)
+            {
+                ByteGrid grid = GridTraining.Train(_rows, _distance, Options);
+                Volatile.Write(ref _navigator, GraphNavigator.Make(_account, Options, grid, _rows, _distance));
+            }
+
+            return _navigator;
+        }
     }
 
     // Looked at twice: an offset that got another row in between may have both in the list, but only one of them is
