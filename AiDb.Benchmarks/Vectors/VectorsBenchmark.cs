@@ -1,4 +1,3 @@
-using System.Globalization;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Benchmarks.Vectors;
@@ -84,11 +83,9 @@ internal sealed class VectorsBenchmark(
         return double.NaN;
     }
 
-    private void Print(FormattableString line)
+    private void Print(string line)
     {
-        output.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+        output.WriteLine(line);
         output.Flush();
     }
-
-    private void Print(string line) => Print($"{line}");
 }

@@ -140,10 +140,10 @@ internal sealed unsafe class DenseIndex : IDisposable
     /// <returns>Whether there is more to do.</returns>
     public bool IndexNext(int maxItems, CancellationToken cancellationToken)
     {
-        if (Options.Hnsw.M == 0 || Options.IndexingThresholdKb == 0 || _rows.Queued.Count == 0)
+        if (Options.Hnsw.M == 0 || Options.IndexingThresholdKb == 0)
             return false;
         if (Volatile.Read(ref _navigator) is null
-            && _rows.Count * _distance.RowBytes < (long)Options.IndexingThresholdKb << 10)
+            && (_rows.Count == 0 || _rows.Count * _distance.RowBytes < (long)Options.IndexingThresholdKb << 10))
         {
             return false;
         }
@@ -158,10 +158,12 @@ internal sealed unsafe class DenseIndex : IDisposable
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 if (!InsertNext(navigator, cancellationToken))
-                    return false;
+                    break;
             }
 
-            return _rows.Queued.Count > 0;
+            if (navigator.IsRepairDue)
+                Repair(navigator, maxItems);
+            return _rows.Queued.Count > 0 || navigator.IsRepairDue;
         }
         finally
         {
@@ -275,6 +277,20 @@ internal sealed unsafe class DenseIndex : IDisposable
         }
     }
 
+    private void Repair(GraphNavigator navigator, int maxItems)
+    {
+        SearchContext context = _contexts.Enter();
+        try
+        {
+            // Looking at a row is a small part of inserting one.
+            navigator.Repair(context, (int)Math.Min(int.MaxValue, maxItems * 16L));
+        }
+        finally
+        {
+            _contexts.Leave(context);
+        }
+    }
+
     private GraphNavigator Navigator()
     {
         lock (_training)
@@ -282,7 +298,7 @@ internal sealed unsafe class DenseIndex : IDisposable
             if (_navigator is null)
             {
                 ByteGrid grid = GridTraining.Train(_rows, _distance, Options);
-                Volatile.Write(ref _navigator, GraphNavigator.Make(_account, Options, grid, _rows, _distance));
+                Volatile.Write(ref _navigator, GraphNavigator.Make(_account, Options, grid, _rows, _contexts, _distance));
             }
 
             return _navigator;

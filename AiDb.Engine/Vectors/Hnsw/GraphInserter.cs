@@ -86,7 +86,7 @@ internal sealed unsafe class GraphInserter<TScorer>(
             visited.Visit(at);
             pool.Offer(distance, at);
             graph.Walk(ref scorer, i, ref pool, visited, (uint*)context.Neighbours.Memory, cancellationToken);
-            int count = ChooseLive(context, ref pool, chosen, buffer + stride);
+            int count = ChooseLive(context, row, i, ref pool, chosen, buffer + stride);
             _links.Lock(row);
             LinkStore.Write(_links.Of(row, i), _links.Capacity(i), chosen[..count]);
             _links.Unlock(row);
@@ -97,25 +97,28 @@ internal sealed unsafe class GraphInserter<TScorer>(
         }
     }
 
-    private int ChooseLive(SearchContext context, ref CandidatePool pool, Span<uint> chosen, byte* buffer)
+    private int ChooseLive(
+        SearchContext context, uint row, int level, ref CandidatePool pool, Span<uint> chosen, byte* buffer)
     {
         context.Others.Ensure((long)pool.Count * sizeof(Flat.Candidate));
         Span<Flat.Candidate> candidates = new(context.Others.Memory, pool.Count);
         int count = 0;
         for (int i = 0; i < pool.Count; i++)
         {
-            uint row = pool.Row(i);
-            if ((rows.Head(row)->State & RowHead.Removed) == 0)
-                candidates[count++] = new Flat.Candidate { Distance = pool.Distance(i), Row = row };
+            uint other = pool.Row(i);
+            if ((rows.Head(other)->State & RowHead.Removed) == 0)
+                candidates[count++] = new Flat.Candidate { Distance = pool.Distance(i), Row = other };
         }
 
-        // A neighbourhood of removed rows only: the way through them is better than none.
-        if (count == 0)
+        // A neighbourhood of removed rows only: the way through them is better than none. The entry is never dead.
+        for (int i = 0; i < pool.Count && count == 0; i++)
         {
-            for (; count < pool.Count; count++)
-                candidates[count] = new Flat.Candidate { Distance = pool.Distance(count), Row = pool.Row(count) };
+            if ((rows.Head(pool.Row(i))->State & RowHead.Dead) == 0)
+                candidates[count++] = new Flat.Candidate { Distance = pool.Distance(i), Row = pool.Row(i) };
         }
 
+        if (count == 0 && graph.Entry is >= 0 and var entry && _links.Has((uint)entry, level) && (uint)entry != row)
+            candidates[count++] = new Flat.Candidate { Distance = float.MaxValue, Row = (uint)entry };
         return Choose(candidates[..count], _links.M, chosen, buffer);
     }
 

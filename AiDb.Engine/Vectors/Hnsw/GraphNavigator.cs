@@ -39,10 +39,11 @@ internal abstract class GraphNavigator : IDisposable
 
     /// <summary>Makes a navigator for the metric of the options.</summary>
     public static GraphNavigator Make(
-        Caching.NativeMemoryAccount account, DenseIndexOptions options, ByteGrid grid, RowStore rows, VectorDistance distance) =>
+        Caching.NativeMemoryAccount account, DenseIndexOptions options, ByteGrid grid, RowStore rows,
+        SearchContexts contexts, VectorDistance distance) =>
         options.Metric == VectorMetric.Manhattan
-            ? new GraphNavigator<ByteAbsoluteScorer>(account, options, grid, rows, distance)
-            : new GraphNavigator<ByteProductScorer>(account, options, grid, rows, distance);
+            ? new GraphNavigator<ByteAbsoluteScorer>(account, options, grid, rows, contexts, distance)
+            : new GraphNavigator<ByteProductScorer>(account, options, grid, rows, contexts, distance);
 
     /// <summary>Codes a row and brings it into the graph.</summary>
     public abstract void Insert(SearchContext context, uint row, CancellationToken cancellationToken);
@@ -52,6 +53,12 @@ internal abstract class GraphNavigator : IDisposable
 
     /// <summary>Looks at every matching row by its codes, and offers the nearest in full precision.</summary>
     public abstract void Scan(SearchContext context, in GraphQuery query, ref BestRows best);
+
+    /// <summary>Whether removed rows wait to be taken out of the graph.</summary>
+    public abstract bool IsRepairDue { get; }
+
+    /// <summary>Goes on to take removed rows out, unless another thread does.</summary>
+    public abstract void Repair(SearchContext context, int maxRows);
 
     /// <inheritdoc/>
     public abstract void Dispose();
@@ -67,18 +74,22 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     private readonly ByteCodes<TScorer> _codes;
     private readonly HnswGraph _graph;
     private readonly GraphInserter<TScorer> _inserter;
+    private readonly GraphRepair<TScorer> _repair;
+    private readonly Lock _repairing = new();
     private readonly RowStore _rows;
     private readonly VectorDistance _distance;
     private readonly Lock _growth = new();
 
     public GraphNavigator(
-        Caching.NativeMemoryAccount account, DenseIndexOptions options, ByteGrid grid, RowStore rows, VectorDistance distance)
+        Caching.NativeMemoryAccount account, DenseIndexOptions options, ByteGrid grid, RowStore rows,
+        SearchContexts contexts, VectorDistance distance)
     {
         _rows = rows;
         _distance = distance;
         _codes = new ByteCodes<TScorer>(account, options, grid);
         _graph = new HnswGraph(account, rows, options.Hnsw.M);
         _inserter = new GraphInserter<TScorer>(_graph, _codes, rows, options.Hnsw.EfConstruct);
+        _repair = new GraphRepair<TScorer>(_graph, _inserter, _codes, rows, contexts);
     }
 
     /// <inheritdoc/>
@@ -86,6 +97,24 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 
     /// <inheritdoc/>
     public override IByteCodes Codes => _codes;
+
+    /// <inheritdoc/>
+    public override bool IsRepairDue => _repair.IsDue;
+
+    /// <inheritdoc/>
+    public override void Repair(SearchContext context, int maxRows)
+    {
+        if (!_repairing.TryEnter())
+            return;
+        try
+        {
+            _repair.Step(context, maxRows);
+        }
+        finally
+        {
+            _repairing.Exit();
+        }
+    }
 
     /// <inheritdoc/>
     public override void Insert(SearchContext context, uint row, CancellationToken cancellationToken)

@@ -12,6 +12,9 @@ namespace AiDb.Engine.Vectors.Rows;
 /// </remarks>
 internal sealed unsafe class RowStore : IDisposable
 {
+    /// <summary>The most rows: a bit of their numbers is used otherwise.</summary>
+    public const uint MaxRows = int.MaxValue;
+
     private readonly Lock _lock = new();
     private readonly SearchContexts _contexts;
     private readonly NativeRows _heads;
@@ -200,7 +203,7 @@ internal sealed unsafe class RowStore : IDisposable
         {
             _linkedCount--;
             _removedLinkedCount--;
-            Interlocked.And(ref Head(row)->State, ~RowHead.Linked);
+            Interlocked.And(ref Head(row)->State, ~(RowHead.Linked | RowHead.Dead));
             Free(row);
         }
     }
@@ -223,8 +226,8 @@ internal sealed unsafe class RowStore : IDisposable
     {
         if (_freeRows.TryTake(out uint row))
             return row;
-        if (_rowCount == RowHead.None)
-            throw new AiDbException(AiDbErrorKind.ResourceExhausted, "The index is full: 4,294,967,295 vectors.");
+        if (_rowCount == MaxRows)
+            throw new AiDbException(AiDbErrorKind.ResourceExhausted, $"The index is full: {MaxRows} vectors.");
         row = _rowCount;
         _heads.Ensure(row);
         *Head(row) = new RowHead { Offset = RowHead.None, Slot = RowHead.None, Upper = RowHead.None };
