@@ -8,9 +8,11 @@ namespace AiDb.Benchmarks.Vectors;
 internal sealed class HnswlibPeer : IDisposable
 {
     private readonly Process _process;
+    private readonly string _graphPath;
 
     public HnswlibPeer(VectorData data, int m, int efConstruct)
     {
+        _graphPath = $"{data.VectorsPath}-{m}-{efConstruct}.hnswlib";
         string package = BenchmarkCache.Fetch("libhnswlib-dev*.deb", "apt-get", "download", "libhnswlib-dev");
         string folder = BenchmarkCache.PathOf("hnswlib");
         string source = FindSource();
@@ -39,10 +41,21 @@ internal sealed class HnswlibPeer : IDisposable
         _process = Process.Start(start)!;
     }
 
-    /// <summary>CPU seconds and bytes of the build.</summary>
-    public (double Seconds, long Bytes) Build()
+    /// <summary>CPU seconds and bytes of the build; those of an earlier run, whose graph is taken, with
+    /// <paramref name="reuse"/>.</summary>
+    public (double Seconds, long Bytes) Build(bool reuse)
     {
+        string note = _graphPath + ".build";
+        if (reuse && File.Exists(note))
+        {
+            Ask($"load {_graphPath}");
+            double[] earlier = Parse(File.ReadAllText(note));
+            return (earlier[0], (long)earlier[1]);
+        }
+
         double[] answer = Ask("build");
+        Ask($"save {_graphPath}");
+        File.WriteAllText(note, string.Create(CultureInfo.InvariantCulture, $"{answer[0]} {answer[1]}"));
         return (answer[0], (long)answer[1]);
     }
 
@@ -66,8 +79,11 @@ internal sealed class HnswlibPeer : IDisposable
         _process.StandardInput.Flush();
         string answer = _process.StandardOutput.ReadLine() ?? throw new AiDbException(
             AiDbErrorKind.Unavailable, "hnswlib's process ended.");
-        return [.. answer.Split(' ').Select(static text => double.Parse(text, CultureInfo.InvariantCulture))];
+        return Parse(answer);
     }
+
+    private static double[] Parse(string answer) =>
+        [.. answer.Split(' ').Select(static text => double.Parse(text, CultureInfo.InvariantCulture))];
 
     private static string FindSource()
     {

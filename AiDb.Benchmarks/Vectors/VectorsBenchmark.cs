@@ -3,29 +3,41 @@ using AiDb.Engine.Vectors;
 namespace AiDb.Benchmarks.Vectors;
 
 /// <summary>Runs the tests and prints their tables.</summary>
-internal sealed class VectorsBenchmark(
-    bool quick, string[] dataNames, string[] tests, int rounds, bool noPeer, TextWriter output)
+internal sealed class VectorsBenchmark(VectorsOptions options, TextWriter output)
 {
     private const int M = 16;
     private const int EfConstruct = 200;
-    private static readonly int[] Efs = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+    private const int FilterEf = 64;
+    private static readonly TimeSpan WriteTime = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan QuickWriteTime = TimeSpan.FromSeconds(5);
 
     /// <summary>The data.</summary>
     public static string[] DataNames { get; } = ["fashion", "glove"];
 
     /// <summary>The tests.</summary>
-    public static string[] TestNames { get; } = ["float32"];
+    public static string[] TestNames { get; } = ["float32", "int8", "bits", "filters", "writes"];
 
     public void Run(CancellationToken cancellationToken)
     {
-        foreach (string name in dataNames)
+        foreach (string name in options.Data)
         {
-            VectorData data = name == "fashion" ? VectorData.Fashion(quick) : VectorData.Glove(quick);
-            Print($"## {name}: {data.Count} x {data.Dimensions}, {data.Metric}, {data.QueryCount} queries, M {M}, ef_construct {EfConstruct}");
-            using HnswlibPeer? peer = noPeer ? null : new HnswlibPeer(data, M, EfConstruct);
-            (double Seconds, long Bytes) peerBuild = peer?.Build() ?? default;
-            if (tests.Contains("float32"))
+            VectorData data = name == "fashion" ? VectorData.Fashion(options.Quick) : VectorData.Glove(options.Quick);
+            Print($"\n{name}: {data.Count} x {data.Dimensions}, {data.Metric}, {data.QueryCount} queries, M {M}, ef_construct {EfConstruct}\n");
+            using HnswlibPeer? peer = options.NoPeer ? null : new HnswlibPeer(data, M, EfConstruct);
+            (double Seconds, long Bytes) peerBuild = peer?.Build(options.Reuse) ?? default;
+            if (options.Tests.Except(["int8", "bits"]).Any())
                 RunForm("float32", data, null, peer, peerBuild, cancellationToken);
+            if (options.Tests.Contains("int8"))
+            {
+                QuantizationOptions scalar = new() { Kind = QuantizationKind.Scalar, KeepOriginals = false };
+                RunForm("int8", data, scalar, peer, peerBuild, cancellationToken);
+            }
+
+            if (options.Tests.Contains("bits"))
+            {
+                QuantizationOptions binary = new() { Kind = QuantizationKind.Binary, KeepOriginals = false };
+                RunForm("bits, rescored by int8", data, binary, peer, peerBuild, cancellationToken);
+            }
         }
     }
 
@@ -34,17 +46,34 @@ internal sealed class VectorsBenchmark(
         CancellationToken cancellationToken)
     {
         using IndexRun run = IndexRun.Build(data, M, EfConstruct, quantization, cancellationToken);
+        if (name != "float32" || options.Tests.Contains(name))
+            RunCurve(name, data, run, peer, peerBuild, cancellationToken);
+        if (name != "float32")
+            return;
+        if (options.Tests.Contains("filters"))
+            new FilterSweep(data, run.Index, FilterEf, options.Rounds, Print).Run(cancellationToken);
+        if (options.Tests.Contains("writes"))
+        {
+            new WritesBesideQueries(data, run.Index, FilterEf, options.Quick ? QuickWriteTime : WriteTime, Print)
+                .Run(cancellationToken);
+        }
+    }
+
+    private void RunCurve(
+        string name, VectorData data, IndexRun run, HnswlibPeer? peer, (double Seconds, long Bytes) peerBuild,
+        CancellationToken cancellationToken)
+    {
         Print($"{name}: build {run.BuildCpu.TotalSeconds:F1} CPU s, hnswlib {peerBuild.Seconds:F1} (x {peerBuild.Seconds / run.BuildCpu.TotalSeconds:F2}); "
             + $"bytes per vector {run.MemoryBytes / data.Count} (index {run.Index.NativeBytes / data.Count}), hnswlib {peerBuild.Bytes / data.Count}");
         Print("| ef | recall | queries/CPU s | hnswlib recall | queries/CPU s | recall - | speed x | bytes/search |");
         Print("|---|---|---|---|---|---|---|---|");
         List<(double Recall, double Speed)> ours = [], theirs = [];
-        foreach (int ef in Efs)
+        foreach (int ef in options.Efs)
         {
             cancellationToken.ThrowIfCancellationRequested();
             double best = double.MaxValue, peerBest = double.MaxValue, recall = 0, peerRecall = 0;
             long allocated = 0;
-            for (int round = 0; round < rounds; round++)
+            for (int round = 0; round < options.Rounds; round++)
             {
                 (double seconds, recall, allocated) = run.Search(new DenseSearch { Ef = ef });
                 best = Math.Min(best, seconds);

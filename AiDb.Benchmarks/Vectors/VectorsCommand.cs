@@ -33,22 +33,42 @@ internal static class VectorsCommand
         Description = "AiDb alone.",
     };
 
+    private static readonly Option<bool> Reuse = new("--reuse")
+    {
+        Description = "Takes hnswlib's graph, and what its build cost, from an earlier run.",
+    };
+
+    private static readonly Option<int[]> Efs = new("--ef")
+    {
+        Description = "Candidates of the searches. Default: 16 to 512.",
+        DefaultValueFactory = static _ => [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512],
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     public static Command Create()
     {
         Command command = new("vectors", """
             Builds and searches AiDb's vector index and hnswlib's in turn on the same data with the same settings, and prints recall
             and queries per CPU second. Data and peer are fetched with apt-get and npm on the first run.
             """);
-        foreach (Option option in (Option[])[Quick, Data, Tests, Rounds, NoPeer])
+        foreach (Option option in (Option[])[Quick, Data, Tests, Rounds, NoPeer, Reuse, Efs])
             command.Add(option);
         command.SetAction((parsed, cancellationToken) => Task.Run(
-            () => new VectorsBenchmark(
-                parsed.GetValue(Quick), Names(parsed.GetValue(Data)!, VectorsBenchmark.DataNames, Data),
-                Names(parsed.GetValue(Tests)!, VectorsBenchmark.TestNames, Tests), parsed.GetValue(Rounds),
-                parsed.GetValue(NoPeer), parsed.InvocationConfiguration.Output).Run(cancellationToken),
+            () => new VectorsBenchmark(Read(parsed), parsed.InvocationConfiguration.Output).Run(cancellationToken),
             CancellationToken.None));
         return command;
     }
+
+    private static VectorsOptions Read(ParseResult parsed) => new()
+    {
+        Quick = parsed.GetValue(Quick),
+        Data = Names(parsed.GetValue(Data)!, VectorsBenchmark.DataNames, Data),
+        Tests = Names(parsed.GetValue(Tests)!, VectorsBenchmark.TestNames, Tests),
+        Rounds = Math.Max(1, parsed.GetValue(Rounds)),
+        NoPeer = parsed.GetValue(NoPeer),
+        Reuse = parsed.GetValue(Reuse),
+        Efs = parsed.GetValue(Efs)!,
+    };
 
     private static string[] Names(string text, string[] known, Option option)
     {

@@ -1,5 +1,7 @@
 using AiDb.Engine.Caching;
+using AiDb.Engine.Storage;
 using AiDb.Engine.Vectors.Distances;
+using AiDb.Engine.Vectors.Files;
 using AiDb.Engine.Vectors.Flat;
 using AiDb.Engine.Vectors.Hnsw;
 using AiDb.Engine.Vectors.Quantization;
@@ -24,6 +26,9 @@ internal sealed unsafe class DenseIndex : IDisposable
     private readonly RowStore _rows;
     private readonly FlatSearch _flat;
     private readonly Lock _training = new();
+
+    // Shared by whatever changes something, whole for whoever saves.
+    private readonly ReaderWriterLockSlim _changes = new();
     private GraphNavigator? _navigator;
     private int _indexingThreads;
     private bool _disposed;
@@ -58,7 +63,7 @@ internal sealed unsafe class DenseIndex : IDisposable
 
     /// <summary>Bytes of native memory that are in use.</summary>
     public long NativeBytes => _rows.Bytes + (Volatile.Read(ref _navigator) is { } navigator
-        ? navigator.Codes.BytesOf(_rows.RowCount) + navigator.Graph.Links.BytesOf(_rows.RowCount)
+        ? navigator.Codes.BytesOf(_rows.RowCount) + (navigator.Bits?.Rows.BytesOf(_rows.RowCount) ?? 0) + navigator.Graph.Links.BytesOf(_rows.RowCount)
         : 0);
 
     /// <summary>Gives an offset a vector, which can be found at once.</summary>
@@ -74,7 +79,15 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             context.Vector.Ensure(_distance.RowBytes);
             _distance.Store(vector, context.Vector.Memory);
-            _rows.Set(offset, new ReadOnlySpan<byte>(context.Vector.Memory, _distance.RowBytes));
+            _changes.EnterReadLock();
+            try
+            {
+                _rows.Set(offset, new ReadOnlySpan<byte>(context.Vector.Memory, _distance.RowBytes));
+            }
+            finally
+            {
+                _changes.ExitReadLock();
+            }
         }
         finally
         {
@@ -88,7 +101,15 @@ internal sealed unsafe class DenseIndex : IDisposable
         SearchContext context = _contexts.Enter();
         try
         {
-            _rows.Remove(offset);
+            _changes.EnterReadLock();
+            try
+            {
+                _rows.Remove(offset);
+            }
+            finally
+            {
+                _changes.ExitReadLock();
+            }
         }
         finally
         {
@@ -106,7 +127,7 @@ internal sealed unsafe class DenseIndex : IDisposable
             uint row = _rows.RowOf(offset);
             if (row == RowHead.None)
                 return false;
-            _distance.Load(_rows.VectorOf(row), vector);
+            _distance.Load(FindVector(context, row, vector), vector);
             return true;
         }
         finally
@@ -124,9 +145,11 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             byte* prepared = Prepare(context, query);
             uint row = _rows.RowOf(offset);
-            return row == RowHead.None
-                ? float.NaN
-                : Options.Metric.ToScore(_distance.Between(prepared, _rows.VectorOf(row)));
+            if (row == RowHead.None)
+                return float.NaN;
+            context.Vector.Ensure((long)query.Length * sizeof(float));
+            byte* vector = FindVector(context, row, new Span<float>(context.Vector.Memory, query.Length));
+            return Options.Metric.ToScore(_distance.Between(prepared, vector));
         }
         finally
         {
@@ -186,7 +209,8 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             byte* prepared = Prepare(context, query);
             BestRows found = new(context.Best, (int)Math.Min(best.Length, Math.Max(1, Count)));
-            if (search.Exact || Volatile.Read(ref _navigator) is not { } navigator)
+            GraphNavigator? navigator = Volatile.Read(ref _navigator);
+            if (navigator is null || (search.Exact && KeepsVectors))
                 Scan(prepared, search, ref found);
             else
                 SearchGraph(context, navigator, query, prepared, search, ref found);
@@ -198,6 +222,54 @@ internal sealed unsafe class DenseIndex : IDisposable
         }
     }
 
+    /// <summary>Writes the index to a file, under a temporary name until it is whole. Changes wait meanwhile,
+    /// searches do not.</summary>
+    /// <param name="fileSystem">Where.</param>
+    /// <param name="path">The file; replaced.</param>
+    /// <param name="fileId">A number that no other file has.</param>
+    /// <param name="databaseVersion">Up to which version of the database changes are in the index.</param>
+    /// <param name="cancellationToken">Ends the writing; a file that was there stays.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.ResourceExhausted"/>: the disk is full;
+    /// <see cref="AiDbErrorKind.Unavailable"/>: it refused.</exception>
+    public void Save(
+        IFileSystem fileSystem, string path, UInt128 fileId, ulong databaseVersion, CancellationToken cancellationToken)
+    {
+        _changes.EnterWriteLock();
+        try
+        {
+            DenseIndexFile.Save(
+                fileSystem, path, fileId, databaseVersion, Options, _rows, _navigator, cancellationToken);
+        }
+        finally
+        {
+            _changes.ExitWriteLock();
+        }
+    }
+
+    /// <summary>Reads an index that <see cref="Save"/> wrote.</summary>
+    /// <param name="fileSystem">Where.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="options">The shape that it must have.</param>
+    /// <param name="databaseVersion">Up to which version of the database changes are in it.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no file;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: it is damaged; <see cref="AiDbErrorKind.PreconditionFailed"/>: it has another
+    /// shape; <see cref="AiDbErrorKind.Unimplemented"/>: it is newer. Each time: rebuild the index.</exception>
+    public static DenseIndex Load(
+        IFileSystem fileSystem, string path, DenseIndexOptions options, out ulong databaseVersion)
+    {
+        DenseIndex index = new(options);
+        try
+        {
+            (index._navigator, databaseVersion) = DenseIndexFile.Load(fileSystem, path, options, index._rows, index.Make);
+            return index;
+        }
+        catch
+        {
+            index.Dispose();
+            throw;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -206,6 +278,7 @@ internal sealed unsafe class DenseIndex : IDisposable
         _contexts.Dispose();
         _navigator?.Dispose();
         _rows.Dispose();
+        _changes.Dispose();
     }
 
     private void Scan(byte* prepared, in DenseSearch search, ref BestRows found)
@@ -227,16 +300,31 @@ internal sealed unsafe class DenseIndex : IDisposable
         context.Vector.Ensure((long)query.Length * sizeof(float));
         Span<float> vector = new(context.Vector.Memory, query.Length);
         query.CopyTo(vector);
+        context.Original.Ensure(_distance.RowBytes);
         GraphQuery graphQuery = new()
         {
             Vector = vector,
             Prepared = prepared,
-            Ef = Math.Max(search.Ef > 0 ? search.Ef : Options.Hnsw.EfConstruct, found.Limit),
+            Ef = Candidates(search, found.Limit),
             Search = search,
             Matches = Matches(search),
+            Originals = Originals,
+            Original = context.Original.Memory,
             Visited = visited,
         };
-        navigator.Search(context, graphQuery, ref found);
+        if (search.Exact)
+            navigator.Scan(context, graphQuery, ref found);
+        else
+            navigator.Search(context, graphQuery, ref found);
+    }
+
+    private bool KeepsVectors => Options.Quantization?.KeepOriginals ?? true;
+
+    private int Candidates(in DenseSearch search, int wanted)
+    {
+        double oversampled = wanted * Math.Max(1.0, search.Oversampling);
+        int ef = search.Ef > 0 ? search.Ef : Options.Hnsw.EfConstruct;
+        return (int)Math.Min(int.MaxValue / 4, Math.Max(ef, oversampled));
     }
 
     private long Matches(in DenseSearch search)
@@ -249,6 +337,7 @@ internal sealed unsafe class DenseIndex : IDisposable
     private bool InsertNext(GraphNavigator navigator, CancellationToken cancellationToken)
     {
         SearchContext context = _contexts.Enter();
+        _changes.EnterReadLock();
         try
         {
             if (!_rows.TryTakeQueued(out uint row))
@@ -263,7 +352,7 @@ internal sealed unsafe class DenseIndex : IDisposable
             finally
             {
                 if (inserted)
-                    _rows.FinishInsert(row, keepVector: Options.Quantization?.KeepOriginals ?? true);
+                    _rows.FinishInsert(row, KeepsVectors);
                 else
                     _rows.PutBack(row);
             }
@@ -273,6 +362,7 @@ internal sealed unsafe class DenseIndex : IDisposable
         }
         finally
         {
+            _changes.ExitReadLock();
             _contexts.Leave(context);
         }
     }
@@ -280,6 +370,7 @@ internal sealed unsafe class DenseIndex : IDisposable
     private void Repair(GraphNavigator navigator, int maxItems)
     {
         SearchContext context = _contexts.Enter();
+        _changes.EnterReadLock();
         try
         {
             // Looking at a row is a small part of inserting one.
@@ -287,6 +378,7 @@ internal sealed unsafe class DenseIndex : IDisposable
         }
         finally
         {
+            _changes.ExitReadLock();
             _contexts.Leave(context);
         }
     }
@@ -297,12 +389,28 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             if (_navigator is null)
             {
-                ByteGrid grid = GridTraining.Train(_rows, _distance, Options);
-                Volatile.Write(ref _navigator, GraphNavigator.Make(_account, Options, grid, _rows, _contexts, _distance));
+                CodeParameters parameters = CodeTraining.Train(_rows, _distance, Options);
+                Volatile.Write(ref _navigator, Make(parameters));
             }
 
             return _navigator;
         }
+    }
+
+    private GraphNavigator Make(CodeParameters parameters) =>
+        GraphNavigator.Make(_account, Options, parameters, _rows, _contexts, _distance);
+
+    // What is not kept in full is read from where it is, or as its codes say.
+    private byte* FindVector(SearchContext context, uint row, Span<float> scratch)
+    {
+        byte* vector = _rows.VectorOf(row);
+        if (vector is not null)
+            return vector;
+        if (Originals is not { } originals || !originals.TryRead(_rows.Head(row)->Offset, scratch))
+            Volatile.Read(ref _navigator)!.Codes.Decode(row, scratch);
+        context.Original.Ensure(_distance.RowBytes);
+        _distance.Store(scratch, context.Original.Memory);
+        return context.Original.Memory;
     }
 
     // Looked at twice: an offset that got another row in between may have both in the list, but only one of them is
@@ -322,13 +430,28 @@ internal sealed unsafe class DenseIndex : IDisposable
         }
 
         int written = 0;
-        foreach (Candidate item in items[..count])
+        for (int i = 0; i < count && written < best.Length; i++)
         {
-            if (written < best.Length && _rows.IsValid(item.Row))
-                best[written++] = new ScoredOffset(_rows.Head(item.Row)->Offset, Options.Metric.ToScore(item.Distance));
+            if (_rows.IsValid(items[i].Row) && !WasBefore(items, i))
+            {
+                best[written++] = new ScoredOffset(
+                    _rows.Head(items[i].Row)->Offset, Options.Metric.ToScore(items[i].Distance));
+            }
         }
 
         return written;
+    }
+
+    // A row that was linked while the search went on may have been found beside the graph and in it.
+    private static bool WasBefore(Span<Candidate> items, int index)
+    {
+        for (int i = index - 1; i >= 0 && items[i].Distance == items[index].Distance; i--)
+        {
+            if (items[i].Row == items[index].Row)
+                return true;
+        }
+
+        return false;
     }
 
     private byte* Prepare(SearchContext context, ReadOnlySpan<float> query)

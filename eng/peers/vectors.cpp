@@ -3,6 +3,8 @@
 // BASE and QUERIES hold floats, TRUTH the K nearest of each query as 32-bit numbers. Commands, a line each:
 //   build          answers: CPU seconds, growth of RssAnon in bytes
 //   search EF      answers: CPU seconds of all queries, recall
+//   save FILE      answers: 0
+//   load FILE      instead of build; answers: 0
 #include <hnswlib/hnswlib.h>
 
 #include <cstdio>
@@ -66,6 +68,15 @@ int main(int argc, char** argv) {
             const double start = CpuSeconds();
             for (size_t i = 0; i < count; i++) index.addPoint(&base[i * dimensions], i);
             std::printf("%.6f %ld\n", CpuSeconds() - start, AnonymousBytes() - before);
+        } else if (command == "save" || command == "load") {
+            std::string path;
+            std::cin >> path;
+            if (command == "save") {
+                index.saveIndex(path);
+            } else {
+                index.loadIndex(path, space.get(), count);
+            }
+            std::printf("0\n");
         } else {
             size_t ef;
             std::cin >> ef;

@@ -1,4 +1,5 @@
 using AiDb.Engine.Vectors.Distances;
+using AiDb.Engine.Vectors.Files;
 using AiDb.Engine.Vectors.Flat;
 using AiDb.Engine.Vectors.Quantization;
 using AiDb.Engine.Vectors.Rows;
@@ -23,6 +24,12 @@ internal readonly unsafe ref struct GraphQuery
     /// <summary>Rows that match the filter; all rows when there is none.</summary>
     public required long Matches { get; init; }
 
+    /// <summary>Reads vectors that are not in memory; null: nothing does.</summary>
+    public required IOriginalVectors? Originals { get; init; }
+
+    /// <summary>Takes a vector as it would be stored.</summary>
+    public required byte* Original { get; init; }
+
     /// <summary>Rows that were looked at already.</summary>
     public required VisitedRows Visited { get; init; }
 }
@@ -37,13 +44,16 @@ internal abstract class GraphNavigator : IDisposable
     /// <summary>The codes.</summary>
     public abstract IByteCodes Codes { get; }
 
+    /// <summary>The bit codes; null: there are none.</summary>
+    public abstract BitCodes? Bits { get; }
+
     /// <summary>Makes a navigator for the metric of the options.</summary>
     public static GraphNavigator Make(
-        Caching.NativeMemoryAccount account, DenseIndexOptions options, ByteGrid grid, RowStore rows,
+        Caching.NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
         SearchContexts contexts, VectorDistance distance) =>
         options.Metric == VectorMetric.Manhattan
-            ? new GraphNavigator<ByteAbsoluteScorer>(account, options, grid, rows, contexts, distance)
-            : new GraphNavigator<ByteProductScorer>(account, options, grid, rows, contexts, distance);
+            ? new GraphNavigator<ByteAbsoluteScorer>(account, options, parameters, rows, contexts, distance)
+            : new GraphNavigator<ByteProductScorer>(account, options, parameters, rows, contexts, distance);
 
     /// <summary>Codes a row and brings it into the graph.</summary>
     public abstract void Insert(SearchContext context, uint row, CancellationToken cancellationToken);
@@ -53,6 +63,12 @@ internal abstract class GraphNavigator : IDisposable
 
     /// <summary>Looks at every matching row by its codes, and offers the nearest in full precision.</summary>
     public abstract void Scan(SearchContext context, in GraphQuery query, ref BestRows best);
+
+    /// <summary>Writes all to a file, while nothing changes.</summary>
+    public abstract void Save(VectorIndexWriter writer, uint rowCount, CancellationToken cancellationToken);
+
+    /// <summary>Reads all from a file into an empty graph, after the rows.</summary>
+    public abstract void Load(VectorIndexReader reader);
 
     /// <summary>Whether removed rows wait to be taken out of the graph.</summary>
     public abstract bool IsRepairDue { get; }
@@ -69,9 +85,14 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     where TScorer : struct, IByteScorer<TScorer>
 {
     private const int Seeds = 24;
+
+    /// <summary>How many standard errors below its estimate by bits a row may be.</summary>
+    private static readonly float BitConfidence = float.Parse(Environment.GetEnvironmentVariable("BITC") ?? "1.5");
+
     private const int ScanStride = 4096;
 
     private readonly ByteCodes<TScorer> _codes;
+    private readonly BitCodes? _bits;
     private readonly HnswGraph _graph;
     private readonly GraphInserter<TScorer> _inserter;
     private readonly GraphRepair<TScorer> _repair;
@@ -81,12 +102,14 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     private readonly Lock _growth = new();
 
     public GraphNavigator(
-        Caching.NativeMemoryAccount account, DenseIndexOptions options, ByteGrid grid, RowStore rows,
+        Caching.NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
         SearchContexts contexts, VectorDistance distance)
     {
         _rows = rows;
         _distance = distance;
-        _codes = new ByteCodes<TScorer>(account, options, grid);
+        _codes = new ByteCodes<TScorer>(account, options, parameters.Grid);
+        if (parameters.Centre is not null)
+            _bits = new BitCodes(account, options.Metric, parameters.Centre, parameters.RotationSeed);
         _graph = new HnswGraph(account, rows, options.Hnsw.M);
         _inserter = new GraphInserter<TScorer>(_graph, _codes, rows, options.Hnsw.EfConstruct);
         _repair = new GraphRepair<TScorer>(_graph, _inserter, _codes, rows, contexts);
@@ -97,6 +120,49 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 
     /// <inheritdoc/>
     public override IByteCodes Codes => _codes;
+
+    /// <inheritdoc/>
+    public override BitCodes? Bits => _bits;
+
+    /// <inheritdoc/>
+    public override void Save(VectorIndexWriter writer, uint rowCount, CancellationToken cancellationToken)
+    {
+        for (uint row = 0; row < rowCount; row++)
+        {
+            if ((_rows.Head(row)->State & RowHead.Linked) != 0)
+                continue;
+            _graph.Links.Complete(row);
+            _codes.Clear(row);
+            _bits?.Clear(row);
+        }
+
+        writer.Add(VectorSectionKind.ByteCodes, _codes.Rows, rowCount, cancellationToken);
+        _graph.Links.Save(writer, rowCount, cancellationToken);
+        if (_bits is null)
+            return;
+        writer.Add(VectorSectionKind.BitCodes, _bits.Rows, rowCount, cancellationToken);
+        writer.Add(
+            VectorSectionKind.BitParameters, DenseIndexFile.WriteBitParameters(_bits.Centre, _bits.Rotation.Seed));
+    }
+
+    /// <inheritdoc/>
+    public override void Load(VectorIndexReader reader)
+    {
+        VectorIndexHeader header = reader.Header;
+        reader.Read(VectorSectionKind.ByteCodes, _codes.Rows, header.Rows);
+        if (_bits is not null)
+            reader.Read(VectorSectionKind.BitCodes, _bits.Rows, header.Rows);
+        _graph.Links.Load(reader);
+        long entry = header.Entry;
+        bool empty = _rows.LinkedCount + _rows.RemovedLinkedCount == 0;
+        if (entry < 0 ? !empty : (uint)entry >= header.Rows || (entry >> 32) > RowHead.LevelMask
+            || (_rows.Head((uint)entry)->State & RowHead.Linked) == 0 || !_graph.Links.Has((uint)entry, (int)(entry >> 32)))
+        {
+            throw reader.Wrong(VectorSectionKind.BottomLinks, "the graph is entered at no node");
+        }
+
+        _graph.Entry = entry;
+    }
 
     /// <inheritdoc/>
     public override bool IsRepairDue => _repair.IsDue;
@@ -147,8 +213,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             CandidatePool pool = new(context.Candidates, plan.Ef);
             query.Visited.Visit(at);
             pool.Offer(distance, at);
-            _graph.Walk(
-                ref scorer, 0, ref pool, query.Visited, (uint*)context.Neighbours.Memory, query.Search.CancellationToken);
+            Walk(context, query, ref scorer, ref pool);
 
             // Where fewer matches than their share lets expect lie near the query, the pool says little.
             if (all || HasEnough(ref pool, query, matcher))
@@ -196,7 +261,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         }
 
         foreach (Candidate candidate in nearest.Items)
-            OfferExact(query.Prepared, candidate, ref best);
+            OfferExact(query, candidate, ref best);
     }
 
     /// <inheritdoc/>
@@ -204,17 +269,38 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     {
         _graph.Dispose();
         _codes.Dispose();
+        _bits?.Dispose();
     }
 
     private void Encode(SearchContext context, uint row)
     {
         lock (_growth)
+        {
             _codes.Ensure(row);
+            _bits?.Rows.Ensure(row);
+        }
+
         int dimensions = _codes.Layout.Dimensions;
         context.Vector.Ensure((long)dimensions * sizeof(float));
         Span<float> vector = new(context.Vector.Memory, dimensions);
         _distance.Load(_rows.VectorOf(row), vector);
         _codes.Encode(row, vector);
+        _bits?.Encode(row, vector);
+    }
+
+    private void Walk(SearchContext context, in GraphQuery query, ref TScorer scorer, ref CandidatePool pool)
+    {
+        var neighbours = (uint*)context.Neighbours.Memory;
+        CancellationToken cancellationToken = query.Search.CancellationToken;
+        if (_bits is null || query.Search.IgnoreQuantization)
+        {
+            _graph.Walk(ref scorer, 0, ref pool, query.Visited, neighbours, cancellationToken);
+            return;
+        }
+
+        context.BitQuery.Ensure(_bits.QueryBytes);
+        BitScorer bits = _bits.OfQuery(query.Vector, context.BitQuery.Memory, BitConfidence);
+        BitWalk.Run(_graph.Links, ref scorer, bits, ref pool, query.Visited, neighbours, cancellationToken);
     }
 
     // Rows beside the graph have no codes.
@@ -285,16 +371,29 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             uint row = pool.Row(i);
             if (!all && !matcher.Matches(row))
                 continue;
-            OfferExact(query.Prepared, new Candidate { Distance = pool.Distance(i), Row = row }, ref best);
+            OfferExact(query, new Candidate { Distance = pool.Distance(i), Row = row }, ref best);
             if (++kept == query.Ef)
                 break;
         }
     }
 
-    private void OfferExact(byte* prepared, Candidate candidate, ref BestRows best)
+    private void OfferExact(in GraphQuery query, Candidate candidate, ref BestRows best)
     {
-        byte* vector = _rows.VectorOf(candidate.Row);
-        float distance = vector is null ? candidate.Distance : _distance.Between(prepared, vector);
+        float distance = candidate.Distance;
+        if (query.Search.Rescore ?? true)
+        {
+            byte* vector = _rows.VectorOf(candidate.Row);
+            if (vector is null && query.Search.Rescore == true && query.Originals is { } originals
+                && originals.TryRead(_rows.Head(candidate.Row)->Offset, query.Vector))
+            {
+                _distance.Store(query.Vector, query.Original);
+                vector = query.Original;
+            }
+
+            if (vector is not null)
+                distance = _distance.Between(query.Prepared, vector);
+        }
+
         if (distance < best.Bound)
             best.Offer(distance, candidate.Row);
     }

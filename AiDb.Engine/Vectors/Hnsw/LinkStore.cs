@@ -1,5 +1,5 @@
-using System.Numerics;
 using AiDb.Engine.Caching;
+using AiDb.Engine.Vectors.Files;
 using AiDb.Engine.Vectors.Rows;
 
 namespace AiDb.Engine.Vectors.Hnsw;
@@ -123,14 +123,57 @@ internal sealed unsafe class LinkStore : IDisposable
             Volatile.Write(ref list[i], RowHead.None);
     }
 
-    /// <summary>Takes over the count of upper rows from a file.</summary>
-    public void Restore(uint rows, uint upperCount)
+    /// <summary>Makes room for the rows that are not linked yet, and empties their lists, so that a file of all rows
+    /// holds nothing by chance.</summary>
+    public void Complete(uint row)
     {
-        if (rows > 0)
-            _bottom.Ensure(rows - 1);
-        if (upperCount > 0)
-            _upper.Ensure(upperCount - 1);
-        _upperCount = upperCount;
+        _bottom.Ensure(row);
+        new Span<uint>(_bottom[row], 2 * M).Fill(RowHead.None);
+    }
+
+    /// <summary>Writes all to a file, while nothing changes.</summary>
+    public void Save(VectorIndexWriter writer, uint rows, CancellationToken cancellationToken)
+    {
+        writer.Add(VectorSectionKind.BottomLinks, _bottom, rows, cancellationToken);
+        writer.Add(VectorSectionKind.UpperLinks, _upper, _upperCount, cancellationToken);
+    }
+
+    /// <summary>Reads all from a file, and checks that every link leads to a node that has its level.</summary>
+    public void Load(VectorIndexReader reader)
+    {
+        uint count = reader.Header.Rows;
+        reader.Read(VectorSectionKind.BottomLinks, _bottom, count);
+        reader.Read(VectorSectionKind.UpperLinks, _upper, reader.Header.UpperRows);
+        _upperCount = reader.Header.UpperRows;
+        for (uint row = 0; row < count; row++)
+        {
+            RowHead* head = _rows.Head(row);
+            int level = head->State & RowHead.LevelMask;
+            if (level > MaxLevel || (head->Upper != RowHead.None && head->Upper + (ulong)LevelOf(row) > _upperCount)
+                || (level > 0 && (head->Upper == RowHead.None || level != LevelOf(row))))
+            {
+                throw reader.Wrong(VectorSectionKind.Heads, $"row {row} has levels without links");
+            }
+
+            if ((head->State & RowHead.Linked) == 0)
+                continue;
+            for (int i = 0; i <= level; i++)
+                CheckList(reader, row, i, count);
+        }
+    }
+
+    private void CheckList(VectorIndexReader reader, uint row, int level, uint count)
+    {
+        uint* list = Of(row, level);
+        for (int i = 0; i < Capacity(level) && list[i] != RowHead.None; i++)
+        {
+            if (list[i] >= count || (_rows.Head(list[i])->State & RowHead.Linked) == 0 || !Has(list[i], level))
+            {
+                throw reader.Wrong(
+                    level == 0 ? VectorSectionKind.BottomLinks : VectorSectionKind.UpperLinks,
+                    $"a link of row {row} leads to no node of level {level}");
+            }
+        }
     }
 
     /// <inheritdoc/>

@@ -80,6 +80,13 @@ internal sealed unsafe class ByteCodes<TScorer> : IByteCodes, IRowCodes<TScorer>
     }
 
     /// <inheritdoc/>
+    public void Clear(uint row)
+    {
+        _rows.Ensure(row);
+        NativeMemory.Clear(_rows[row], (nuint)Layout.Stride);
+    }
+
+    /// <inheritdoc/>
     public void Decode(uint row, Span<float> vector)
     {
         byte* codes = _rows[row];
@@ -201,6 +208,9 @@ internal interface IByteCodes : IDisposable
     /// <param name="vector">Its vector; may be normalised in place.</param>
     /// <returns>The squared distance of the vector and what its codes say.</returns>
     float Encode(uint row, Span<float> vector);
+
+    /// <summary>Makes room for a row without codes, and clears it.</summary>
+    void Clear(uint row);
 
     /// <summary>What the codes of a row say.</summary>
     void Decode(uint row, Span<float> vector);

@@ -1,5 +1,3 @@
-using AiDb.Engine.Vectors.Rows;
-
 namespace AiDb.Engine.Vectors.Quantization;
 
 /// <summary>Which number each of the 256 codes stands for: <c>Origin + Step * code</c>.</summary>
