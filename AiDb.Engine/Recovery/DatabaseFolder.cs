@@ -60,6 +60,14 @@ internal static class DatabaseFolder
                 table.Reader.PinPartitions();
             return new TreeVersion([.. levels.Select(static (tables, level) => TreeVersion.Order(level, tables))]);
         }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Internal)
+        {
+            // No program of this kind wrote it so; what a key holds cannot be told from tables that overlap.
+            throw new AiDbException(
+                AiDbErrorKind.DataLoss,
+                $"The manifest of {context.Path} is damaged: {error.Message} Restore the database from a checkpoint or a backup, or " +
+                "rebuild this node from a replica.", error);
+        }
         finally
         {
             // The version holds references of its own.

@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
 using AiDb.Tests.TestSupport;
@@ -64,6 +65,36 @@ public sealed class DatabaseDamageTests
         Assert.Equal(expected, Walk(database.FindTable("t")!));
         Assert.DoesNotContain(orphans, disk.FileExists);
         Assert.True(disk.FileExists($"{Folder}/notes.txt"));
+    }
+
+    [Fact]
+    public async Task A_manifest_whose_tables_overlap_is_named_as_damaged()
+    {
+        (SimulatedFileSystem disk, _) = await MakeAsync();
+        using (Database database = Open(disk))
+        {
+            Table table = database.GetOrCreateTable("t");
+            foreach (string value in (string[])["1", "2"])
+            {
+                table.Put("a"u8, Bytes(value));
+                table.Put("z"u8, Bytes(value));
+                await database.FlushAsync();
+            }
+        }
+
+        ulong number = CurrentFile.Read(disk, Folder);
+        ManifestState state = ManifestFile.Scan(disk, DatabaseFiles.Combine(Folder, DatabaseFiles.Manifest(number))).State;
+        VersionEdit forged = state.ToEdit();
+        for (int index = 0; index < forged.Added.Count; index++)
+            forged.Added[index] = (3, forged.Added[index].Table);
+        var numbered = new ManifestState();
+        Assert.True(numbered.TryApply(new VersionEdit { NextNumber = state.NextNumber }));
+        using (var manifest = new ManifestLog(disk, Folder, numbered, 0, static () => 4711))
+            manifest.Append(forged);
+        AiDbException error = Assert.Throws<AiDbException>(() => Open(disk));
+        Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
+        Assert.Contains(Folder, error.Message, StringComparison.Ordinal);
+        Assert.Contains("overlap", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
