@@ -14,6 +14,10 @@ internal static class DatabaseFolder
     public static void Create(EngineContext context)
     {
         context.FileSystem.CreateDirectory(context.Path);
+
+        // The log makes it durable; it is there for its lock.
+        if (context.Options.LogDirectory is { } log)
+            context.FileSystem.CreateDirectory(log);
         if (Parent(context.Path) is { } parent)
             context.FileSystem.SyncDirectory(parent);
     }

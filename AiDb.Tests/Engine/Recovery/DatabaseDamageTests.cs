@@ -127,6 +127,36 @@ public sealed class DatabaseDamageTests
         }
     }
 
+    [Fact]
+    public async Task A_copy_is_refused_the_log_folder_of_its_original_while_that_is_open()
+    {
+        string root = Directory.CreateTempSubdirectory("aidb-lock-").FullName;
+        try
+        {
+            DatabaseOptions options = Tiny with { LogDirectory = Path.Combine(root, "log") };
+            string copy = Path.Combine(root, "copy");
+            using (Database database = Open(PhysicalFileSystem.Instance, options, path: Path.Combine(root, "db")))
+            {
+                database.GetOrCreateTable("t").Put("k"u8, "x"u8);
+                await database.CheckpointAsync(copy);
+                AiDbException error = Assert.Throws<AiDbException>(
+                    () => Open(PhysicalFileSystem.Instance, options, path: copy));
+                Assert.Equal(AiDbErrorKind.Unavailable, error.Kind);
+                Assert.Contains(options.LogDirectory, error.Message, StringComparison.Ordinal);
+
+                // It gave back the lock of its own folder.
+                using Database own = Open(PhysicalFileSystem.Instance, options with { LogDirectory = null }, path: copy);
+                Assert.Equal([("k", "x")], Walk(own.FindTable("t")!));
+            }
+
+            Open(PhysicalFileSystem.Instance, options, path: Path.Combine(root, "db")).Dispose();
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
     private static async Task<(SimulatedFileSystem Disk, List<(string, string)> Expected)> MakeAsync()
     {
         SimulatedFileSystem disk = NewDisk();
