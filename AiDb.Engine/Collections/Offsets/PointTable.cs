@@ -12,7 +12,7 @@ namespace AiDb.Engine.Collections.Offsets;
 /// </remarks>
 internal sealed class PointTable
 {
-    private const int PieceBits = 10;
+    private const int PieceBits = 8;
     private const int PieceLength = 1 << PieceBits;
     private const uint Free = uint.MaxValue;
     private const uint Deleted = uint.MaxValue - 1;
@@ -43,8 +43,8 @@ internal sealed class PointTable
         get
         {
             long bytes = (_slots.Length * 4L) + (Live.Capacity / 8);
-            foreach (Piece piece in _pieces)
-                bytes += piece.Bytes;
+            foreach (Piece? piece in _pieces)
+                bytes += piece?.Bytes ?? 0;
             return bytes;
         }
     }
@@ -85,8 +85,8 @@ internal sealed class PointTable
             if (_end >= Deleted)
                 throw new AiDbException(AiDbErrorKind.ResourceExhausted, $"A collection has at most {Deleted} points.");
             offset = _end;
-            if (offset >> PieceBits == _pieces.Length)
-                Volatile.Write(ref _pieces, [.. _pieces, new Piece()]);
+            if ((offset & (PieceLength - 1)) == 0)
+                AddPiece(offset >> PieceBits);
         }
 
         PieceOf(offset).SetId((int)offset & (PieceLength - 1), id);
@@ -132,6 +132,15 @@ internal sealed class PointTable
         mixed ^= mixed >> 32;
         mixed *= 0xD6E8FEB86659FD93ul;
         return (int)(mixed >> 33);
+    }
+
+    private void AddPiece(uint index)
+    {
+        Piece[] pieces = _pieces;
+        if (index >= pieces.Length)
+            Array.Resize(ref pieces, Math.Max(1, pieces.Length * 2));
+        pieces[index] = new Piece();
+        Volatile.Write(ref _pieces, pieces);
     }
 
     private void InsertSlot(PointId id, uint offset)
