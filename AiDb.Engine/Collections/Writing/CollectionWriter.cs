@@ -53,7 +53,7 @@ internal sealed class CollectionWriter(CollectionState state) : IDisposable
     /// <summary>Adds whole points to a batch that is written elsewhere.</summary>
     public List<PointChange> AddTo(WriteBatch batch, IReadOnlyList<PointOperation> operations)
     {
-        var plan = new WritePlan(state);
+        var plan = new WritePlan(state, isDeferred: true);
         foreach (PointOperation operation in OperationChecks.Check(state.Options, operations))
             plan.Add(operation);
         return plan.AddTo(batch);

@@ -7,7 +7,10 @@ namespace AiDb.Engine.Collections.Writing;
 /// <summary>What the operations of one write do to each point, one after the other, and the batch that does
 /// it.</summary>
 /// <remarks>Thread safety: none. The operations were checked (<see cref="OperationChecks"/>).</remarks>
-internal sealed class WritePlan(CollectionState state)
+/// <param name="state">The collection.</param>
+/// <param name="isDeferred">Whether the batch is written at some later time: then nothing is left out because the indexes do
+/// not know it.</param>
+internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
 {
     private readonly Dictionary<PointId, PlannedPoint> _points = [];
     private readonly List<PlannedPoint> _order = [];
@@ -105,7 +108,7 @@ internal sealed class WritePlan(CollectionState state)
         foreach (PointId id in selector.Ids)
         {
             // A point that nobody was told of need not be deleted: the deletion came before it.
-            if (_points.ContainsKey(id) || !state.IsLoaded || state.Indexes.TryFindOffset(id, out _))
+            if (isDeferred || _points.ContainsKey(id) || !state.IsLoaded || state.Indexes.TryFindOffset(id, out _))
                 PlannedOf(id).Delete();
         }
     }
@@ -209,7 +212,7 @@ internal sealed class WritePlan(CollectionState state)
     {
         if (point.IsRead)
             return point.Base?.Vectors ?? [];
-        if (!state.IsLoaded)
+        if (isDeferred || !state.IsLoaded)
             return state.VectorNames;
         return state.Indexes.TryFindOffset(point.Id, out uint offset)
             ? state.VectorNames.Where(name => state.Indexes.HasVector(name, offset))
