@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using AiDb.Engine.Collections.Reading;
+using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Storage;
 
 namespace AiDb.Engine.Collections;
@@ -164,30 +164,13 @@ public sealed class CollectionSet : ICollections
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ScoredPoint>> QueryAsync(
-        string collection, QueryRequest request, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(request);
-        if (request.Prefetches.Count > 0 || request.Offset > 0)
-            throw Unimplemented("Prefetches and offsets");
-        return Open(collection).SearchAsync(
-            new LeafQuery
-            {
-                Query = request.Query,
-                Using = request.Using,
-                Filter = request.Filter,
-                ScoreThreshold = request.ScoreThreshold,
-                Parameters = request.Parameters,
-                Limit = request.Limit,
-                WithPayload = request.WithPayload,
-                WithVectors = request.WithVectors,
-            },
-            cancellationToken);
-    }
+        string collection, QueryRequest request, CancellationToken cancellationToken = default) =>
+        QueryExecutor.QueryAsync(Open(collection), request, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<PointGroup>> QueryGroupsAsync(
         string collection, QueryGroupsRequest request, CancellationToken cancellationToken = default) =>
-        throw Unimplemented("Groups");
+        QueryExecutor.QueryGroupsAsync(Open(collection), request, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<FacetHit>> FacetAsync(
@@ -197,7 +180,7 @@ public sealed class CollectionSet : ICollections
     /// <inheritdoc/>
     public ValueTask<MatrixResult> MatrixAsync(
         string collection, MatrixRequest request, CancellationToken cancellationToken = default) =>
-        throw Unimplemented("Matrices");
+        QueryExecutor.MatrixAsync(Open(collection), request, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<QueryExplanation> ExplainAsync(

@@ -93,6 +93,7 @@ internal sealed class LeafSearch(CollectionState state)
     private List<Hit> Sample(int limit, OffsetFilter filter)
     {
         // Reservoir sampling: each match is among the drawn ones with the same probability.
+        var random = new Random((int)state.Database.Context.NewId());
         List<uint> drawn = [];
         long seen = 0;
         foreach (uint offset in filter.Bitmap ?? state.Indexes.Live)
@@ -102,12 +103,12 @@ internal sealed class LeafSearch(CollectionState state)
             seen++;
             if (drawn.Count < limit)
                 drawn.Add(offset);
-            else if (Random.Shared.NextInt64(seen) is var at && at < limit)
+            else if (random.NextInt64(seen) is var at && at < limit)
                 drawn[(int)at] = offset;
         }
 
         uint[] shuffled = [.. drawn];
-        Random.Shared.Shuffle(shuffled);
+        random.Shuffle(shuffled);
         return [.. shuffled.Select(offset => HitOf(offset, 0))];
     }
 

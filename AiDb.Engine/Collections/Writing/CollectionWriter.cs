@@ -1,5 +1,4 @@
 using AiDb.Engine.Collections.Indexing;
-using AiDb.Engine.Collections.Storage;
 
 namespace AiDb.Engine.Collections.Writing;
 
