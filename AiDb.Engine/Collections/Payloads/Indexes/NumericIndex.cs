@@ -98,12 +98,18 @@ internal sealed class NumericIndex(JsonPath path, PayloadIndexOptions options) :
     /// <inheritdoc/>
     public override void AddKeys(uint offset, List<MatchValue> keys)
     {
-        if (Options.Kind != PayloadIndexKind.Integer || !IsPresent(offset))
+        if (Options.Kind != PayloadIndexKind.Integer)
             return;
-        if (!_several.TryGetValue(offset, out long[]? values))
-            values = [_single[offset]];
-        foreach (long value in values)
-            keys.Add(MatchValue.Of(value));
+        foreach (long key in KeysOf(offset))
+            keys.Add(MatchValue.Of(key));
+    }
+
+    /// <summary>The keys of a point's values.</summary>
+    public long[] KeysOf(uint offset)
+    {
+        if (!IsPresent(offset))
+            return [];
+        return _several.TryGetValue(offset, out long[]? keys) ? keys : [_single[offset]];
     }
 
     /// <inheritdoc/>
