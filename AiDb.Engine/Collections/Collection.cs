@@ -92,7 +92,7 @@ public sealed class Collection : IQuerySource
         long begun = Database.TimeProvider.GetTimestamp();
         _state.OnSearch();
         if (!_state.IsLoaded && !await LoadForAsync(query, cancellationToken).ConfigureAwait(false))
-            return await _keys.SearchAsync(query, cancellationToken).ConfigureAwait(false);
+            return _keys.Search(query, cancellationToken);
         IReadOnlyList<ScoredPoint> found = _state.Search.Search(query, cancellationToken);
         _state.Metrics.Searched(Database.TimeProvider.GetElapsedTime(begun));
         return found;
@@ -129,8 +129,9 @@ public sealed class Collection : IQuerySource
         await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
         if (_state.Indexes.IndexOptionsOf(field) is not { } present || !PayloadIndexEquality.AreEqual(present, options))
         {
-            await Task.Run(() => _state.BuildIndexes([KeyValuePair.Create(field, options)], cancellationToken), cancellationToken)
-                .ConfigureAwait(false);
+            await Database.RunJobAsync(
+                CollectionLoader.Job, () => _state.BuildIndexes([KeyValuePair.Create(field, options)], cancellationToken),
+                cancellationToken).ConfigureAwait(false);
         }
 
         return field;

@@ -14,15 +14,14 @@ internal sealed class KeySearch(CollectionState state)
         query.Query is NearestQuery { Vector: VectorValueInput } || ExampleScorer.For(query.Query) is not null;
 
     /// <summary>The best points, best first.</summary>
-    public async ValueTask<IReadOnlyList<ScoredPoint>> SearchAsync(LeafQuery query, CancellationToken cancellationToken)
+    public IReadOnlyList<ScoredPoint> Search(LeafQuery query, CancellationToken cancellationToken)
     {
         QueryErrors.RequireRange("limit", query.Limit, 1, QueryLimits.MaxPoints);
         _ = new PointSelection(state, query.WithPayload, query.WithVectors);
         if (!state.HasVectorName(query.Using))
             throw VectorChecks.UnknownName(state.Options, query.Using, "using");
         BoundFilter filter = state.Filters.Bind(query.Filter);
-        List<ScoredPoint> found = await Task.Run(() => Search(query, filter, cancellationToken), cancellationToken)
-            .ConfigureAwait(false);
+        List<ScoredPoint> found = Score(query, filter, cancellationToken);
         if (!query.WithPayload.Enabled && !query.WithVectors.Enabled)
             return found;
         PointRecord?[] read = state.Reader.Read(
@@ -34,7 +33,7 @@ internal sealed class KeySearch(CollectionState state)
         ];
     }
 
-    private List<ScoredPoint> Search(LeafQuery query, BoundFilter filter, CancellationToken cancellationToken)
+    private List<ScoredPoint> Score(LeafQuery query, BoundFilter filter, CancellationToken cancellationToken)
     {
         PointScorer scorer = PointScorer.For(state, query);
         var best = new PriorityQueue<ScoredPoint, (float Order, PointId Id)>(WorstFirst.Instance);

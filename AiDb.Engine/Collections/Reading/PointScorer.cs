@@ -1,6 +1,5 @@
 using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Storage;
-using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Reading;
 
