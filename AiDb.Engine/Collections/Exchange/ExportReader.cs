@@ -45,13 +45,13 @@ internal sealed class ExportReader(Stream source, Func<ulong> nowMs)
     {
         byte[] head = await ReadAsync(ExportFormat.BlockHeadBytes, cancellationToken).ConfigureAwait(false);
         int length = BinaryPrimitives.ReadInt32LittleEndian(head);
-        if (length == 0)
+        if (head.AsSpan().IndexOfAnyExcept((byte)0) < 0)
         {
             await CheckFooterAsync(cancellationToken).ConfigureAwait(false);
             return null;
         }
 
-        if (length is < 0 or > ExportFormat.MaxBlockBytes)
+        if (length is < 1 or > ExportFormat.MaxBlockBytes)
             throw ExportFormat.Damaged($"block {_blocks} says it has {length} bytes");
         byte[] block = await ReadAsync(length, cancellationToken).ConfigureAwait(false);
         if (CollectionExporter.BlockChecksum(_blocks, block) != BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(4)))

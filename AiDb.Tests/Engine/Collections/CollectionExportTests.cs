@@ -23,8 +23,10 @@ public sealed class CollectionExportTests
     [Fact]
     public async Task A_restore_replaces_a_collection_and_keeps_its_aliases()
     {
-        using Database database = TestDatabase.Open(TestDatabase.NewDisk());
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));
+        using Database database = TestDatabase.Open(TestDatabase.NewDisk(), time: time);
         (byte[] exported, PointModel model) = await ExportAsync(database);
+        time.Advance(TimeSpan.FromMinutes(2));
         await database.Collections.CreateAsync("old", TestPoints.Options(2, VectorMetric.Dot));
         await database.Collections.ChangeAliasesAsync([new AliasChange("alias", "old")]);
         AiDbException exists = await Assert.ThrowsAsync<AiDbException>(
