@@ -14,18 +14,16 @@ public sealed class PayloadIndexSetTests
         for (uint offset = 0; offset < 3000; offset++)
             points.Put(offset, $$"""{"n":{{offset % 7}}}""");
         // Every read by the builder is followed by a write of the same point, or of any other, before what was read is applied.
-        points.OnRead = read =>
+        points.OnRead = WriteBeside;
+        void WriteBeside(uint read)
         {
-            points.OnRead = null;
             uint target = random.Next(2) == 0 ? read : (uint)random.Next(4000);
             if (random.Next(4) == 0)
                 points.Delete(target);
             else
                 points.Put(target, $$"""{"n":{{random.Next(7)}}}""");
-            points.OnRead = Again;
-        };
-        Action<uint> first = points.OnRead;
-        void Again(uint read) => first(read);
+        }
+
         points.Index("n", PayloadIndexKind.Integer);
         points.OnRead = null;
         for (int value = 0; value < 7; value++)
