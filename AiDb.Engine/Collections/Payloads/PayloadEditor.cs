@@ -126,31 +126,20 @@ internal static class PayloadEditor
         JsonElement? target, ReadOnlySpan<JsonPathSegment> path, JsonElement source, JsonText text)
     {
         ReadOnlySpan<byte> key = path[0].Key.Span;
-        bool found = false;
         text.BeginObject();
-        if (target is { ValueKind: JsonValueKind.Object } present)
+        JsonElement present = target is { ValueKind: JsonValueKind.Object } value ? value : Payload.Empty.Root;
+        foreach (JsonProperty property in present.EnumerateObject())
         {
-            found = present.TryGetProperty(key, out JsonElement last);
-            foreach (JsonProperty property in present.EnumerateObject())
+            if (!property.NameEquals(key))
             {
-                bool here = property.NameEquals(key);
-                // Of several properties with this key the last counts, and the only one stays.
-                if (here && !property.Value.Equals(last))
-                    continue;
                 text.Key(property);
-                if (here)
-                    SetAt(property.Value, path[1..], source, text);
-                else
-                    text.Value(property.Value);
+                text.Value(property.Value);
             }
         }
 
-        if (!found)
-        {
-            text.Key(key);
-            SetAt(null, path[1..], source, text);
-        }
-
+        // Of several properties with this key the last counts, and it alone stays.
+        text.Key(key);
+        SetAt(present.TryGetProperty(key, out JsonElement last) ? last : null, path[1..], source, text);
         text.EndObject();
     }
 

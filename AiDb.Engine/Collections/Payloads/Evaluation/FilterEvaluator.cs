@@ -51,7 +51,9 @@ internal sealed class FilterEvaluator(PayloadIndexSet indexes)
 
         return new FilterResult(found, count)
         {
-            UsedIndexes = planner.UsedIndexes, ScannedFields = planner.ScannedFields, PayloadsRead = read,
+            UsedIndexes = planner.UsedIndexes,
+            ScannedFields = planner.ScannedFields,
+            PayloadsRead = read,
         };
     }
 

@@ -81,7 +81,7 @@ internal sealed class AtLeastPlan(int minimum, PlanNode[] children, long points)
     public override bool IsDecided => Array.TrueForAll(children, child => child.IsDecided);
 
     /// <inheritdoc/>
-    public override bool HasVerdicts => minimum <= 0 || Array.Exists(children, child => child.HasVerdicts);
+    public override bool HasVerdicts => IsDecided || minimum <= 0 || Array.Exists(children, child => child.HasVerdicts);
 
     /// <inheritdoc/>
     public override void AddTo(Span<ulong> words, ReadOnlySpan<ulong> live)
@@ -190,7 +190,7 @@ internal sealed class AndPlan : PlanNode
     public override bool IsDecided => Array.TrueForAll(_children, child => child.IsDecided);
 
     /// <inheritdoc/>
-    public override bool HasVerdicts => Array.Exists(_children, child => child.HasVerdicts);
+    public override bool HasVerdicts => IsDecided || Array.Exists(_children, child => child.HasVerdicts);
 
     /// <inheritdoc/>
     public override void AddTo(Span<ulong> words, ReadOnlySpan<ulong> live)

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Payloads;
 

@@ -304,6 +304,12 @@ internal sealed class NumericIndex(JsonPath path, PayloadIndexOptions options) :
 
         public override void AddTo(Span<ulong> words)
         {
+            if (_ranges.Length == 1 && Estimate > _index.Points / 2 && _index._several.Count == 0)
+            {
+                AddAllButOthers(words, _ranges[0].First, _ranges[0].Last);
+                return;
+            }
+
             foreach ((long first, long last) in _ranges)
             {
                 EntryPosition position = _index._order.Seek(first);
@@ -329,6 +335,27 @@ internal sealed class NumericIndex(JsonPath path, PayloadIndexOptions options) :
             }
 
             return false;
+        }
+
+        // Where points have one value each, those of a wide range are all but the few beside it.
+        private void AddAllButOthers(Span<ulong> words, long first, long last)
+        {
+            OffsetBitmap rest = BitmapPool.Rent(words.Length * 64L);
+            Span<ulong> restWords = BitWords.Of(rest)[..words.Length];
+            BitWords.Or(restWords, _index.Present!.Words);
+            Clear(restWords, SortedEntries.Start, _index._order.Seek(first));
+            Clear(restWords, EndOf(last), _index._order.End);
+            BitWords.Or(words, restWords);
+            BitmapPool.Return(rest);
+        }
+
+        private void Clear(Span<ulong> words, EntryPosition position, EntryPosition end)
+        {
+            while (_index._order.Next(ref position, end, out _, out ReadOnlySpan<uint> offsets))
+            {
+                foreach (uint offset in offsets)
+                    BitWords.Clear(words, offset);
+            }
         }
 
         // The ranges are disjoint and in order.

@@ -59,7 +59,7 @@ public sealed class FilterPropertyTests
                 FilterEstimate estimate = new FilterEvaluator(points.Indexes).Estimate(BoundFilter.Bind(filter), points);
                 Assert.True(
                     expected.SequenceEqual(found),
-                    $"seed {seed}, query {query}: expected {string.Join(' ', expected)}, found {string.Join(' ', found)}");
+                    $"seed {seed}, query {query}: expected {string.Join(' ', expected)}, found {string.Join(' ', found)}: {Describe(filter)}");
                 Assert.True(
                     estimate.Minimum <= expected.Length && expected.Length <= estimate.Maximum
                     && estimate.Minimum <= estimate.Expected && estimate.Expected <= estimate.Maximum,
@@ -67,6 +67,20 @@ public sealed class FilterPropertyTests
             }
         }
     }
+
+    private static string Describe(Filter filter) =>
+        $"must [{Describe(filter.Must)}] should [{Describe(filter.Should)}] must_not [{Describe(filter.MustNot)}]"
+        + (filter.MinShould is { } minimum ? $" at least {minimum.MinCount} of [{Describe(minimum.Conditions)}]" : "");
+
+    private static string Describe(IReadOnlyList<Condition> conditions) => string.Join(", ", conditions.Select(condition => condition switch
+    {
+        FilterCondition inner => $"({Describe(inner.Filter)})",
+        NestedCondition nested => $"{nested.Path}: ({Describe(nested.Filter)})",
+        MatchAnyCondition any => $"{any.Path} any {string.Join(' ', any.Values)}",
+        MatchExceptCondition except => $"{except.Path} except {string.Join(' ', except.Values)}",
+        HasIdCondition ids => $"ids {string.Join(' ', ids.Ids)}",
+        _ => condition.ToString(),
+    }));
 
     internal static string RandomPayload(Random random)
     {

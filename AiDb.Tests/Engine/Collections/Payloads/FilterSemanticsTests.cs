@@ -1,5 +1,4 @@
 using AiDb.Engine.Collections;
-using AiDb.Engine.Collections.Payloads;
 
 namespace AiDb.Tests.Engine.Collections.Payloads;
 
