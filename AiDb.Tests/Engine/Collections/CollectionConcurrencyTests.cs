@@ -76,7 +76,8 @@ public sealed class CollectionConcurrencyTests
 
     private static NamedVectors Vectors(int number) => new()
     {
-        ["d"] = new DenseVector(new float[] { number, number + 1 }), ["e"] = new DenseVector(new float[] { number }),
+        ["d"] = new DenseVector(new float[] { number, number + 1 }),
+        ["e"] = new DenseVector(new float[] { number }),
     };
 
     private static async Task WriteAsync(Database database, int worker)
@@ -105,7 +106,10 @@ public sealed class CollectionConcurrencyTests
 
     private static QueryRequest Nearest(string name, float[] vector, Filter? filter = null) => new()
     {
-        Query = new NearestQuery(new VectorValueInput(new DenseVector(vector))), Using = name, Limit = 5000, Filter = filter,
+        Query = new NearestQuery(new VectorValueInput(new DenseVector(vector))),
+        Using = name,
+        Limit = 5000,
+        Filter = filter,
     };
 
     /// <summary>Compares searches and filters with what the keys say.</summary>

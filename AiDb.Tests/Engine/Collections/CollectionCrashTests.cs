@@ -74,7 +74,9 @@ public sealed class CollectionCrashTests
 
             IReadOnlyList<ScoredPoint> found = await database.Collections.QueryAsync("c", new QueryRequest
             {
-                Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 0, 0, 0 }))), Using = "d", Limit = 1000,
+                Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 0, 0, 0 }))),
+                Using = "d",
+                Limit = 1000,
             });
             HashSet<PointId> ids = [.. found.Select(static point => point.Id)];
             for (int number = 1; number <= _acknowledged + 1; number++)

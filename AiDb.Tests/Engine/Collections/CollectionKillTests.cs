@@ -152,8 +152,10 @@ public sealed class CollectionKillTests
         await using Database database = Open(folder);
         IReadOnlyList<ScoredPoint> found = await database.Collections.QueryAsync("c", new QueryRequest
         {
-            Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[2]))), Limit = 10_000,
-            WithPayload = PayloadSelector.All, WithVectors = VectorSelector.All,
+            Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[2]))),
+            Limit = 10_000,
+            WithPayload = PayloadSelector.All,
+            WithVectors = VectorSelector.All,
         });
         Assert.Equal(found.Count, await database.Collections.CountAsync("c", null));
         for (int thread = 0; thread < Threads; thread++)

@@ -2,7 +2,6 @@ using AiDb.Engine;
 using AiDb.Engine.Collections;
 using AiDb.Engine.Log;
 using AiDb.Tests.Engine.Storage;
-using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Collections;
 
@@ -157,7 +156,9 @@ public sealed class CollectionSetTests
         ScoredPoint found = Assert.Single(await copy.SearchAsync(
             new LeafQuery
             {
-                Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 9, 9, 9 }))), Using = "d", Limit = 5,
+                Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 9, 9, 9 }))),
+                Using = "d",
+                Limit = 5,
                 Filter = new Filter { Must = [new MatchCondition("a", MatchValue.Of(3))] },
             },
             default));

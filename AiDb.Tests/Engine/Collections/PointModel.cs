@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using AiDb.Engine;
 using AiDb.Engine.Collections;
 using AiDb.Engine.Collections.Queries;
 
@@ -98,7 +97,10 @@ internal sealed class PointModel
         ];
         IReadOnlyList<ScoredPoint> found = await collections.QueryAsync(name, new QueryRequest
         {
-            Query = new NearestQuery(new VectorValueInput(query)), Using = vector, Limit = 1000, Filter = filter?.Filter,
+            Query = new NearestQuery(new VectorValueInput(query)),
+            Using = vector,
+            Limit = 1000,
+            Filter = filter?.Filter,
         });
         Assert.Equal(expected.Select(static pair => pair.Score), found.Select(static point => point.Score));
         Assert.Equal(expected.Select(static pair => pair.Id).Order(), found.Select(static point => point.Id).Order());
