@@ -35,6 +35,9 @@ public sealed record LeafQuery
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 public interface IQuerySource
 {
+    /// <summary>The collection's name, not an alias of it.</summary>
+    string Name { get; }
+
     /// <summary>The collection's settings.</summary>
     CollectionOptions Options { get; }
 

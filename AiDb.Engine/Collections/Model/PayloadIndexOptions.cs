@@ -122,7 +122,7 @@ public sealed record TextIndexOptions
         problems.Require(Enum.IsDefined(Tokenizer), "tokenizer", "word, whitespace, prefix or multilingual");
         problems.Require(MinTokenLength is null or (>= 1 and <= 4096), "min_token_len", "1 to 4096");
         problems.Require(
-            MaxTokenLength is null or (>= 1 and <= 4096) && MaxTokenLength >= (MinTokenLength ?? 1), "max_token_len",
+            MaxTokenLength is null || (MaxTokenLength <= 4096 && MaxTokenLength >= (MinTokenLength ?? 1)), "max_token_len",
             "min_token_len to 4096");
         problems.Require(Stopwords.Count <= 10_000, "stopwords", "at most 10000 words");
     }

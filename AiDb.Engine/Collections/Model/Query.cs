@@ -107,9 +107,11 @@ public readonly record struct OrderValue(long? Integer, double Float) : ICompara
         Integer is { } left && other.Integer is { } right ? left.CompareTo(right) : Float.CompareTo(other.Float);
 }
 
-/// <summary>By the ranks in the prefetches' results: the sum of weight / (k + rank), ranks from 0.</summary>
-/// <param name="K">The constant; null: 2.</param>
-/// <param name="Weights">One per prefetch; null: 1 each.</param>
+/// <summary>By the ranks in the prefetches' results: the sum of 1 / ((rank + 1) / weight + k - 1), ranks from 0; with a
+/// weight of 1 that is 1 / (k + rank).</summary>
+/// <param name="K">The constant, 1 or more; null: 2.</param>
+/// <param name="Weights">One per prefetch, 0 or more: a prefetch of weight 3 gives about three results where one of weight 1
+/// gives one; null: 1 each.</param>
 public sealed record RrfQuery(int? K = null, IReadOnlyList<float>? Weights = null) : Query;
 
 /// <summary>By the sum of the prefetches' scores, each normalised by mean and three standard deviations.</summary>
