@@ -8,6 +8,7 @@ using AiDb.Gateway.Grpc;
 using AiDb.Gateway.OpenApi;
 using AiDb.Gateway.Qdrant;
 using AiDb.Gateway.Qdrant.Rest;
+using AiDb.Gateway.Qdrant.Snapshots;
 using AiDb.Gateway.Rest;
 using AiDb.Gateway.Routing;
 using AiDb.Gateway.Security;
@@ -78,6 +79,7 @@ internal static class GatewayServer
             options.Front,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AdminFront>();
+        services.AddSingleton<SnapshotStore>();
         services.AddHostedService<GatewayWorker>();
         services.AddHealthChecks().AddCheck<ClusterHost>("shards");
         services.AddGrpcHealthChecks();

@@ -16,5 +16,6 @@ internal static class QdrantApi
         PointReadsApi.Map(routes);
         QueryApi.Map(routes);
         ServiceApi.Map(routes);
+        SnapshotsApi.Map(routes);
     }
 }

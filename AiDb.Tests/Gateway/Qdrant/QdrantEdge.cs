@@ -6,6 +6,7 @@ using AiDb.Gateway.Errors;
 using AiDb.Gateway.Front;
 using AiDb.Gateway.Hosting;
 using AiDb.Gateway.Qdrant.Rest;
+using AiDb.Gateway.Qdrant.Snapshots;
 using AiDb.Gateway.Routing;
 using AiDb.Tests.Gateway.Support;
 using Microsoft.AspNetCore.Builder;
@@ -21,6 +22,7 @@ namespace AiDb.Tests.Gateway.Qdrant;
 /// asked.</summary>
 public sealed class QdrantEdge : IAsyncLifetime
 {
+    private readonly string _folder = Directory.CreateTempSubdirectory("aidb-qdrant-").FullName;
     private WebApplication _app = null!;
     private FrontHarness _cluster = null!;
 
@@ -28,6 +30,8 @@ public sealed class QdrantEdge : IAsyncLifetime
     internal RecordingCollections Collections { get; set; } = new();
 
     public HttpClient Http { get; } = new();
+
+    public string DataDirectory => _folder;
 
     internal Admission Admission => _app.Services.GetRequiredService<Admission>();
 
@@ -42,7 +46,8 @@ public sealed class QdrantEdge : IAsyncLifetime
         builder.Services.AddSingleton(new Admission(100, 256 << 20));
         builder.Services.AddSingleton<IShardRouter>(_cluster);
         builder.Services.AddSingleton(
-            new GatewayOptions { Mode = GatewayMode.Standalone, DataDirectory = "unused", NodeId = "gateway" });
+            new GatewayOptions { Mode = GatewayMode.Standalone, DataDirectory = _folder, NodeId = "gateway" });
+        builder.Services.AddSingleton<SnapshotStore>();
         builder.Services.AddTransient<ICollections>(_ => Collections);
         _app = builder.Build();
         _app.Use(static next => context => QdrantRequest.MarkAsync(context, next));
@@ -90,5 +95,6 @@ public sealed class QdrantEdge : IAsyncLifetime
         await _app.StopAsync();
         await _app.DisposeAsync();
         await _cluster.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 }

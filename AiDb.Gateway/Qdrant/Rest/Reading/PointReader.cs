@@ -27,6 +27,17 @@ internal static class PointReader
         return new UpsertOperation(points.Map(ReadPoint), updateFilter, mode);
     }
 
+    /// <summary>Reads one point.</summary>
+    public static Point ReadPoint(JsonField field) => new()
+    {
+        Id = IdReader.Read(field.Require("id")),
+        Vectors = field.Get("vector", "vectors") is { } vector
+            ? VectorReader.ReadAll(vector)
+            : throw field.Invalid("the field 'vector' is missing; a point without vectors has \"vector\": {}"),
+        Payload = field.Get("payload") is { } payload ? ReadPayload(payload) : null,
+        TimeToLive = ReadTimeToLive(field.Get("ttl")),
+    };
+
     /// <summary>Reads new vectors of points.</summary>
     public static UpdateVectorsOperation ReadVectors(JsonField body)
     {
@@ -61,16 +72,6 @@ internal static class PointReader
             ? TimeSpan.FromMilliseconds(Math.Ceiling(seconds * 1000))
             : throw field.Wrong($"seconds from 0.001 to {MaxTimeToLiveSeconds}");
     }
-
-    private static Point ReadPoint(JsonField field) => new()
-    {
-        Id = IdReader.Read(field.Require("id")),
-        Vectors = field.Get("vector", "vectors") is { } vector
-            ? VectorReader.ReadAll(vector)
-            : throw field.Invalid("the field 'vector' is missing; a point without vectors has \"vector\": {}"),
-        Payload = field.Get("payload") is { } payload ? ReadPayload(payload) : null,
-        TimeToLive = ReadTimeToLive(field.Get("ttl")),
-    };
 
     private static Point[] ReadColumns(JsonField batch)
     {

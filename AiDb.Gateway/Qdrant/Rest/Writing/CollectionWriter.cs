@@ -33,16 +33,7 @@ internal static class CollectionWriter
         json.WriteEndObject();
         json.WritePropertyName("quantization_config"u8);
         OptionsWriter.WriteQuantization(json, options.Quantization);
-        if (options.StrictMode is { } strict)
-            WriteStrictMode(json, strict);
-        if (options.Metadata is { } metadata)
-        {
-            json.WritePropertyName("metadata"u8);
-            PointWriter.WritePayload(json, metadata);
-        }
-
-        if (options.TimeToLive is { } timeToLive)
-            json.WriteNumber("ttl"u8, timeToLive.TotalSeconds);
+        SettingsWriter.WriteCommon(json, options);
         json.WriteEndObject();
         json.WriteStartObject("payload_schema"u8);
         foreach ((string path, PayloadIndexInfo index) in info.PayloadIndexes)
@@ -71,35 +62,7 @@ internal static class CollectionWriter
     private static void WriteParams(Utf8JsonWriter json, CollectionOptions options, int shards)
     {
         json.WriteStartObject("params"u8);
-        if (options.Vectors.Count == 1 && options.Vectors.TryGetValue(NamedVectors.Unnamed, out VectorOptions? only))
-        {
-            json.WritePropertyName("vectors"u8);
-            OptionsWriter.WriteVector(json, only);
-        }
-        else
-        {
-            json.WriteStartObject("vectors"u8);
-            foreach ((string name, VectorOptions vector) in options.Vectors)
-            {
-                json.WritePropertyName(name);
-                OptionsWriter.WriteVector(json, vector);
-            }
-
-            json.WriteEndObject();
-        }
-
-        if (options.SparseVectors.Count > 0)
-        {
-            json.WriteStartObject("sparse_vectors"u8);
-            foreach ((string name, SparseVectorOptions vector) in options.SparseVectors)
-            {
-                json.WritePropertyName(name);
-                OptionsWriter.WriteSparse(json, vector);
-            }
-
-            json.WriteEndObject();
-        }
-
+        SettingsWriter.WriteVectors(json, options);
         json.WriteNumber("shard_number"u8, shards);
         json.WriteNumber("replication_factor"u8, 1);
         json.WriteNumber("write_consistency_factor"u8, 1);
@@ -127,24 +90,6 @@ internal static class CollectionWriter
         json.WriteNumber("indexing_threshold"u8, options.IndexingThresholdKb ?? 10_000);
         json.WriteNumber("flush_interval_sec"u8, options.FlushIntervalSec ?? 5);
         OptionsWriter.WriteNumber(json, "max_optimization_threads"u8, options.MaxOptimizationThreads);
-        json.WriteEndObject();
-    }
-
-    private static void WriteStrictMode(Utf8JsonWriter json, StrictModeOptions strict)
-    {
-        json.WriteStartObject("strict_mode_config"u8);
-        json.WriteBoolean("enabled"u8, strict.Enabled);
-        OptionsWriter.WriteChosen(json, "max_query_limit"u8, strict.MaxQueryLimit);
-        OptionsWriter.WriteChosen(json, "max_timeout"u8, strict.MaxTimeout);
-        OptionsWriter.WriteChosen(json, "unindexed_filtering_retrieve"u8, strict.UnindexedFilteringRetrieve);
-        OptionsWriter.WriteChosen(json, "unindexed_filtering_update"u8, strict.UnindexedFilteringUpdate);
-        OptionsWriter.WriteChosen(json, "search_max_hnsw_ef"u8, strict.SearchMaxHnswEf);
-        OptionsWriter.WriteChosen(json, "search_allow_exact"u8, strict.SearchAllowExact);
-        if (strict.SearchMaxOversampling is { } oversampling)
-            json.WriteNumber("search_max_oversampling"u8, oversampling);
-        OptionsWriter.WriteChosen(json, "upsert_max_batchsize"u8, strict.UpsertMaxBatchsize);
-        OptionsWriter.WriteChosen(json, "filter_max_conditions"u8, strict.FilterMaxConditions);
-        OptionsWriter.WriteChosen(json, "condition_max_size"u8, strict.ConditionMaxSize);
         json.WriteEndObject();
     }
 }

@@ -104,12 +104,19 @@ internal static class OptionsWriter
     /// <summary>Writes an index over a payload field.</summary>
     public static void WriteIndex(Utf8JsonWriter json, PayloadIndexInfo index)
     {
-        PayloadIndexOptions options = index.Options;
-        string kind = options.Kind.ToString().ToLowerInvariant();
         json.WriteStartObject();
-        json.WriteString("data_type"u8, kind);
-        json.WriteStartObject("params"u8);
-        json.WriteString("type"u8, kind);
+        json.WriteString("data_type"u8, index.Options.Kind.ToString().ToLowerInvariant());
+        json.WritePropertyName("params"u8);
+        WriteIndexParameters(json, index.Options);
+        json.WriteNumber("points"u8, index.Points);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes the kind of an index and its parameters.</summary>
+    public static void WriteIndexParameters(Utf8JsonWriter json, PayloadIndexOptions options)
+    {
+        json.WriteStartObject();
+        json.WriteString("type"u8, options.Kind.ToString().ToLowerInvariant());
         if (options.Kind == PayloadIndexKind.Integer)
         {
             json.WriteBoolean("lookup"u8, options.Lookup);
@@ -121,8 +128,6 @@ internal static class OptionsWriter
         WriteChosen(json, "on_disk"u8, options.OnDisk);
         if (options.Text is { } text)
             WriteText(json, text);
-        json.WriteEndObject();
-        json.WriteNumber("points"u8, index.Points);
         json.WriteEndObject();
     }
 
