@@ -104,7 +104,7 @@ public sealed class SnapshotTests : IClassFixture<QdrantEdge>
     }
 
     [Theory]
-    [InlineData("GET", "/collections/c/snapshots/..%2F..%2Fsecret.snapshot", null, 400)]
+    [InlineData("GET", "/collections/c/snapshots/..%2F..%2Fsecret.snapshot", null, 404)]
     [InlineData("DELETE", "/snapshots/absent.snapshot", null, 404)]
     [InlineData("PUT", "/collections/c/snapshots/recover", """{"location":"file:///etc/passwd"}""", 400)]
     [InlineData("PUT", "/collections/c/snapshots/recover", """{"location":"http://127.0.0.1/x.snapshot"}""", 400)]
