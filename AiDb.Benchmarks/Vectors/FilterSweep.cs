@@ -1,5 +1,6 @@
 using AiDb.Benchmarks.Measuring;
 using AiDb.Engine.Vectors;
+using AiDb.Engine.Vectors.Hnsw;
 
 namespace AiDb.Benchmarks.Vectors;
 
@@ -16,8 +17,8 @@ internal sealed class FilterSweep(VectorData data, DenseIndex index, int ef, int
     {
         (double seconds, double recall) = Measure(new DenseSearch { Ef = ef }, data.Truth);
         print($"filters, ef {ef}, {Queries} queries; unfiltered: recall {recall:F4}, {seconds * 1e6:F0} CPU us per query");
-        print("| filter | share | recall | CPU us | exact scan of the matches, CPU us | scan / filtered |");
-        print("|---|---|---|---|---|---|");
+        print("| filter | share | recall | CPU us | exact scan of the matches | scan / filtered | by scan | by walk | by matching walk |");
+        print("|---|---|---|---|---|---|---|---|---|");
         float[] distances = new float[data.Count];
         ScoredOffset[] all = new ScoredOffset[data.Count];
         index.Search(data.Vector(Anchor), new DenseSearch { Exact = true }, all);
@@ -45,9 +46,17 @@ internal sealed class FilterSweep(VectorData data, DenseIndex index, int ef, int
         int[] truth = GroundTruth.Find(data, filter, Queries);
         DenseSearch search = new() { Ef = ef, Filter = new OffsetFilter(bitmap), EstimatedMatches = bitmap.Count() };
         (double seconds, double recall) = Measure(search, truth);
+        string ways = "";
+        foreach (SearchPath path in Enum.GetValues<SearchPath>())
+        {
+            search.Path = path;
+            (double cost, double reached) = Measure(search, truth);
+            ways += $" | {cost * 1e6:F0} ({reached:F4})";
+        }
+
         search.Exact = true;
         (double scan, _) = Measure(search, truth);
-        print($"| {name} | {share * 100:F1} % | {recall:F4} | {seconds * 1e6:F0} | {scan * 1e6:F0} | {scan / seconds:F2} |");
+        print($"| {name} | {share * 100:F1} % | {recall:F4} | {seconds * 1e6:F0} | {scan * 1e6:F0} | {scan / seconds:F2}{ways} |");
     }
 
     // CPU seconds of a query, and recall.

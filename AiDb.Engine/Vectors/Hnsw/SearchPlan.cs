@@ -29,13 +29,14 @@ internal readonly record struct SearchPlan(SearchPath Path, int Ef)
     private const double StepNs = 60;
     private const double LinkTestNs = 1.5;
 
-    /// <summary>The cheapest way.</summary>
+    /// <summary>The way, and how many candidates it keeps.</summary>
     /// <param name="matches">Rows that match.</param>
     /// <param name="total">Rows of the graph.</param>
     /// <param name="ef">Candidates that an unfiltered search keeps.</param>
     /// <param name="codeBytes">Bytes that are read of a row.</param>
     /// <param name="m">Links of a node at level 0.</param>
-    public static SearchPlan Make(long matches, long total, int ef, int codeBytes, int m)
+    /// <param name="wanted">The way that is asked for; null: the cheapest.</param>
+    public static SearchPlan Make(long matches, long total, int ef, int codeBytes, int m, SearchPath? wanted = null)
     {
         double share = Math.Min(1, matches / (double)Math.Max(1, total));
         double scan = matches * (ScanRowNs + (codeBytes * ScanByteNs));
@@ -47,10 +48,8 @@ internal readonly record struct SearchPlan(SearchPath Path, int Ef)
         double hops = ef * (1 + (1 - share));
         double matching = (hops * RowsPerCandidate * row)
             + (hops * m * (1 - share) * (StepNs + (m * LinkTestNs)) * Math.Min(1, 2 * (1 - share)));
-        if (scan <= walk && scan <= matching)
-            return new SearchPlan(SearchPath.Scan, ef);
-        return walk <= matching
-            ? new SearchPlan(SearchPath.Walk, (int)Math.Min(scaled, total))
-            : new SearchPlan(SearchPath.MatchingWalk, ef);
+        SearchPath path = wanted ?? (scan <= walk && scan <= matching ? SearchPath.Scan
+            : walk <= matching ? SearchPath.Walk : SearchPath.MatchingWalk);
+        return new SearchPlan(path, path == SearchPath.Walk ? (int)Math.Min(scaled, Math.Max(total, ef)) : ef);
     }
 }
