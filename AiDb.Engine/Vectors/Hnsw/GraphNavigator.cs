@@ -232,7 +232,20 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             return;
         }
 
-        WalkMatching(context, query, ref scorer, at, distance, matcher, ref best);
+        CandidatePool matching = new(context.Candidates, plan.Ef);
+        query.Visited.Visit(at);
+        if (matcher.MayMatch(at))
+            matching.Offer(distance, at);
+        AddSeeds(query, ref scorer, matcher, ref matching);
+        MatchingWalk.Run(
+            _graph.Links, ref scorer, matcher, ref matching, query.Visited, (uint*)context.Neighbours.Memory,
+            query.Search.CancellationToken);
+
+        // Fewer than there are: the rows that match do not hang together.
+        if (matching.Count < Math.Min(plan.Ef, query.Matches))
+            Scan(context, query, ref best);
+        else
+            Rescore(ref matching, query, matcher, all: false, ref best);
     }
 
     /// <inheritdoc/>
@@ -269,8 +282,17 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             }
         }
 
-        foreach (Candidate candidate in nearest.Items)
-            OfferExact(query, candidate, ref best);
+        nearest.Sort();
+        Span<Candidate> items = nearest.Items;
+        float overestimated = 0;
+        for (int i = 0; i < items.Length; i++)
+        {
+            if (i + Ahead < items.Length)
+                PrefetchVector(items[i + Ahead].Row);
+            if (i >= RescoredAnyway * best.Limit && items[i].Distance - (2 * overestimated) > best.Bound)
+                break;
+            overestimated = MathF.Max(overestimated, items[i].Distance - OfferExact(query, items[i], ref best));
+        }
     }
 
     /// <inheritdoc/>
@@ -322,21 +344,6 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             nearest.Offer(distance, row);
     }
 
-    private void WalkMatching(
-        SearchContext context, in GraphQuery query, ref TScorer scorer, uint at, float distance, in RowMatcher matcher,
-        ref BestRows best)
-    {
-        CandidatePool pool = new(context.Candidates, query.Ef);
-        query.Visited.Visit(at);
-        if (matcher.MayMatch(at))
-            pool.Offer(distance, at);
-        AddSeeds(query, ref scorer, matcher, ref pool);
-        MatchingWalk.Run(
-            _graph.Links, ref scorer, matcher, ref pool, query.Visited, (uint*)context.Neighbours.Memory,
-            query.Search.CancellationToken);
-        Rescore(ref pool, query, matcher, all: false, ref best);
-    }
-
     // Matches from all over, since none may lie where the descent ended.
     private void AddSeeds(in GraphQuery query, ref TScorer scorer, in RowMatcher matcher, ref CandidatePool pool)
     {
@@ -379,7 +386,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         float overestimated = 0;
         for (int i = 0; i < Math.Min(pool.Count, Ahead); i++)
             PrefetchVector(pool.Row(i));
-        for (int i = 0; i < pool.Count && kept < query.Ef; i++)
+        for (int i = 0; i < pool.Count; i++)
         {
             if (i + Ahead < pool.Count)
                 PrefetchVector(pool.Row(i + Ahead));

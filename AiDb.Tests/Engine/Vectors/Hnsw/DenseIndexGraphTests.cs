@@ -163,9 +163,10 @@ public sealed class DenseIndexGraphTests
     {
         Assert.Equal(SearchPath.Scan, SearchPlan.Make(500, 1_000_000, 100, 128, 32).Path);
         Assert.Equal(SearchPath.MatchingWalk, SearchPlan.Make(100_000, 1_000_000, 100, 128, 32).Path);
-        SearchPlan most = SearchPlan.Make(900_000, 1_000_000, 100, 128, 32);
+        Assert.Equal(SearchPath.MatchingWalk, SearchPlan.Make(900_000, 1_000_000, 100, 128, 32).Path);
+        SearchPlan most = SearchPlan.Make(980_000, 1_000_000, 100, 128, 32);
         Assert.Equal(SearchPath.Walk, most.Path);
-        Assert.InRange(most.Ef, 112, 140);
+        Assert.InRange(most.Ef, 103, 140);
         Assert.Equal(new SearchPlan(SearchPath.Walk, 100), SearchPlan.Make(1_000_000, 1_000_000, 100, 128, 32));
     }
 
