@@ -1,4 +1,3 @@
-using AiDb.Cluster.Model;
 using AiDb.Cluster.Replication;
 using AiDb.Simulation.World;
 

@@ -1,6 +1,4 @@
 using AiDb.Cluster.Model;
-using AiDb.Cluster.Replication;
-using AiDb.Simulation.Checks;
 
 namespace AiDb.Simulation.World;
 
