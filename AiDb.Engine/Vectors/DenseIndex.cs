@@ -318,7 +318,8 @@ internal sealed unsafe class DenseIndex : IDisposable
             Visited = visited,
         };
         long few = (long)FewMatches * graphQuery.Ef;
-        if (KeepsVectors && search.Path is null && graphQuery.Matches <= few && search.Filter.Bitmap is not null)
+        bool isFew = search.Filter.Bitmap is not null && graphQuery.Matches <= few;
+        if (isFew && KeepsVectors && search is { Path: null, IndexedOnly: false })
             _flat.Matches(prepared, visited, search, ref found);
         else if (search.Exact)
             navigator.Scan(context, graphQuery, ref found);
