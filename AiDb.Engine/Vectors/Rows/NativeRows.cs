@@ -60,6 +60,15 @@ internal sealed unsafe class NativeRows : IDisposable
     /// <summary>Bytes of the first <paramref name="rows"/> rows.</summary>
     public long BytesOf(long rows) => rows * Stride;
 
+    /// <summary>Rows from <paramref name="first"/> on that lie behind one another, at least one, at most those below
+    /// <paramref name="end"/> and some <paramref name="mostBytes"/> bytes.</summary>
+    public Span<byte> Run(uint first, uint end, int mostBytes)
+    {
+        int chunk = 32 - BitOperations.LeadingZeroCount(first >> _firstBits);
+        long rows = Math.Min(Math.Min(1L << (_firstBits + chunk), end) - first, Math.Max(1, mostBytes / Stride));
+        return new Span<byte>(this[first], checked((int)(rows * Stride)));
+    }
+
     /// <summary>Makes room for a row.</summary>
     public void Ensure(uint row)
     {
