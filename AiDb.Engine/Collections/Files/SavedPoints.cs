@@ -93,9 +93,26 @@ internal sealed record SavedPoints(
         int names = BinaryPrimitives.ReadInt32LittleEndian(content[28..]);
         var cursor = new ByteCursor(content[HeaderBytes..]);
         Dictionary<string, int> vectorFiles = ReadNames(path, ref cursor, names);
-        return cursor.Rest.Length == (long)count * PointBytes
-            ? new SavedPoints(save, vectorFiles, ReadPoints(cursor.Rest, count))
-            : throw Damaged(path, "its length does not fit its header");
+        if (cursor.Rest.Length != (long)count * PointBytes)
+            throw Damaged(path, "its length does not fit its header");
+        SavedPoint[] points = ReadPoints(cursor.Rest, count);
+        Check(path, points);
+        return new SavedPoints(save, vectorFiles, points);
+    }
+
+    private static void Check(string path, SavedPoint[] points)
+    {
+        var ids = new HashSet<PointId>(points.Length);
+        long next = 0;
+        foreach (SavedPoint point in points)
+        {
+            if (point.Offset < next || !ids.Add(point.Id))
+                throw Damaged(path, $"offset {point.Offset} or its id comes twice");
+            next = point.Offset + 1L;
+        }
+
+        if (next > (points.Length * 64L) + (1 << 20))
+            throw Damaged(path, "its offsets are not dense");
     }
 
     private static Dictionary<string, int> ReadNames(string path, ref ByteCursor cursor, int count)
