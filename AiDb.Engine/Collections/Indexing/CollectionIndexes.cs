@@ -26,6 +26,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     private ulong _lastVersion;
     private ulong[] _saved = [];
     private bool _isAdopted;
+    private bool _isAsSaved;
     private bool _isClosed;
 
     /// <summary>Makes empty indexes.</summary>
@@ -121,6 +122,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
             if (saved is not null)
             {
                 Points.Restore(saved.Points);
+                _isAsSaved = true;
                 _saved = new ulong[Points.End];
                 foreach (SavedPoint point in saved.Points)
                     _saved[point.Offset] = point.Version;
@@ -151,18 +153,17 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     {
         lock (_gate)
         {
-            bool isSame = _saved.Length > 0;
             uint end = (uint)_saved.Length;
             for (uint offset = 0; offset < end; offset++)
             {
                 if (_saved[offset] == 0)
                     continue;
-                isSame &= Live.Test(offset) && Points.VersionAt(offset) == _saved[offset];
+                _isAsSaved &= Points.VersionAt(offset) == _saved[offset];
                 if (!Live.Test(offset) && Points.VersionAt(offset) == 0)
                     Remove(Points.IdAt(offset), offset, 0);
             }
 
-            isSame &= end == Points.End && Live.Count() == Points.Count;
+            bool isSame = _isAsSaved && end == Points.End;
 
             if (end > 0)
             {
@@ -303,6 +304,12 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
             return;
         foreach (VectorField field in Fields.Values)
             field.Remove(offset);
+        if (offset < _saved.Length)
+        {
+            _saved[offset] = 0;
+            _isAsSaved = false;
+        }
+
         Points.Remove(id, offset);
         Payloads.Remove(offset);
         _freed.Enqueue((offset, Readers.Current));
