@@ -24,19 +24,20 @@ internal static class BenchmarkCache
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
         };
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         using Process process = Process.Start(start) ?? throw new AiDbException(
             AiDbErrorKind.NotFound, $"{program} could not be started.");
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        process.BeginOutputReadLine();
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
         {
             throw new AiDbException(
                 AiDbErrorKind.Unavailable,
-                $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors}{output.GetAwaiter().GetResult()}");
+                $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors}");
         }
     }
 

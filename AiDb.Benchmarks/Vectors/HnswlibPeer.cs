@@ -29,6 +29,7 @@ internal sealed class HnswlibPeer : IDisposable
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
+            UseShellExecute = false,
         };
         foreach (string argument in (string[])[
             data.VectorsPath, data.QueriesPath, data.TruthPath, data.Dimensions.ToString(CultureInfo.InvariantCulture),

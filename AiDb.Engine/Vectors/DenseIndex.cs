@@ -184,6 +184,8 @@ internal sealed unsafe class DenseIndex : IDisposable
                     break;
             }
 
+            if (!KeepsVectors && _rows.Queued.Count == 0)
+                _rows.Trim();
             if (navigator.IsRepairDue)
                 Repair(navigator, maxItems);
             return _rows.Queued.Count > 0 || navigator.IsRepairDue;

@@ -13,12 +13,20 @@ internal static class Geography
     /// <summary>Metres between two places along a great circle (haversine formula).</summary>
     public static double Distance(GeoPoint left, GeoPoint right)
     {
-        double leftLat = double.DegreesToRadians(left.Lat);
-        double rightLat = double.DegreesToRadians(right.Lat);
-        double sinLat = Math.Sin((rightLat - leftLat) / 2);
-        double sinLon = Math.Sin(double.DegreesToRadians(right.Lon - left.Lon) / 2);
-        double square = (sinLat * sinLat) + (Math.Cos(leftLat) * Math.Cos(rightLat) * sinLon * sinLon);
+        double square = HalfChordSquare(left, Math.Cos(double.DegreesToRadians(left.Lat)), right);
         return 2 * EarthRadiusMeters * Math.Asin(Math.Min(1, Math.Sqrt(square)));
+    }
+
+    /// <summary>The square of half the straight line between two places through an earth of radius 1: it grows with their
+    /// distance.</summary>
+    /// <param name="left">A place.</param>
+    /// <param name="leftCosine">The cosine of its latitude.</param>
+    /// <param name="right">The other.</param>
+    public static double HalfChordSquare(GeoPoint left, double leftCosine, GeoPoint right)
+    {
+        double sinLat = Math.Sin(double.DegreesToRadians(right.Lat - left.Lat) / 2);
+        double sinLon = Math.Sin(double.DegreesToRadians(right.Lon - left.Lon) / 2);
+        return (sinLat * sinLat) + (leftCosine * Math.Cos(double.DegreesToRadians(right.Lat)) * sinLon * sinLon);
     }
 
     /// <summary>Whether a place lies inside a ring, not on it; the ring is flat in degrees, and its last place is its

@@ -169,6 +169,9 @@ internal abstract class PlaceTest : ValueTest
     /// <summary>Whether a place lies in the area.</summary>
     public abstract bool Contains(GeoPoint place);
 
+    /// <summary>Whether all places of a box, which does not cross the 180th meridian, surely lie in the area.</summary>
+    public virtual bool Covers(GeoBox box) => false;
+
     /// <inheritdoc/>
     public override bool Matches(JsonElement value) => JsonValues.TryGetPlace(value, out GeoPoint place) && Contains(place);
 }
@@ -188,16 +191,60 @@ internal sealed class BoxTest(GeoBoundingBoxCondition box) : PlaceTest
             : place.Lon > bounds.West && place.Lon < bounds.East;
         return between && place.Lat > bounds.South && place.Lat < bounds.North;
     }
+
+    /// <inheritdoc/>
+    public override bool Covers(GeoBox box)
+    {
+        GeoBox bounds = Bounds;
+        bool between = bounds.West > bounds.East
+            ? box.West > bounds.West || box.East < bounds.East
+            : box.West > bounds.West && box.East < bounds.East;
+        return between && box.South > bounds.South && box.North < bounds.North;
+    }
 }
 
 /// <summary>The value is a place nearer than a radius.</summary>
-internal sealed class RadiusTest(GeoRadiusCondition circle) : PlaceTest
+internal sealed class RadiusTest : PlaceTest
 {
-    /// <inheritdoc/>
-    public override GeoBox Bounds { get; } = Geography.Around(circle.Center, circle.RadiusMeters);
+    private readonly GeoPoint _center;
+    private readonly double _cosine;
+    private readonly double _square;
+    private readonly bool _isCap;
+
+    /// <summary>Makes it.</summary>
+    public RadiusTest(GeoRadiusCondition circle)
+    {
+        _center = circle.Center;
+        Bounds = Geography.Around(circle.Center, circle.RadiusMeters);
+        _cosine = Math.Cos(double.DegreesToRadians(circle.Center.Lat));
+        double angle = circle.RadiusMeters / Geography.EarthRadiusMeters;
+        double sine = Math.Sin(Math.Min(angle, Math.PI) / 2);
+        _square = angle > Math.PI ? double.PositiveInfinity : sine * sine;
+        _isCap = angle <= Math.PI / 2;
+    }
 
     /// <inheritdoc/>
-    public override bool Contains(GeoPoint place) => Geography.Distance(circle.Center, place) < circle.RadiusMeters;
+    public override GeoBox Bounds { get; }
+
+    // Squares of half chords are compared instead of distances: the order is the same, and the arc is not needed.
+    /// <inheritdoc/>
+    public override bool Contains(GeoPoint place) => Geography.HalfChordSquare(_center, _cosine, place) < _square;
+
+    // Along a parallel the distance grows with the difference in longitude; along a meridian a cap of a hemisphere or less
+    // has one piece. So a box is covered when its corners are, unless the meridian across the earth cuts it.
+    /// <inheritdoc/>
+    public override bool Covers(GeoBox box)
+    {
+        double west = box.West - _center.Lon;
+        double east = box.East - _center.Lon;
+        if (!_isCap || (west < -180 && east > -180) || (west < 180 && east > 180))
+            return false;
+        double surely = _square * (1 - 1e-9);
+        return Geography.HalfChordSquare(_center, _cosine, new GeoPoint(box.West, box.South)) < surely
+            && Geography.HalfChordSquare(_center, _cosine, new GeoPoint(box.East, box.South)) < surely
+            && Geography.HalfChordSquare(_center, _cosine, new GeoPoint(box.West, box.North)) < surely
+            && Geography.HalfChordSquare(_center, _cosine, new GeoPoint(box.East, box.North)) < surely;
+    }
 }
 
 /// <summary>The value is a place in a polygon and neither in nor on its holes.</summary>

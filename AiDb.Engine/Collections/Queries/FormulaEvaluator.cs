@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AiDb.Engine.Collections.Payloads;
 
 namespace AiDb.Engine.Collections.Queries;
 
@@ -10,7 +11,6 @@ internal sealed class FormulaEvaluator(Formula formula)
     /// <summary>The value of a decay at its scale where a request does not say.</summary>
     public const double DefaultMidpoint = 0.5;
 
-    private const double EarthRadiusMeters = 6_371_008.8;
     private readonly List<JsonElement> _values = [];
 
     /// <summary>The point at hand.</summary>
@@ -43,7 +43,7 @@ internal sealed class FormulaEvaluator(Formula formula)
             case ConditionExpression condition:
                 return Matches[formula.NumberOf(condition.Condition)].Contains(Point) ? 1 : 0;
             case GeoDistanceExpression geo:
-                return Distance(geo.Origin, Place(geo.Path));
+                return Geography.Distance(geo.Origin, Place(geo.Path));
             case DatetimeExpression time:
                 return Seconds(time.Time);
             case DatetimeKeyExpression key:
@@ -196,15 +196,4 @@ internal sealed class FormulaEvaluator(Formula formula)
 
     private static double Seconds(DateTimeOffset time) =>
         (time - DateTimeOffset.UnixEpoch).Ticks / (double)TimeSpan.TicksPerSecond;
-
-    // The haversine formula over the mean radius of the Earth.
-    private static double Distance(GeoPoint left, GeoPoint right)
-    {
-        double leftLat = double.DegreesToRadians(left.Lat);
-        double rightLat = double.DegreesToRadians(right.Lat);
-        double lat = Math.Sin((rightLat - leftLat) / 2);
-        double lon = Math.Sin(double.DegreesToRadians(right.Lon - left.Lon) / 2);
-        double half = (lat * lat) + (Math.Cos(leftLat) * Math.Cos(rightLat) * lon * lon);
-        return 2 * EarthRadiusMeters * Math.Asin(Math.Min(1, Math.Sqrt(half)));
-    }
 }

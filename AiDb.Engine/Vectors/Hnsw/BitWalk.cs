@@ -11,7 +11,6 @@ namespace AiDb.Engine.Vectors.Hnsw;
 internal static unsafe class BitWalk
 {
     private const int CancellationStride = 256;
-    private const int Ahead = 6;
 
     /// <summary>Walks from what the pool holds until its nearest rows are all followed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -23,6 +22,7 @@ internal static unsafe class BitWalk
         int capacity = links.Capacity(0);
         RowAddresses bottom = links.Bottom;
         uint* kept = neighbours + capacity;
+        int ahead = scorer.Ahead;
         int steps = 0;
         while (pool.TryFollow(out uint row))
         {
@@ -52,7 +52,7 @@ internal static unsafe class BitWalk
                 uint other = neighbours[i];
                 if (bits.Lower(other) < bound)
                 {
-                    if (keptCount < Ahead)
+                    if (keptCount < ahead)
                         scorer.Prefetch(other);
                     kept[keptCount++] = other;
                 }
@@ -60,8 +60,8 @@ internal static unsafe class BitWalk
 
             for (int i = 0; i < keptCount; i++)
             {
-                if (i + Ahead < keptCount)
-                    scorer.Prefetch(kept[i + Ahead]);
+                if (i + ahead < keptCount)
+                    scorer.Prefetch(kept[i + ahead]);
                 pool.Offer(scorer.Distance(kept[i]), kept[i]);
             }
 

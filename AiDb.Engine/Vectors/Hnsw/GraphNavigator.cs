@@ -90,6 +90,10 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     private static readonly float BitConfidence = float.Parse(Environment.GetEnvironmentVariable("BITC") ?? "1.5");
 
     private const int ScanStride = 4096;
+    private const int Ahead = 2;
+
+    /// <summary>How many times as many candidates as wanted are scored again before the rest may be left.</summary>
+    private const int RescoredAnyway = 2;
 
     private readonly ByteCodes<TScorer> _codes;
     private readonly BitCodes? _bits;
@@ -366,18 +370,36 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     private void Rescore(ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher, bool all, ref BestRows best)
     {
         int kept = 0;
-        for (int i = 0; i < pool.Count; i++)
+        int surely = RescoredAnyway * best.Limit;
+        float overestimated = 0;
+        for (int i = 0; i < Math.Min(pool.Count, Ahead); i++)
+            PrefetchVector(pool.Row(i));
+        for (int i = 0; i < pool.Count && kept < query.Ef; i++)
         {
+            if (i + Ahead < pool.Count)
+                PrefetchVector(pool.Row(i + Ahead));
             uint row = pool.Row(i);
             if (!all && !matcher.Matches(row))
                 continue;
-            OfferExact(query, new Candidate { Distance = pool.Distance(i), Row = row }, ref best);
-            if (++kept == query.Ef)
+
+            // In order of the codes' distances: what is left is too far unless the codes err by more than twice of what
+            // they have so far.
+            float coded = pool.Distance(i);
+            if (++kept > surely && coded - (2 * overestimated) > best.Bound)
                 break;
+            float exact = OfferExact(query, new Candidate { Distance = coded, Row = row }, ref best);
+            overestimated = MathF.Max(overestimated, coded - exact);
         }
     }
 
-    private void OfferExact(in GraphQuery query, Candidate candidate, ref BestRows best)
+    private void PrefetchVector(uint row)
+    {
+        byte* vector = _rows.VectorOf(row);
+        if (vector is not null)
+            FlatSearch.Prefetch(vector, _distance.RowBytes);
+    }
+
+    private float OfferExact(in GraphQuery query, Candidate candidate, ref BestRows best)
     {
         float distance = candidate.Distance;
         if (query.Search.Rescore ?? true)
@@ -396,5 +418,6 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 
         if (distance < best.Bound)
             best.Offer(distance, candidate.Row);
+        return distance;
     }
 }

@@ -92,6 +92,7 @@ internal sealed unsafe class HnswGraph : IDisposable
     {
         int capacity = Links.Capacity(level);
         RowAddresses bottom = Links.Bottom;
+        int ahead = scorer.Ahead;
         int steps = 0;
         while (pool.TryFollow(out uint row))
         {
@@ -106,7 +107,7 @@ internal sealed unsafe class HnswGraph : IDisposable
                     neighbours[count++] = other;
             }
 
-            for (int i = 0; i < Math.Min(count, 2); i++)
+            for (int i = 0; i < Math.Min(count, ahead); i++)
                 scorer.Prefetch(neighbours[i]);
             if (level == 0 && pool.Peek() is var next and not RowHead.None)
             {
@@ -116,8 +117,8 @@ internal sealed unsafe class HnswGraph : IDisposable
 
             for (int i = 0; i < count; i++)
             {
-                if (i + 2 < count)
-                    scorer.Prefetch(neighbours[i + 2]);
+                if (i + ahead < count)
+                    scorer.Prefetch(neighbours[i + ahead]);
                 pool.Offer(scorer.Distance(neighbours[i]), neighbours[i]);
             }
 

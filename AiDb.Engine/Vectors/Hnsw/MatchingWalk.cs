@@ -13,7 +13,6 @@ namespace AiDb.Engine.Vectors.Hnsw;
 internal static unsafe class MatchingWalk
 {
     private const int CancellationStride = 64;
-    private const int Ahead = 2;
 
     /// <summary>Walks level 0 from what the pool holds until its nearest rows are all followed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -25,6 +24,7 @@ internal static unsafe class MatchingWalk
         int capacity = links.Capacity(0);
         RowAddresses bottom = links.Bottom;
         uint* others = neighbours + (2 * capacity);
+        int ahead = scorer.Ahead;
         int steps = 0;
         while (pool.TryFollow(out uint row))
         {
@@ -50,10 +50,12 @@ internal static unsafe class MatchingWalk
 
             for (int i = 0; i < otherCount && count < capacity; i++)
                 count = AddMatching((uint*)bottom[others[i]], capacity, matcher, visited, neighbours, count);
+            for (int i = 0; i < Math.Min(count, ahead); i++)
+                scorer.Prefetch(neighbours[i]);
             for (int i = 0; i < count; i++)
             {
-                if (i + Ahead < count)
-                    scorer.Prefetch(neighbours[i + Ahead]);
+                if (i + ahead < count)
+                    scorer.Prefetch(neighbours[i + ahead]);
                 pool.Offer(scorer.Distance(neighbours[i]), neighbours[i]);
             }
 

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using AiDb.Engine.Caching;
 using AiDb.Engine.Vectors.Rows;
 
@@ -101,26 +102,11 @@ internal sealed unsafe class BitCodes : IDisposable
     {
         (float norm, float withCentre) = Centred(query);
         Rotation.Apply(query);
-        float most = 0;
-        foreach (float value in query)
-            most = MathF.Max(most, MathF.Abs(value));
+        float most = LargestMagnitude(query);
 
         float step = most > 0 ? 2 * most / Levels : 1;
-        float inverse = 1 / step;
-        uint sum = 0;
         var planes = (ulong*)buffer;
-        new Span<ulong>(planes, Words * Planes).Clear();
-        for (int i = 0; i < query.Length; i++)
-        {
-            uint level = (uint)Math.Clamp((int)(((query[i] + most) * inverse) + 0.5f), 0, Levels);
-            sum += level;
-            int at = i / WordBits * Planes;
-            int bit = i % WordBits;
-            planes[at] |= (ulong)(level & 1) << bit;
-            planes[at + 1] |= (ulong)((level >> 1) & 1) << bit;
-            planes[at + 2] |= (ulong)((level >> 2) & 1) << bit;
-            planes[at + 3] |= (ulong)((level >> 3) & 1) << bit;
-        }
+        uint sum = WritePlanes(query, most, 1 / step, planes);
 
         // A sign differs from the number it stands for by some 0.6 of the query's length over the root of the dimensions.
         const float SignError = 0.6f;
@@ -140,17 +126,77 @@ internal sealed unsafe class BitCodes : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _rows.Dispose();
 
+    private static float LargestMagnitude(ReadOnlySpan<float> vector)
+    {
+        var largest = Vector128<float>.Zero;
+        int i = 0;
+        for (; i <= vector.Length - Vector128<float>.Count; i += Vector128<float>.Count)
+            largest = Vector128.Max(largest, Vector128.Abs(Vector128.Create(vector[i..])));
+        float most = MathF.Max(MathF.Max(largest[0], largest[1]), MathF.Max(largest[2], largest[3]));
+        for (; i < vector.Length; i++)
+            most = MathF.Max(most, MathF.Abs(vector[i]));
+        return most;
+    }
+
+    // A bit of each number's level in each of four planes, word by word; gives the sum of the levels.
+    private uint WritePlanes(ReadOnlySpan<float> query, float most, float inverse, ulong* planes)
+    {
+        new Span<ulong>(planes, Words * Planes).Clear();
+        uint sum = 0;
+        int i = 0;
+        if (Vector512.IsHardwareAccelerated)
+        {
+            var total = Vector512<int>.Zero;
+            for (; i <= query.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+            {
+                Vector512<float> scaled = (Vector512.Create(query[i..]) + Vector512.Create(most)) * Vector512.Create(inverse);
+                Vector512<int> level = Vector512.ConvertToInt32(scaled + Vector512.Create(0.5f));
+                level = Vector512.Clamp(level, Vector512<int>.Zero, Vector512.Create(Levels));
+                total += level;
+                for (int plane = 0; plane < Planes; plane++)
+                {
+                    // The plane's bit becomes the sign.
+                    ulong bits = Vector512.ShiftLeft(level, 31 - plane).ExtractMostSignificantBits();
+                    planes[(i / WordBits * Planes) + plane] |= bits << (i % WordBits);
+                }
+            }
+
+            sum = (uint)Vector512.Sum(total);
+        }
+
+        for (; i < query.Length; i++)
+        {
+            uint level = (uint)Math.Clamp((int)(((query[i] + most) * inverse) + 0.5f), 0, Levels);
+            sum += level;
+            for (int plane = 0; plane < Planes; plane++)
+                planes[(i / WordBits * Planes) + plane] |= (ulong)((level >> plane) & 1) << (i % WordBits);
+        }
+
+        return sum;
+    }
+
     // The length of the vector less the centre, which it becomes, and the product of that with the centre.
     private (float Norm, float WithCentre) Centred(Span<float> vector)
     {
-        float square = 0;
-        float product = 0;
-        for (int i = 0; i < vector.Length; i++)
+        var squares = Vector128<float>.Zero;
+        var products = Vector128<float>.Zero;
+        int i = 0;
+        for (; i <= vector.Length - Vector128<float>.Count; i += Vector128<float>.Count)
         {
-            float value = vector[i] - _centre[i];
-            vector[i] = value;
-            square += value * value;
-            product += value * _centre[i];
+            Vector128<float> centre = Vector128.Create(_centre.AsSpan(i));
+            Vector128<float> rest = Vector128.Create<float>(vector[i..]) - centre;
+            rest.CopyTo(vector[i..]);
+            squares += rest * rest;
+            products += rest * centre;
+        }
+
+        float square = Vector128.Sum(squares);
+        float product = Vector128.Sum(products);
+        for (; i < vector.Length; i++)
+        {
+            vector[i] -= _centre[i];
+            square += vector[i] * vector[i];
+            product += vector[i] * _centre[i];
         }
 
         return (MathF.Sqrt(square), product);
@@ -175,6 +221,9 @@ internal readonly unsafe struct BitScorer : IRowScorer
     public required float Offset { get; init; }
 
     public required float Margin { get; init; }
+
+    /// <inheritdoc/>
+    public int Ahead => PrefetchDepth.Of(Words * sizeof(ulong));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -52,6 +52,9 @@ internal readonly unsafe struct ByteProductScorer : IByteScorer<ByteProductScore
         new(rows, query, layout);
 
     /// <inheritdoc/>
+    public int Ahead => PrefetchDepth.Of(_padded);
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Distance(uint row)
     {
@@ -89,6 +92,9 @@ internal readonly unsafe struct ByteAbsoluteScorer : IByteScorer<ByteAbsoluteSco
     /// <inheritdoc/>
     public static ByteAbsoluteScorer Make(RowAddresses rows, ByteQuery query, ByteLayout layout) =>
         new(rows, query, layout);
+
+    /// <inheritdoc/>
+    public int Ahead => PrefetchDepth.Of(_dimensions);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

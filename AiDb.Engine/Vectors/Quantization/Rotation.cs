@@ -74,8 +74,11 @@ internal sealed unsafe class Rotation
                 Butterflies(values + block, values + block + step, step);
         }
 
-        for (int i = 0; i < _window; i++)
-            values[i] *= _scale;
+        int scaled = 0;
+        for (; scaled <= _window - 4; scaled += 4)
+            (Vector128.Load(values + scaled) * _scale).Store(values + scaled);
+        for (; scaled < _window; scaled++)
+            values[scaled] *= _scale;
     }
 
     private static void Butterflies(float* low, float* high, int count)

@@ -90,6 +90,18 @@ internal sealed unsafe class NativeRows : IDisposable
         }
     }
 
+    /// <summary>Gives the memory of all rows back to the system; what they hold is lost, their addresses
+    /// stay.</summary>
+    public void Discard()
+    {
+        for (int chunk = 0; chunk < _chunkCount; chunk++)
+        {
+            long bytes = (chunk == 0 ? 1L << _firstBits : 1L << (_firstBits + chunk - 1)) * Stride;
+            if (bytes >= HugePageBytes)
+                Posix.DiscardPages((void*)_chunks[chunk], bytes);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

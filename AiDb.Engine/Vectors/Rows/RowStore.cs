@@ -180,6 +180,20 @@ internal sealed unsafe class RowStore : IDisposable
         }
     }
 
+    /// <summary>Gives the memory of the vectors back to the system when none is in use: what is left of many that came
+    /// at once and are kept as codes only.</summary>
+    public void Trim()
+    {
+        lock (_lock)
+        {
+            if (_slotCount > 0 && _freeSlots.Count == _slotCount && _freeSlots.TryForget())
+            {
+                _vectors.Discard();
+                Volatile.Write(ref _slotCount, 0);
+            }
+        }
+    }
+
     /// <summary>Undoes <see cref="TryTakeQueued"/>.</summary>
     public void PutBack(uint row)
     {

@@ -56,42 +56,38 @@ internal sealed class GeoIndex(JsonPath path, PayloadIndexOptions options) : Fie
             _order.Remove(key, offset);
     }
 
+    // The area is cut into cells as long as they hold many places and lie across its edge.
     private sealed class AreaProbe : IndexProbe
     {
+        private const int FewEntries = 32;
+
+        // A 32nd of the longer side: beyond that, comparing is cheaper than cutting.
+        private const int CellsPerSide = 32;
         private readonly GeoIndex _index;
         private readonly PlaceTest _area;
-        private readonly List<(EntryPosition From, EntryPosition To)> _pieces = [];
+        private readonly List<(EntryPosition From, EntryPosition To, bool Covered)> _pieces = [];
+        private long _count;
 
         public AreaProbe(GeoIndex index, PlaceTest area)
         {
             _index = index;
             _area = area;
-            long count = 0;
-            foreach ((long first, long last) in ZOrder.Cover(area.Bounds))
-            {
-                EntryPosition from = index._order.Seek(first);
-                EntryPosition to = index._order.Seek(last + 1);
-                long entries = index._order.CountBetween(from, to);
-                if (entries > 0)
-                    _pieces.Add((from, to));
-                count += entries;
-            }
-
-            Estimate = Math.Min(count, index.Points);
+            foreach (ZOrder.GridBox box in ZOrder.GridsOf(area.Bounds))
+                Cut(ZOrder.Cell.World, box, System.Numerics.BitOperations.Log2((box.LongerSide / CellsPerSide) + 1));
         }
 
-        public override long Estimate { get; }
+        public override long Estimate => Math.Min(_count, _index.Points);
 
         public override void AddTo(Span<ulong> words)
         {
-            foreach ((EntryPosition from, EntryPosition to) in _pieces)
+            foreach ((EntryPosition from, EntryPosition to, bool covered) in _pieces)
             {
                 EntryPosition position = from;
                 while (_index._order.Next(ref position, to, out _, out ReadOnlySpan<uint> offsets))
                 {
                     foreach (uint offset in offsets)
                     {
-                        if (Holds(offset))
+                        if (covered || Holds(offset))
                             BitWords.Set(words, offset);
                     }
                 }
@@ -111,6 +107,27 @@ internal sealed class GeoIndex(JsonPath path, PayloadIndexOptions options) : Fie
             }
 
             return false;
+        }
+
+        private void Cut(ZOrder.Cell cell, ZOrder.GridBox box, int smallest)
+        {
+            if (!cell.Meets(box))
+                return;
+            EntryPosition from = _index._order.Seek(cell.First);
+            EntryPosition to = _index._order.Seek(cell.End + 1);
+            long entries = _index._order.CountBetween(from, to);
+            if (entries == 0)
+                return;
+            bool covered = entries > FewEntries && _area.Covers(cell.Box());
+            if (!covered && entries > FewEntries && cell.Size > smallest)
+            {
+                for (int quarter = 0; quarter < 4; quarter++)
+                    Cut(cell.Quarter(quarter), box, smallest);
+                return;
+            }
+
+            _pieces.Add((from, to, covered));
+            _count += entries;
         }
     }
 }

@@ -7,61 +7,64 @@ internal static class ZOrder
     private const int Bits = 31;
     private const uint Last = (1u << Bits) - 1;
 
-    // A box is cut into cells of a 16th of its longer side: about a hundred at its edge.
-    private const int CellsPerSide = 16;
-
     /// <summary>The number of a place, 0 or more.</summary>
     public static long KeyOf(GeoPoint place) => (long)((Spread(ColumnOf(place.Lon)) << 1) | Spread(RowOf(place.Lat)));
 
-    /// <summary>Pieces of the curve that hold every place of a box, ascending, and some places beside it.</summary>
-    public static List<(long First, long Last)> Cover(GeoBox box)
+    /// <summary>The columns and rows that hold every place of a box; two where it crosses the 180th meridian.</summary>
+    public static GridBox[] GridsOf(GeoBox box)
     {
-        var pieces = new List<(long First, long Last)>();
         uint south = RowOf(box.South);
         uint north = RowOf(box.North);
-        if (box.West <= box.East)
-        {
-            Cover(new Cells(ColumnOf(box.West), south, ColumnOf(box.East), north), pieces);
-        }
-        else
-        {
-            Cover(new Cells(0, south, ColumnOf(box.East), north), pieces);
-            Cover(new Cells(ColumnOf(box.West), south, Last, north), pieces);
-            pieces.Sort();
-        }
-
-        return pieces;
+        return box.West <= box.East
+            ? [new GridBox(ColumnOf(box.West), south, ColumnOf(box.East), north)]
+            : [new GridBox(0, south, ColumnOf(box.East), north), new GridBox(ColumnOf(box.West), south, Last, north)];
     }
 
-    private static void Cover(Cells box, List<(long First, long Last)> pieces)
+    /// <summary>Columns and rows, the last ones included.</summary>
+    internal readonly record struct GridBox(uint West, uint South, uint East, uint North)
     {
-        uint longer = Math.Max(box.East - box.West, box.North - box.South);
-        int smallest = Math.Max(0, System.Numerics.BitOperations.Log2((longer / CellsPerSide) + 1));
-        Cover(box, 0, 0, Bits, smallest, pieces);
+        /// <summary>Columns or rows, whichever are more, less one.</summary>
+        public uint LongerSide => Math.Max(East - West, North - South);
     }
 
-    private static void Cover(Cells box, uint column, uint row, int size, int smallest, List<(long First, long Last)> pieces)
+    /// <summary>A square of 2^<paramref name="Size"/> columns and rows, whose places are one piece of the
+    /// curve.</summary>
+    /// <param name="Column">The first column.</param>
+    /// <param name="Row">The first row.</param>
+    /// <param name="Size">0 to 31.</param>
+    internal readonly record struct Cell(uint Column, uint Row, int Size)
     {
-        uint side = (uint)((1L << size) - 1);
-        if (column > box.East || row > box.North || column + side < box.West || row + side < box.South)
-            return;
-        bool inside = column >= box.West && column + side <= box.East && row >= box.South && row + side <= box.North;
-        if (inside || size <= smallest)
+        /// <summary>Everything.</summary>
+        public static Cell World => new(0, 0, Bits);
+
+        /// <summary>The first number in it.</summary>
+        public long First => (long)((Spread(Column) << 1) | Spread(Row));
+
+        /// <summary>The last number in it.</summary>
+        public long End => First + (1L << (2 * Size)) - 1;
+
+        private uint Side => (uint)((1L << Size) - 1);
+
+        /// <summary>One of its quarters, 0 to 3 in the order of the curve.</summary>
+        public Cell Quarter(int quarter)
         {
-            long first = (long)((Spread(column) << 1) | Spread(row));
-            long last = first + (1L << (2 * size)) - 1;
-            if (pieces.Count > 0 && pieces[^1].Last + 1 == first)
-                pieces[^1] = (pieces[^1].First, last);
-            else
-                pieces.Add((first, last));
-            return;
+            uint half = 1u << (Size - 1);
+            return new Cell(Column + ((uint)(quarter >> 1) * half), Row + ((uint)(quarter & 1) * half), Size - 1);
         }
 
-        uint half = 1u << (size - 1);
-        Cover(box, column, row, size - 1, smallest, pieces);
-        Cover(box, column, row + half, size - 1, smallest, pieces);
-        Cover(box, column + half, row, size - 1, smallest, pieces);
-        Cover(box, column + half, row + half, size - 1, smallest, pieces);
+        /// <summary>Whether it has a column and row of a box.</summary>
+        public bool Meets(GridBox box) =>
+            Column <= box.East && Row <= box.North && Column + Side >= box.West && Row + Side >= box.South;
+
+        /// <summary>All its places lie in this box; it is a little wider, so that rounding leaves none out.</summary>
+        public GeoBox Box()
+        {
+            const double Margin = 1e-9;
+            double scale = 1.0 / (Last + 1.0);
+            return new GeoBox(
+                (Column * scale * 360) - 180 - Margin, (Row * scale * 180) - 90 - Margin,
+                ((Column + Side + 1.0) * scale * 360) - 180 + Margin, ((Row + Side + 1.0) * scale * 180) - 90 + Margin);
+        }
     }
 
     private static uint ColumnOf(double lon) => CellOf((lon + 180) / 360);
@@ -80,6 +83,4 @@ internal static class ZOrder
         bits = (bits | (bits << 2)) & 0x3333_3333_3333_3333;
         return (bits | (bits << 1)) & 0x5555_5555_5555_5555;
     }
-
-    private readonly record struct Cells(uint West, uint South, uint East, uint North);
 }

@@ -149,7 +149,7 @@ public sealed class DenseIndexGraphTests
     }
 
     [Fact]
-    public void Searches_and_inserts_run_beside_writers()
+    public async Task Searches_and_inserts_run_beside_writers()
     {
         TestVectors vectors = new(TestSeed.Base, 12, VectorMetric.Euclid);
         (DenseIndex index, DenseIndexModel model) = vectors.Build(1000);
@@ -196,7 +196,7 @@ public sealed class DenseIndexGraphTests
         }
 
         Volatile.Write(ref done, true);
-        Task.WaitAll(others, TestContext.Current.CancellationToken);
+        await Task.WhenAll(others);
         TestVectors.IndexAll(index);
         Assert.Equal(model.Vectors.Count, index.IndexedCount);
         double recall = vectors.Recall(index, model, new DenseSearch { Ef = 100 });
