@@ -62,19 +62,20 @@ internal static class VectorMapping
         };
     }
 
-    private static Vectors.QuantizationOptions? ToCodes(QuantizationOptions? options, bool onDisk) => options?.Kind switch
+    private static Vectors.QuantizationOptions? ToCodes(QuantizationOptions? options, bool onDisk)
     {
-        null or QuantizationKind.Disabled => null,
-        QuantizationKind.ScalarInt8 => new Vectors.QuantizationOptions
+        if (options is null or { Kind: QuantizationKind.Disabled })
+            return null;
+        bool isBinary = options.Kind is QuantizationKind.Binary or QuantizationKind.RotatedBinary;
+
+        // Bytes serve where product codes are asked for: they are more exact, and the walk is bound by other things.
+        return new Vectors.QuantizationOptions
         {
-            Kind = Vectors.QuantizationKind.Scalar, Quantile = options.Quantile ?? 1, KeepOriginals = !onDisk,
-        },
-        QuantizationKind.Product => new Vectors.QuantizationOptions
-        {
-            Kind = Vectors.QuantizationKind.Product, Compression = options.CompressionRatio ?? 16, KeepOriginals = !onDisk,
-        },
-        _ => new Vectors.QuantizationOptions { Kind = Vectors.QuantizationKind.Binary, KeepOriginals = !onDisk },
-    };
+            Kind = isBinary ? Vectors.QuantizationKind.Binary : Vectors.QuantizationKind.Scalar,
+            Quantile = options.Quantile ?? 1,
+            KeepOriginals = !onDisk,
+        };
+    }
 
     private static int ToKb(long? kilobytes) => (int)Math.Clamp(kilobytes ?? DefaultThresholdKb, 0, int.MaxValue >> 10);
 }
