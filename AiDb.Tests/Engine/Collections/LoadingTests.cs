@@ -1,7 +1,6 @@
 using AiDb.Engine;
 using AiDb.Engine.Collections;
 using AiDb.Tests.Engine.Storage;
-using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Collections;
 
@@ -32,7 +31,9 @@ public sealed class LoadingTests
             Assert.Equal(45, await held.Collections.CountAsync("c", filter));
             IReadOnlyList<ScoredPoint> found = await held.Collections.QueryAsync("c", new QueryRequest
             {
-                Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 7, 0 }))), Limit = 3, Filter = filter,
+                Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 7, 0 }))),
+                Limit = 3,
+                Filter = filter,
                 WithPayload = PayloadSelector.All,
             });
             Assert.Equal([7ul, 60ul, 6ul], found.Select(static point => point.Id.Number));

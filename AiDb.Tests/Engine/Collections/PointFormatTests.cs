@@ -20,7 +20,9 @@ public sealed class PointFormatTests
                 ["b"] = new() { Dimensions = 2, Metric = VectorMetric.Dot, Element = VectorElement.UInt8 },
                 ["h"] = new()
                 {
-                    Dimensions = 1, Metric = VectorMetric.Dot, Element = VectorElement.Float16,
+                    Dimensions = 1,
+                    Metric = VectorMetric.Dot,
+                    Element = VectorElement.Float16,
                     MultiVector = MultiVectorComparator.MaxSim,
                 },
             },

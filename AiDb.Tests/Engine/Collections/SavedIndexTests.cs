@@ -155,7 +155,8 @@ public sealed class SavedIndexTests
         Assert.Equal(expected.Count, await database.Collections.CountAsync("c", null));
         IReadOnlyList<ScoredPoint> all = await database.Collections.QueryAsync("c", new QueryRequest
         {
-            Query = new NearestQuery(new VectorValueInput(new DenseVector(VectorOf(0)))), Limit = 5000,
+            Query = new NearestQuery(new VectorValueInput(new DenseVector(VectorOf(0)))),
+            Limit = 5000,
             Parameters = new SearchParameters { Exact = true },
         });
         Assert.Equal(expected.Order(), all.Select(static point => (int)point.Id.Number).Order());
@@ -164,7 +165,8 @@ public sealed class SavedIndexTests
             int vector = changed is { } change && change.Id == number ? change.Vector : number;
             ScoredPoint nearest = (await database.Collections.QueryAsync("c", new QueryRequest
             {
-                Query = new NearestQuery(new VectorValueInput(new DenseVector(VectorOf(vector)))), Limit = 1,
+                Query = new NearestQuery(new VectorValueInput(new DenseVector(VectorOf(vector)))),
+                Limit = 1,
                 Filter = new Filter { Must = [new MatchCondition("n", MatchValue.Of(number))] },
             }))[0];
             Assert.Equal((ulong)number, nearest.Id.Number);
