@@ -2,6 +2,7 @@ using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Collections.Offsets;
 using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Storage;
+using AiDb.Engine.Collections.Text;
 using AiDb.Engine.Log;
 using AiDb.Engine.Vectors;
 
@@ -44,8 +45,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         foreach (string name in options.Vectors.Keys.Concat(options.SparseVectors.Keys))
             fields.Add(name, VectorMapping.ToField(options, name, new KeyOriginals(this, name, readVector)));
         Fields = fields;
-        Payloads = new PayloadIndexSet(static _ => throw new AiDbException(
-            AiDbErrorKind.Unimplemented, "Text indexes are not there yet."));
+        Payloads = new PayloadIndexSet(static words => new TextIndex(words));
         Payloads.Add(options.PayloadIndexes.Select(entry => Payloads.Make(entry.Key, entry.Value)));
     }
 

@@ -45,9 +45,9 @@ internal sealed class FormulaEvaluator(Formula formula)
             case GeoDistanceExpression geo:
                 return Geography.Distance(geo.Origin, Place(geo.Path));
             case DatetimeExpression time:
-                return Seconds(time.Time);
+                return Seconds(time.Time.UtcTicks);
             case DatetimeKeyExpression key:
-                return Seconds(Time(key.Path));
+                return Time(key.Path);
             case DecayExpression decay:
                 return Decay(decay);
             default:
@@ -146,24 +146,13 @@ internal sealed class FormulaEvaluator(Formula formula)
     private GeoPoint Place(string path)
     {
         JsonElement value = Value(path, "geo point");
-        if (value.ValueKind == JsonValueKind.Object
-            && value.TryGetProperty("lon", out JsonElement lon) && lon.ValueKind == JsonValueKind.Number
-            && value.TryGetProperty("lat", out JsonElement lat) && lat.ValueKind == JsonValueKind.Number)
-        {
-            return new GeoPoint(lon.GetDouble(), lat.GetDouble());
-        }
-
-        throw WrongKind(path, "geo point", value);
+        return JsonValues.TryGetPlace(value, out GeoPoint place) ? place : throw WrongKind(path, "geo point", value);
     }
 
-    private DateTimeOffset Time(string path)
+    private double Time(string path)
     {
-        const DateTimeStyles Styles = DateTimeStyles.AssumeUniversal | DateTimeStyles.AllowWhiteSpaces;
         JsonElement value = Value(path, "datetime");
-        return value.ValueKind == JsonValueKind.String
-            && DateTimeOffset.TryParse(value.GetString(), CultureInfo.InvariantCulture, Styles, out DateTimeOffset time)
-                ? time
-                : throw WrongKind(path, "datetime", value);
+        return JsonValues.TryGetTime(value, out long ticks) ? Seconds(ticks) : throw WrongKind(path, "datetime", value);
     }
 
     private JsonElement Value(string path, string kind)
@@ -194,6 +183,6 @@ internal sealed class FormulaEvaluator(Formula formula)
             AiDbErrorKind.InvalidArgument,
             string.Create(CultureInfo.InvariantCulture, $"formula: {what} of point {Point} is not a finite number."));
 
-    private static double Seconds(DateTimeOffset time) =>
-        (time - DateTimeOffset.UnixEpoch).Ticks / (double)TimeSpan.TicksPerSecond;
+    private static double Seconds(long ticks) =>
+        (ticks - DateTimeOffset.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerSecond;
 }

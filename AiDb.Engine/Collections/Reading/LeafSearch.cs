@@ -2,6 +2,7 @@ using AiDb.Engine.Collections.Indexing;
 using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Storage;
+using AiDb.Engine.Collections.Text;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Reading;
@@ -32,6 +33,7 @@ internal sealed class LeafSearch(CollectionState state)
                 RecommendQuery or DiscoverQuery or ContextQuery => ByExamples(query, filter, cancellationToken),
                 OrderByQuery order => ToHits(Ordered(order.OrderBy, filter, query.Limit)),
                 SampleQuery => Sample(query.Limit, filter.Filter),
+                TextQuery text => ByWords(text, query, filter.Filter, cancellationToken),
                 _ => throw QueryErrors.Invalid("query", $"{query.Query.GetType().Name} cannot be carried out by a shard"),
             };
         }
@@ -168,6 +170,17 @@ internal sealed class LeafSearch(CollectionState state)
         }
 
         return ToHits(room.AsSpan(0, best.Sort()));
+    }
+
+    private List<Hit> ByWords(TextQuery text, LeafQuery query, OffsetFilter filter, CancellationToken cancellationToken)
+    {
+        JsonPath path = JsonPath.Parse(text.Path, "query.bm25.field");
+        if (state.Indexes.Payloads.Find(path) is not TextFieldIndex { Words: TextIndex words })
+            throw QueryErrors.Invalid("query.bm25.field", $"is '{text.Path}', which has no text index");
+        var best = new ScoredOffset[(int)Math.Min(query.Limit, Math.Max(1L, words.Count))];
+        int found = words.Search(
+            text.Text, text.K1, text.B, filter, query.ScoreThreshold, best, cancellationToken);
+        return ToHits(best.AsSpan(0, found));
     }
 
     private static bool TryCompare(VectorField field, PointScorer scorer, uint offset, float[] similarities)
