@@ -64,11 +64,15 @@ using (Database database = Database.Open(folder))
     batch.Put(cities, Bytes("new york"), Bytes("40.71,-74.01"));
     batch.Upsert(people, new Point
     {
-        Id = new PointId(1), Vectors = NamedVectors.Of(1, 0, 0), Payload = Payload.Parse("""{"name":"Ada","born":1815}"""u8),
+        Id = new PointId(1),
+        Vectors = NamedVectors.Of(1, 0, 0),
+        Payload = Payload.Parse("""{"name":"Ada","born":1815}"""u8),
     });
     batch.Upsert(people, new Point
     {
-        Id = new PointId(2), Vectors = NamedVectors.Of(0, 1, 0), Payload = Payload.Parse("""{"name":"Grace","born":1906}"""u8),
+        Id = new PointId(2),
+        Vectors = NamedVectors.Of(0, 1, 0),
+        Payload = Payload.Parse("""{"name":"Grace","born":1906}"""u8),
     });
     database.Write(batch);
     IReadOnlyList<ScoredPoint> nearest = await database.Collections.QueryAsync("people", new QueryRequest
