@@ -152,6 +152,7 @@ public sealed class Radosgw : IAsyncLifetime
         mon allow pool size one = true
         mon data avail crit = 1
         ms bind ipv6 = false
+        ms mon client mode = crc
         public network = 127.0.0.0/8
         cluster network = 127.0.0.0/8
         [mon.a]
