@@ -285,6 +285,13 @@ public sealed class Database : IDisposable, IAsyncDisposable
         return new TreeImage(_parts.Context, tree, whole);
     }
 
+    /// <summary>Where an entry of the log stands; null when the log has given it up, or has no such entry.</summary>
+    public LogPosition? FindLogPosition(ulong lsn)
+    {
+        ThrowIfDisposed();
+        return lsn <= _parts.Signal.ReadableLsn ? _parts.Log.FindPosition(lsn) : null;
+    }
+
     /// <summary>Lets the log give up entries that were kept for an archive
     /// (<see cref="DatabaseOptions.ArchiveLogBytes"/>).</summary>
     /// <param name="lsn">The last entry that the archive holds.</param>

@@ -37,7 +37,7 @@ public sealed class ArchiveRunner : IAsyncDisposable
     public Archiver Archiver => _archiver;
 
     /// <summary>Archives everything now: the log, and the tables if any were flushed.</summary>
-    public async Task<Format.ArchiveManifest> SnapshotNowAsync(CancellationToken cancellationToken = default)
+    public async Task<Format.ArchiveManifest?> SnapshotNowAsync(CancellationToken cancellationToken = default)
     {
         await _slow.WaitAsync(cancellationToken).ConfigureAwait(false);
         try

@@ -1,7 +1,6 @@
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Engine;
-using AiDb.Engine.Log;
 
 namespace AiDb.Backup.Archiving;
 
@@ -67,15 +66,18 @@ internal sealed class ArchiveTakeover(
         LogPosition? at = FindOwn(cut);
         if (at is { } found && cut == end.Lsn && found != end)
             throw Refuse($"its entry {end.Lsn} is another one than this database's: they parted before it");
-        if (at is null && marker.Epoch != newest.Id.Epoch)
+        if (at is null && !marker.Claimed.Contains(newest.Id.Epoch))
             throw Refuse($"this database's log no longer reaches back to its last entry {end.Lsn}, so it cannot be compared");
         return Start(newest, cut, at);
     }
 
-    private static ArchiveStart Start(ArchiveManifest newest, ulong cut, LogPosition? at)
+    private ArchiveStart Start(ArchiveManifest newest, ulong cut, LogPosition? at)
     {
         List<EpochCut> history = [.. newest.History.Where(earlier => earlier.ThroughLsn <= cut)];
-        history.Add(new EpochCut(history.Count == newest.History.Count ? newest.Id.Epoch : newest.EpochOf(cut), cut));
+
+        // The answer to a first try of this start may have been lost; then the newest manifest is this primary's own.
+        if (newest.Id.Epoch != epoch)
+            history.Add(new EpochCut(history.Count == newest.History.Count ? newest.Id.Epoch : newest.EpochOf(cut), cut));
         List<KeptManifest> kept = [.. newest.Kept];
         ArchiveManifest? tree = newest.Flushed.Lsn <= cut ? newest : null;
 
@@ -114,15 +116,7 @@ internal sealed class ArchiveTakeover(
                 return image.Flushed;
         }
 
-        try
-        {
-            using LogTail tail = database.TailLog(lsn);
-            return tail.TryRead(out LogEntry entry) ? entry.Position : null;
-        }
-        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
-        {
-            return null;
-        }
+        return database.FindLogPosition(lsn);
     }
 
     private UInt128 DatabaseId()

@@ -8,20 +8,42 @@ namespace AiDb.Backup.Archiving;
 public sealed partial class Archiver
 {
     private readonly SemaphoreSlim _publishing = new(1, 1);
+    private readonly SemaphoreSlim _shipping = new(1, 1);
     private ulong _published;
     private volatile bool _snapshotRequested;
     private long _readAtMs;
     private long _startedAtMs;
 
     /// <summary>Whether the newest manifest and the log that follows it have no hole between them.</summary>
-    private bool IsWhole => _manifest is { } manifest && _logFloor <= manifest.Flushed.Lsn + 1;
+    private bool IsWhole => _manifest is { } manifest && _logFloor <= manifest.Flushed.Lsn + 1
+        && _shipper.LastIngestLsn <= manifest.Flushed.Lsn;
+
+    private async Task<bool> ShipOnceAsync(bool isUrgent, CancellationToken cancellationToken)
+    {
+        if (!_began)
+            return false;
+        try
+        {
+            bool gathering = await _shipper.ShipAsync(isUrgent || HasWaiters, cancellationToken).ConfigureAwait(false);
+            NoteShipped();
+            return gathering;
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted && !ArchiveLost.Is(error))
+        {
+            // The log was let go before it was sent: only a snapshot closes the hole.
+            LogGap(Shard, Archived.Lsn, _options.LossWindow);
+            Interlocked.Increment(ref _gaps);
+            BeginLogAnew();
+            return false;
+        }
+    }
 
     private bool TryBeginLog(LogPosition after)
     {
         try
         {
             _shipper.Begin(after);
-            _shipping = true;
+            _began = true;
             return true;
         }
         catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
@@ -36,7 +58,7 @@ public sealed partial class Archiver
         using TreeImage image = _database.CaptureTree();
         _logFloor = image.Flushed.Lsn + 1;
         _shipper.Begin(image.Flushed);
-        _shipping = true;
+        _began = true;
         _snapshotRequested = true;
     }
 
@@ -67,7 +89,12 @@ public sealed partial class Archiver
             };
             await PublishAsync(manifest, cancellationToken).ConfigureAwait(false);
             if (_manifest is null)
-                new ArchiveMarker(Epoch, 0).Write(_components.FileSystem, _database.Path);
+            {
+                // From here on the archive's history is this database's, whatever it was restored from.
+                ArchiveMarker marker = ArchiveMarker.Read(_components.FileSystem, _database.Path);
+                (marker with { RestoredThrough = 0 }).Write(_components.FileSystem, _database.Path);
+            }
+
             _manifest = manifest;
             NoteShipped();
             LogPublished(Shard, manifest.Id, manifest.Flushed.Lsn, files.Count, manifest.FileBytes);

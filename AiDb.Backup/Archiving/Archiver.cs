@@ -10,8 +10,8 @@ namespace AiDb.Backup.Archiving;
 /// <summary>Archives one shard: its log continuously, its tables from time to time, and deletes what nothing needs any
 /// more. A state machine over a store, a clock and a disk; <see cref="ArchiveRunner"/> drives it.</summary>
 /// <remarks>
-/// Thread safety: <see cref="ShipAsync"/> by one caller at a time; <see cref="SnapshotAsync"/> and
-/// <see cref="CollectAsync"/> by another one at a time; the rest concurrently. Disposed before the database.
+/// Thread safety: <see cref="SnapshotAsync"/> and <see cref="CollectAsync"/> by one caller at a time; the rest
+/// concurrently. Disposed before the database.
 /// Invariants: an object that a manifest of a living epoch reaches is never deleted; <see cref="ArchiveStatus.Archived"/>
 /// never goes back, and everything up to it can be restored.
 /// </remarks>
@@ -31,7 +31,7 @@ public sealed partial class Archiver : IDisposable
     private LogPosition _archived;
     private ArchiveManifest? _manifest;
     private bool _claimed;
-    private bool _shipping;
+    private bool _began;
     private ulong _logFloor;
     private long _snapshotAt;
     private long _collectedAt;
@@ -157,8 +157,12 @@ public sealed partial class Archiver : IDisposable
         if (!_claimed)
             await takeover.FindStartAsync(cancellationToken).ConfigureAwait(false);
         if (!_claimed)
+        {
             await takeover.ClaimAsync(_nonce, cancellationToken).ConfigureAwait(false);
-        _claimed = true;
+            marker.With(Epoch).Write(_components.FileSystem, _database.Path);
+            _claimed = true;
+        }
+
         ArchiveStart start = await takeover.FindStartAsync(cancellationToken).ConfigureAwait(false);
         await _uploader.ResumeAsync(cancellationToken).ConfigureAwait(false);
         _logFloor = start.LogFloor;
@@ -182,26 +186,17 @@ public sealed partial class Archiver : IDisposable
     public async Task<bool> ShipAsync(bool isUrgent = false, CancellationToken cancellationToken = default)
     {
         bool gathering = false;
-        await GuardAsync(async () =>
+        await _shipping.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            try
-            {
-                if (!_shipping)
-                    return;
-                ShipOutcome outcome = await _shipper.ShipAsync(
-                    isUrgent || HasWaiters, _manifest?.Flushed.Lsn ?? 0, cancellationToken).ConfigureAwait(false);
-                NoteShipped();
-                gathering = outcome != ShipOutcome.CaughtUp;
-                _snapshotRequested |= outcome == ShipOutcome.NeedsSnapshot;
-            }
-            catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted && !ArchiveLost.Is(error))
-            {
-                // The log was let go before it was sent: only a snapshot closes the hole.
-                LogGap(Shard, Archived.Lsn, _options.LossWindow);
-                Interlocked.Increment(ref _gaps);
-                BeginLogAnew();
-            }
-        }).ConfigureAwait(false);
+            await GuardAsync(async () => gathering = await ShipOnceAsync(isUrgent, cancellationToken).ConfigureAwait(false))
+                .ConfigureAwait(false);
+        }
+        finally
+        {
+            _shipping.Release();
+        }
+
         return gathering;
     }
 
@@ -217,8 +212,8 @@ public sealed partial class Archiver : IDisposable
 
     /// <summary>Archives the tables as they are now, those that the archive lacks; nothing where none was flushed since the
     /// last time.</summary>
-    /// <returns>The newest manifest.</returns>
-    public async Task<ArchiveManifest> SnapshotAsync(CancellationToken cancellationToken = default)
+    /// <returns>The newest manifest; null where none could be written yet.</returns>
+    public async Task<ArchiveManifest?> SnapshotAsync(CancellationToken cancellationToken = default)
     {
         await GuardAsync(async () =>
         {
@@ -232,6 +227,12 @@ public sealed partial class Archiver : IDisposable
                 IReadOnlyList<ArchivedFile> known = _manifest?.Files ?? _start.Files;
                 IReadOnlyList<ArchivedFile> files =
                     await _uploader.SendAsync(image, known, cancellationToken).ConfigureAwait(false);
+
+                // A manifest never states more than the log before it: no time between two of them is lost.
+                if (_shipper.Archived.Lsn < image.Flushed.Lsn)
+                    await ShipAsync(isUrgent: true, cancellationToken).ConfigureAwait(false);
+                if (_shipper.Archived.Lsn < image.Flushed.Lsn || _logFloor > image.Flushed.Lsn + 1)
+                    return;
                 var tree = new ArchiveManifest
                 {
                     Shard = Shard,
@@ -247,7 +248,7 @@ public sealed partial class Archiver : IDisposable
             _logBytesAtSnapshot = readBytes;
             _snapshotAt = _components.TimeProvider.GetTimestamp();
         }).ConfigureAwait(false);
-        return _manifest!;
+        return _manifest;
     }
 
     /// <summary>Deletes what nothing reaches any more.</summary>

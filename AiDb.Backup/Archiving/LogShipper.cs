@@ -5,19 +5,6 @@ using AiDb.Engine.Log;
 
 namespace AiDb.Backup.Archiving;
 
-/// <summary>What the shipper does when it has sent all it can for now.</summary>
-internal enum ShipOutcome
-{
-    /// <summary>Nothing is left to send.</summary>
-    CaughtUp,
-
-    /// <summary>Some entries wait for more to come.</summary>
-    Gathering,
-
-    /// <summary>The next entry can only follow a snapshot that holds it.</summary>
-    NeedsSnapshot,
-}
-
 /// <summary>Sends a database's log, entry by entry, in objects that follow one another.</summary>
 /// <remarks>
 /// Memory is bounded by <see cref="ArchiveOptions.ConcurrentUploads"/> objects of <see cref="ArchiveOptions.LogBytes"/>
@@ -30,7 +17,6 @@ internal sealed class LogShipper(
     private readonly List<Outgoing> _outgoing = [];
     private LogTail? _tail;
     private LogObjectBuilder _gathering = new();
-    private (LogPosition Position, LogRecordType Type, byte[] Payload)? _held;
     private long _gatheringSince;
     private LogPosition _read;
     private byte[] _hostState = [];
@@ -47,11 +33,13 @@ internal sealed class LogShipper(
             lock (_outgoing)
             {
                 return _outgoing.Count > 0 ? TimeOf(_outgoing[0].First)
-                    : _gathering.Count > 0 ? TimeOf(_gathering.First)
-                    : _held is { } held ? TimeOf(held.Position) : null;
+                    : _gathering.Count > 0 ? TimeOf(_gathering.First) : null;
             }
         }
     }
+
+    /// <summary>The last entry that took files in, which are in no log: only a snapshot has them. 0: none.</summary>
+    public ulong LastIngestLsn { get; private set; }
 
     public long SentBytes { get; private set; }
 
@@ -69,7 +57,6 @@ internal sealed class LogShipper(
         {
             _outgoing.Clear();
             _gathering = new LogObjectBuilder();
-            _held = null;
             Archived = after;
         }
 
@@ -79,30 +66,27 @@ internal sealed class LogShipper(
 
     /// <summary>Sends what there is.</summary>
     /// <param name="isUrgent">Whether entries must not wait for more to come.</param>
-    /// <param name="snapshotLsn">The last entry that a published snapshot holds.</param>
     /// <param name="cancellationToken">Gives up; what was not sent is sent the next time.</param>
-    public async Task<ShipOutcome> ShipAsync(bool isUrgent, ulong snapshotLsn, CancellationToken cancellationToken)
+    /// <returns>Whether some entries wait for more to come.</returns>
+    public async Task<bool> ShipAsync(bool isUrgent, CancellationToken cancellationToken)
     {
         while (true)
         {
             // Objects that failed before go first, as they were.
             await SendAsync(cancellationToken).ConfigureAwait(false);
-            bool needsSnapshot = false;
-            while (_outgoing.Count < options.ConcurrentUploads && !needsSnapshot)
+            while (_outgoing.Count < options.ConcurrentUploads)
             {
-                needsSnapshot = Gather(snapshotLsn);
+                Gather();
                 bool isFull = _gathering.SizeBytes >= options.LogBytes;
-                if (_gathering.Count == 0 || !(isFull || isUrgent || needsSnapshot || IsDue()))
+                if (_gathering.Count == 0 || !(isFull || isUrgent || IsDue()))
                     break;
                 await EncodeAsync(cancellationToken).ConfigureAwait(false);
                 if (!isFull)
                     break;
             }
 
-            if (_outgoing.Count > 0)
-                continue;
-            return needsSnapshot ? ShipOutcome.NeedsSnapshot
-                : _gathering.Count > 0 ? ShipOutcome.Gathering : ShipOutcome.CaughtUp;
+            if (_outgoing.Count == 0)
+                return _gathering.Count > 0;
         }
     }
 
@@ -115,34 +99,14 @@ internal sealed class LogShipper(
     private bool IsDue() => components.TimeProvider.GetElapsedTime(_gatheringSince) >= options.LogInterval;
 
     /// <summary>Reads entries until the object is full or there is none.</summary>
-    /// <returns>Whether the next entry needs a snapshot first.</returns>
-    private bool Gather(ulong snapshotLsn)
+    private void Gather()
     {
-        while (_gathering.SizeBytes < options.LogBytes)
+        while (_gathering.SizeBytes < options.LogBytes && _tail!.TryRead(out LogEntry entry))
         {
-            if (_held is { } held)
-            {
-                if (held.Position.Lsn > snapshotLsn)
-                    return true;
-                Add(new LogEntry(held.Position, held.Type, held.Payload));
-                lock (_outgoing)
-                    _held = null;
-                continue;
-            }
-
-            if (!_tail!.TryRead(out LogEntry entry))
-                return false;
             if (entry.Type == LogRecordType.Batch && IsIngest(entry.Payload.Span))
-            {
-                lock (_outgoing)
-                    _held = (entry.Position, entry.Type, entry.Payload.ToArray());
-                continue;
-            }
-
+                LastIngestLsn = entry.Position.Lsn;
             Add(entry);
         }
-
-        return false;
     }
 
     private void Add(in LogEntry entry)
@@ -155,7 +119,6 @@ internal sealed class LogShipper(
         }
     }
 
-    /// <summary>Files that were ingested are in no log; only a snapshot has them.</summary>
     private static bool IsIngest(ReadOnlySpan<byte> payload)
     {
         var operations = new LogOperationReader(payload);

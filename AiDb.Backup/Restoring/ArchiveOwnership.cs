@@ -53,9 +53,9 @@ public static class ArchiveOwnership
     }
 
     /// <summary>The last epoch that a database's folder claimed in its archive; 0: none.</summary>
-    public static ulong RememberedEpoch(IFileSystem files, string folder) => ArchiveMarker.Read(files, folder).Epoch;
+    public static ulong RememberedEpoch(IFileSystem files, string folder) => ArchiveMarker.Read(files, folder).LastEpoch;
 
     /// <summary>Notes in a restored folder that it goes on with the archive, from where it was restored to.</summary>
     public static void NoteRestored(IFileSystem files, string folder, ulong claimedEpoch, ulong lsn) =>
-        new ArchiveMarker(claimedEpoch, lsn).Write(files, folder);
+        new ArchiveMarker([claimedEpoch], lsn).Write(files, folder);
 }

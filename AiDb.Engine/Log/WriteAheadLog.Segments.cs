@@ -51,6 +51,36 @@ internal sealed partial class WriteAheadLog
             _archivedLsn = Math.Max(_archivedLsn, lsn);
     }
 
+    /// <summary>Where an entry stands: one that is kept, or the one right before them. Null: the log no longer
+    /// knows.</summary>
+    public LogPosition? FindPosition(ulong lsn)
+    {
+        lock (_gate)
+        {
+            if (lsn > _appendedLsn)
+                return null;
+            foreach (LogSegment segment in _segments)
+            {
+                LogChain chain = segment.Header.Chain;
+                if (chain.NextLsn == lsn + 1)
+                    return new LogPosition(chain.Epoch, lsn, chain.Timestamp);
+            }
+
+            if (lsn < _firstLsn)
+                return null;
+        }
+
+        try
+        {
+            using LogReader reader = OpenReader(lsn);
+            return reader.TryRead(lsn, out LogEntry entry) ? entry.Position : null;
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Of the segments that could go, the newest that are not archived yet stay, up to the limit.</summary>
     private int HoldForArchive(int drop)
     {
