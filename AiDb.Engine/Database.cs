@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using AiDb.Engine.Catalogues;
+using AiDb.Engine.Collections;
+using AiDb.Engine.Collections.Writing;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Images;
@@ -32,6 +34,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
         _state = parts.State;
         _catalogue = parts.Catalogue;
         _tables = new TableDirectory(this, parts.Catalogue);
+        Collections = new CollectionSet(this);
     }
 
     /// <summary>The folder.</summary>
@@ -49,7 +52,12 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Why writes are refused (full disk, log failure), or null.</summary>
     public AiDbException? ReadOnlyReason => _parts.Context.Health.ReadOnlyReason;
 
+    /// <summary>The collections of points with vectors.</summary>
+    public CollectionSet Collections { get; }
+
     internal Catalogue Catalogue => _catalogue;
+
+    internal EngineContext Context => _parts.Context;
 
     internal TimeProvider TimeProvider => _parts.Context.TimeProvider;
 
@@ -165,7 +173,10 @@ public sealed class Database : IDisposable, IAsyncDisposable
         if (!Check(batch))
             return Nothing();
         using Activity? activity = DatabaseMetrics.StartWithinTrace("aidb.engine.write");
-        return _parts.Pipeline.Write(batch, IsSynced(durability));
+        bool synced = IsSynced(durability);
+        return batch.Points is { } points
+            ? PointBatches.Write(_parts.Pipeline, batch, points, synced)
+            : _parts.Pipeline.Write(batch, synced);
     }
 
     /// <summary>Writes a batch; the result says whether its conditions held. Cancelling gives up waiting, not
@@ -179,7 +190,7 @@ public sealed class Database : IDisposable, IAsyncDisposable
             return ValueTask.FromResult(Nothing());
         return DatabaseMetrics.IsTraced
             ? TracedWriteAsync(batch, IsSynced(durability), cancellationToken)
-            : _parts.Pipeline.WriteAsync(batch, IsSynced(durability), cancellationToken);
+            : PipelineWriteAsync(batch, IsSynced(durability), cancellationToken);
     }
 
     /// <summary>Holds the state as it is now for reads, until it is disposed.</summary>
@@ -338,8 +349,10 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Stops background work, syncs the log and gives up the lock.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
-            _parts.Close();
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        Collections.Close();
+        _parts.Close();
     }
 
     /// <inheritdoc/>
@@ -391,14 +404,22 @@ public sealed class Database : IDisposable, IAsyncDisposable
 
     internal PrefixScans PrefixScans => _parts.Context.PrefixScans;
 
+    /// <summary>Runs something on the executor; it handles its own errors.</summary>
+    internal void QueueJob(string name, Action job) => _parts.Context.Executor.Queue(name, job);
+
     internal void ReleaseSnapshot(Snapshot snapshot) => _parts.State.Release(snapshot);
 
     private async ValueTask<WriteResult> TracedWriteAsync(
         WriteBatch batch, bool synced, CancellationToken cancellationToken)
     {
         using Activity? activity = DatabaseMetrics.StartWithinTrace("aidb.engine.write");
-        return await _parts.Pipeline.WriteAsync(batch, synced, cancellationToken).ConfigureAwait(false);
+        return await PipelineWriteAsync(batch, synced, cancellationToken).ConfigureAwait(false);
     }
+
+    private ValueTask<WriteResult> PipelineWriteAsync(
+        WriteBatch batch, bool synced, CancellationToken cancellationToken) => batch.Points is { } points
+            ? PointBatches.WriteAsync(_parts.Pipeline, batch, points, synced, cancellationToken)
+            : _parts.Pipeline.WriteAsync(batch, synced, cancellationToken);
 
     private bool Check(WriteBatch batch)
     {

@@ -1,3 +1,5 @@
+using AiDb.Engine.Collections;
+using AiDb.Engine.Collections.Writing;
 using AiDb.Engine.Log;
 using AiDb.Engine.RangeDeletes;
 
@@ -11,6 +13,7 @@ public sealed class WriteBatch
 {
     private LogOperationWriter _operations = new();
     private Database? _database;
+    private List<AttachedPoints>? _points;
 
     /// <summary>Operations in the batch, checks included.</summary>
     public int Count => _operations.Count;
@@ -26,6 +29,9 @@ public sealed class WriteBatch
 
     /// <summary>The payload, which goes into the log as it is.</summary>
     internal LogOperationWriter Operations => _operations;
+
+    /// <summary>Points of collections whose keys are in the batch; null: none.</summary>
+    internal IReadOnlyList<AttachedPoints>? Points => _points;
 
     /// <summary>The database that its tables belong to; null while it is empty.</summary>
     internal Database? Database => _database;
@@ -108,6 +114,36 @@ public sealed class WriteBatch
         _operations.Require(table.Id, key, condition);
     }
 
+    /// <summary>Writes a point, which replaces the one with its id. It can be found by searches when the batch was
+    /// written.</summary>
+    /// <param name="collection">A collection of the database that the batch is written to.</param>
+    /// <param name="point">The point.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it does not fit the
+    /// collection; the batch is as it was.</exception>
+    public void Upsert(Collection collection, Point point)
+    {
+        ArgumentNullException.ThrowIfNull(collection);
+        ArgumentNullException.ThrowIfNull(point);
+        collection.AddTo(this, new UpsertOperation([point]));
+    }
+
+    /// <summary>Deletes a point; an absent one is no error.</summary>
+    public void DeletePoint(Collection collection, PointId id)
+    {
+        ArgumentNullException.ThrowIfNull(collection);
+        collection.AddTo(this, new DeleteOperation(PointSelector.Of(id)));
+    }
+
+    /// <summary>Has indexes told of points when the batch was written.</summary>
+    internal void Attach(AttachedPoints points)
+    {
+        _points ??= [];
+        if (_points.Find(other => other.State == points.State) is { } attached)
+            attached.Add(points);
+        else
+            _points.Add(points);
+    }
+
     /// <summary>Sets or deletes a key that must have a version, for the engine's own writes, which know their
     /// database.</summary>
     internal void Replace(uint tableId, ReadOnlySpan<byte> key, byte[]? value, ulong timeToLiveMs, ulong version)
@@ -134,6 +170,7 @@ public sealed class WriteBatch
     {
         _operations.Clear();
         _database = null;
+        _points = null;
         HasConditions = false;
         IsIngest = false;
     }

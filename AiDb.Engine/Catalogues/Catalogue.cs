@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using AiDb.Engine.Collections;
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Merging;
@@ -12,7 +13,7 @@ namespace AiDb.Engine.Catalogues;
 /// <remarks>
 /// Keys: <c>n</c> + name -> id (4 bytes, little-endian); <c>d</c> + id (4 bytes, big-endian) -> empty, the
 /// table is dropped; <c>i</c> -> the next id (4 bytes, little-endian); <c>m</c> + id (4 bytes, big-endian) -> the
-/// name of the table's merge operator (ASCII). Thread safety: the applier changes it, anyone reads. Invariant: a
+/// name of the table's merge operator (ASCII); <c>c</c>, <c>o</c>, <c>a</c>: see <see cref="CollectionCatalogue"/>. Thread safety: the applier changes it, anyone reads. Invariant: a
 /// drop mark is never removed, so that an id is never used again; nor is an operator.
 /// </remarks>
 internal sealed class Catalogue
@@ -36,6 +37,9 @@ internal sealed class Catalogue
 
     /// <summary>The merge operators of the tables.</summary>
     public MergeOperators MergeOperators { get; }
+
+    /// <summary>The collections of points.</summary>
+    public CollectionCatalogue Collections { get; } = new();
 
     /// <summary>The key of the next id.</summary>
     public static ReadOnlySpan<byte> NextIdKeyBytes => "i"u8;
@@ -109,6 +113,9 @@ internal sealed class Catalogue
             case NextIdKey:
                 lock (_gate)
                     _nextId = (BinaryPrimitives.ReadUInt32LittleEndian(value), version);
+                break;
+            case var other when CollectionCatalogue.IsKey(other):
+                Collections.Apply(key, kind, value, version);
                 break;
         }
     }
@@ -197,6 +204,7 @@ internal sealed class Catalogue
             DropKey => key.Length == 1 + sizeof(uint),
             MergeKey => key.Length == 1 + sizeof(uint) && kind != EntryKind.Delete,
             NextIdKey => isWhole && kind != EntryKind.Delete,
+            var other when CollectionCatalogue.IsKey(other) => CollectionCatalogue.IsWellFormed(key, kind, value),
             _ => true,
         };
         if (!valid)

@@ -57,6 +57,14 @@ internal sealed class LiveTable : RefCounted
     /// <summary>Table id and user key of the last entry.</summary>
     public ReadOnlySpan<byte> LargestPrefix => InternalKey.Prefix(Metadata.LargestKey);
 
+    /// <summary>The oldest version of its entries. What the file says does not count for an ingested one.</summary>
+    public ulong MinVersion =>
+        Metadata.VersionOfAllEntries != 0 ? Metadata.VersionOfAllEntries : Reader.Properties.MinVersion;
+
+    /// <summary>The newest version of its entries.</summary>
+    public ulong MaxVersion =>
+        Metadata.VersionOfAllEntries != 0 ? Metadata.VersionOfAllEntries : Reader.Properties.MaxVersion;
+
     /// <summary>Gives up the memory that it had while it was in level 0.</summary>
     public void LeaveLevel0() => Reader?.UnpinPartitions();
 

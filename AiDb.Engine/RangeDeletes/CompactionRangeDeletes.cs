@@ -57,10 +57,9 @@ internal sealed class CompactionRangeDeletes
         List<(int Level, LiveTable Table)> needed = [];
         foreach ((int Level, LiveTable Table) input in plan.Inputs)
         {
-            Tables.TableProperties properties = input.Table.Reader.Properties;
+            LiveTable table = input.Table;
             if (!_tombstones.CoversAll(
-                input.Table.SmallestPrefix, input.Table.LargestPrefix, properties.MaxVersion,
-                NewestOfStripe(properties.MinVersion)))
+                table.SmallestPrefix, table.LargestPrefix, table.MaxVersion, NewestOfStripe(table.MinVersion)))
             {
                 needed.Add(input);
             }

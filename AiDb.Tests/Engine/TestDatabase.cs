@@ -30,13 +30,15 @@ internal static class TestDatabase
 
     public static Database Open(
         IFileSystem files, DatabaseOptions? options = null, TimeProvider? time = null, IBackgroundExecutor? executor = null,
-        ILoggerFactory? log = null, string path = Folder, int idSalt = 0) =>
+        ILoggerFactory? log = null, string path = Folder, int idSalt = 0,
+        ICompactionFilter? filter = null) =>
         Database.Open(path, options ?? Tiny, new DatabaseComponents
         {
             FileSystem = files,
             TimeProvider = time ?? TimeProvider.System,
             BackgroundExecutor = executor ?? new SynchronousExecutor(),
             LoggerFactory = log ?? NullLoggerFactory.Instance,
+            CompactionFilter = filter,
 
             // Every opening makes ids of its own, and the same ones in every run.
             Random = new Random(TestSeed.Base + idSalt + IdSaltOf(files, path)),

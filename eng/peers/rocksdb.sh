@@ -54,6 +54,10 @@ install_tools() {
   done
   [ ${#missing[@]} -eq 0 ] && return
   say "installs ${missing[*]}"
+  # A fresh machine has no lists of packages yet.
+  for package in "${missing[@]}"; do
+    apt-cache show "$package" >/dev/null 2>&1 || { apt update; break; }
+  done
   apt install --no-install-recommends -y "${missing[@]}"
 }
 

@@ -31,14 +31,14 @@ public sealed class CrashPointTests
 
         EvidenceRun.Report(
             $"crash points: {points.Done} of {histories} histories, {points.OfRecovery} of them while a crash was being " +
-            $"recovered from, {points.WithLoss} lost entries that nobody was promised; seed {TestSeed.Base}");
+            $"recovered from, {points.WithLoss} lost entries that nobody was promised; {points.Counts}; seed {TestSeed.Base}");
         Assert.True(points.WithLoss > 0, "no crash ever lost anything: the simulated disk keeps too much");
     }
 
     private static async Task RunAsync(int seed, Points points)
     {
         var disk = new SimulatedFileSystem(seed);
-        using var history = new RandomHistory(seed, disk);
+        using var history = new RandomHistory(seed, disk, mayFilter: true);
         var gate = new Lock();
         var forks = new List<Crash>();
         int salt = 0;
@@ -66,6 +66,8 @@ public sealed class CrashPointTests
             foreach (Crash crash in taken)
                 await RecoverAsync(history, crash, points, mayCrashAgain: true);
         }
+
+        points.Counts.Add(history.Counts);
 
         // The end of the history is no crash.
         disk.OnOperation = null;
@@ -123,6 +125,8 @@ public sealed class CrashPointTests
         public int OfRecovery { get; private set; }
 
         public int WithLoss { get; private set; }
+
+        public HistoryCounts Counts { get; } = new();
 
         public string Current { get; set; } = "before the first change";
 

@@ -19,6 +19,7 @@ public sealed class DiskFaultTests
     private int _unknown;
     private int _reopened;
     private int _powerLosses;
+    private readonly HistoryCounts _counts = new();
 
     [Fact]
     public async Task A_disk_that_fails_at_any_moment_takes_nothing_that_was_acknowledged_and_reads_go_on()
@@ -40,7 +41,7 @@ public sealed class DiskFaultTests
 
         EvidenceRun.Report(
             $"disk faults: {histories} histories, {_failedSteps} operations failed, {_unknown} with an unknown outcome, " +
-            $"{_reopened} restarts, {_powerLosses} losses of power after faults; seed {TestSeed.Base}");
+            $"{_reopened} restarts, {_powerLosses} losses of power after faults; {_counts}; seed {TestSeed.Base}");
         Assert.True(_failedSteps > histories / 2, "the disk hardly ever failed");
         Assert.True(_unknown > 0, "no outcome was ever unknown");
     }
@@ -86,6 +87,7 @@ public sealed class DiskFaultTests
 
         progress.Where += ", at the end";
         await RecoverAsync(history, disk, random, progress);
+        _counts.Add(history.Counts);
     }
 
     /// <summary>Lets the disk fail from some operation on; returns the steps until it works again.</summary>

@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Engine.Storage;
 
 namespace AiDb.Tests.Engine.Evidence;
 
@@ -69,6 +70,33 @@ internal sealed class HistoryBatch
         return new HistoryBatch(operations);
     }
 
+    /// <summary>What an ingest may bring: keys of one table in ascending order, each once.</summary>
+    public static HistoryBatch NextIngest(Random random, string table, int maxValueBytes)
+    {
+        var keys = new SortedSet<string>(StringComparer.Ordinal);
+        for (int count = random.Next(1, 25); count > 0; count--)
+            keys.Add(NextKey(random));
+        return new HistoryBatch([.. keys.Select(key => new HistoryOperation(
+            random.Next(5) == 0 ? HistoryAction.Delete : HistoryAction.Put, table, key, NextValue(random, maxValueBytes), null,
+            default))]);
+    }
+
+    /// <summary>What a transaction may do: reads (conditions without one), puts and deletions of keys of any
+    /// table.</summary>
+    public static List<HistoryOperation> NextTransaction(Random random, HistoryState state, HistoryShape? shape = null)
+    {
+        shape ??= HistoryShape.Default;
+        string[] tables = [.. state.Tables.Keys];
+        return [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => new HistoryOperation(
+            random.Next(4) switch
+            {
+                0 => HistoryAction.Put,
+                1 => HistoryAction.Delete,
+                _ => HistoryAction.Require,
+            },
+            tables[random.Next(tables.Length)], NextKey(random), NextValue(random, shape.MaxValueBytes), null, default))];
+    }
+
     public static string NextKey(Random random) => random.Next(25) == 0
         ? new string('k', random.Next(1, 300)) + random.Next(3)
         : $"key{random.Next(Keys):d3}";
@@ -102,6 +130,28 @@ internal sealed class HistoryBatch
         }
 
         return batch;
+    }
+
+    /// <summary>Writes it to a file that can be ingested.</summary>
+    /// <param name="files">The disk.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="table">The table of all its operations.</param>
+    /// <param name="last">A key after all of them, and its value; null: none.</param>
+    public void WriteFile(IFileSystem files, string path, Table table, (string Key, string Value)? last = null)
+    {
+        var options = new ExternalTableOptions { BlockBytes = 512 };
+        using var writer = new ExternalTableWriter(path, table.Id, options, files);
+        foreach (HistoryOperation operation in _operations)
+        {
+            if (operation.Action == HistoryAction.Delete)
+                writer.Delete(TestDatabase.Bytes(operation.Key));
+            else
+                writer.Put(TestDatabase.Bytes(operation.Key), TestDatabase.Bytes(operation.Value));
+        }
+
+        if (last is { } entry)
+            writer.Put(TestDatabase.Bytes(entry.Key), TestDatabase.Bytes(entry.Value));
+        writer.Finish();
     }
 
     /// <summary>Whether its conditions hold.</summary>

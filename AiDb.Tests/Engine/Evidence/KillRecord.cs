@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using AiDb.Engine;
+using AiDb.Engine.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace AiDb.Tests.Engine.Evidence;
@@ -16,9 +17,13 @@ internal sealed class KillRecord : IDisposable
 
     public KillRecord(string path)
     {
+        Folder = Path.GetDirectoryName(path)!;
         _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         _end = RandomAccess.GetLength(_file) / ItemBytes * ItemBytes;
     }
+
+    /// <summary>The folder that it lies in.</summary>
+    public string Folder { get; }
 
     /// <summary>States the number that a process found when it started; its log position is 0.</summary>
     public void AddFound(ulong number, ulong version) => Add(number, new WriteResult(Applied: true, version, Lsn: 0));
@@ -95,8 +100,14 @@ internal sealed class KillThread(int seed, int thread)
     /// records the answer.</summary>
     public void Write(Database database, KillRecord record)
     {
-        (HistoryBatch batch, WriteDurability durability) = Next();
+        (HistoryBatch batch, WriteDurability durability, bool isIngest) = Next();
         Table table = database.FindTable(Table)!;
+        if (isIngest)
+        {
+            Ingest(database, table, batch, record);
+            return;
+        }
+
         byte[] number = TestDatabase.Bytes((Number + 1).ToString(CultureInfo.InvariantCulture));
         WriteBatch write = batch.ToWriteBatch(database);
         write.Put(table, TestDatabase.Bytes(NumberKey), number);
@@ -108,12 +119,25 @@ internal sealed class KillThread(int seed, int thread)
         Follow(Number + 1, result.Version, result.Lsn);
     }
 
+    /// <summary>Writes the batch as a file that is ingested, with its number as the last key.</summary>
+    private void Ingest(Database database, Table table, HistoryBatch batch, KillRecord record)
+    {
+        string path = Path.Combine(record.Folder, $"{Table}-{Number + 1}-{Guid.NewGuid():N}.ingest");
+        string number = (Number + 1).ToString(CultureInfo.InvariantCulture);
+        batch.WriteFile(PhysicalFileSystem.Instance, path, table, (NumberKey, number));
+        WriteResult result = database.IngestAsync(table, [path], copy: Number % 2 == 0, CancellationToken.None)
+            .AsTask().GetAwaiter().GetResult();
+        record.Add(Number + 1, result);
+        Follow(Number + 1, result.Version, result.Lsn);
+        File.Delete(path);
+    }
+
     /// <summary>Takes over that a batch was written.</summary>
     public void Follow(ulong number, ulong version, ulong lsn)
     {
         Assert.Equal(Number + 1, number);
         Assert.True(lsn > Lsn, $"entry {lsn} was acknowledged after entry {Lsn}");
-        (HistoryBatch batch, _) = Next();
+        (HistoryBatch batch, _, _) = Next();
         State = batch.Apply(State, version);
         var cell = new HistoryCell(number.ToString(CultureInfo.InvariantCulture), version, 0);
         State = State.With(Table, cells => cells.SetItem(NumberKey, cell));
@@ -173,12 +197,14 @@ internal sealed class KillThread(int seed, int thread)
     private ulong NumberIn(HistoryState state) =>
         state.Find(Table, NumberKey, NowMs) is { } cell ? ulong.Parse(cell.Value, CultureInfo.InvariantCulture) : 0;
 
-    private (HistoryBatch Batch, WriteDurability Durability) Next()
+    private (HistoryBatch Batch, WriteDurability Durability, bool IsIngest) Next()
     {
         var random = new Random(unchecked((seed * 31) + (thread * 7_654_321) + ((int)Number * 1_000_003)));
         int maxValueBytes = random.Next(40) == 0 ? 60_000 : 1200;
         WriteDurability durability = random.Next(12) == 0 ? WriteDurability.Synced : WriteDurability.Memory;
+        if (random.Next(150) == 0)
+            return (HistoryBatch.NextIngest(random, Table, maxValueBytes), durability, true);
         var shape = new HistoryShape(maxValueBytes, MinLifetimeMs, int.MaxValue);
-        return (HistoryBatch.Next(random, State, NowMs, shape), durability);
+        return (HistoryBatch.Next(random, State, NowMs, shape), durability, false);
     }
 }

@@ -20,6 +20,7 @@ internal sealed class MetamorphicRun : IDisposable
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddDays(20_000));
     private readonly List<Snapshot> _snapshots = [];
     private HistoryState _state = HistoryState.Empty;
+    private int _ingests;
     private Database _database;
 
     /// <param name="logicalSeed">Decides what is written and read.</param>
@@ -30,6 +31,7 @@ internal sealed class MetamorphicRun : IDisposable
         _physical = physicalSeed is { } seed ? new Random(seed) : null;
         _disk = new SimulatedFileSystem(logicalSeed);
         _disk.CreateDirectory("/log");
+        _disk.CreateDirectory("/data/outside");
 
         // The feed is compared from the first entry on.
         _options = (_physical is null ? new DatabaseOptions { LogSegmentBytes = 4 << 20, MemtableBytes = 4 << 20 } : RandomOptions.Next(_physical, "/log/db")) with
@@ -51,7 +53,7 @@ internal sealed class MetamorphicRun : IDisposable
     {
         for (int step = 0; step < steps; step++)
         {
-            LogicalStep();
+            await LogicalStepAsync();
             if (_physical is not null && _physical.Next(6) == 0)
                 await PhysicalStepAsync(step);
         }
@@ -70,7 +72,7 @@ internal sealed class MetamorphicRun : IDisposable
 
     private Database Open() => TestDatabase.Open(_disk, _options, _time);
 
-    private void LogicalStep()
+    private async Task LogicalStepAsync()
     {
         if (_state.Tables.IsEmpty)
         {
@@ -80,8 +82,14 @@ internal sealed class MetamorphicRun : IDisposable
 
         switch (_logical.Next(100))
         {
-            case < 60:
+            case < 54:
                 Write();
+                break;
+            case < 57:
+                await IngestAsync();
+                break;
+            case < 60:
+                RunTransaction();
                 break;
             case < 66:
                 _time.Advance(TimeSpan.FromMilliseconds(_logical.Next(700)));
@@ -155,6 +163,39 @@ internal sealed class MetamorphicRun : IDisposable
             _state = batch.Apply(_state, result.Version);
     }
 
+    private async Task IngestAsync()
+    {
+        string name = _state.Tables.Keys.ElementAt(_logical.Next(_state.Tables.Count));
+        HistoryBatch batch = HistoryBatch.NextIngest(_logical, name, HistoryShape.Default.MaxValueBytes);
+        string path = $"/data/outside/{_ingests++}";
+        batch.WriteFile(_disk, path, _database.FindTable(name)!);
+        WriteResult result = await _database.IngestAsync(_database.FindTable(name)!, [path], copy: _logical.Next(2) == 0);
+        Answer($"ingest: {result}");
+        _state = batch.Apply(_state, result.Version);
+    }
+
+    private void RunTransaction()
+    {
+        var options = new TransactionOptions { Isolation = (TransactionIsolation)_logical.Next(2) };
+        using Transaction transaction = _database.BeginTransaction(options);
+        var model = new HistoryTransaction(_state, NowMs, options.Isolation, transaction.ReadPosition.Timestamp);
+        foreach (HistoryOperation operation in HistoryBatch.NextTransaction(_logical, _state))
+            model.Do(_database, transaction, operation);
+        if (_logical.Next(2) == 0)
+            Write();
+        try
+        {
+            WriteResult result = transaction.Commit();
+            Answer($"commit: {result}");
+            if (model.Writes)
+                _state = model.Apply(_state, result.Version);
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
+        {
+            Answer($"commit: {error.Message}");
+        }
+    }
+
     private void Scan()
     {
         Table table = NextTable();
@@ -212,7 +253,14 @@ internal sealed class MetamorphicRun : IDisposable
     {
         using LogTail tail = _database.TailLog(1);
         while (tail.TryRead(out LogEntry entry))
-            Answer($"feed {entry.Position} {entry.Type} {Hash(entry.Payload.Span)}");
+            Answer($"feed {entry.Position} {entry.Type} {(IsIngest(entry) ? 0 : Hash(entry.Payload.Span))}");
+    }
+
+    /// <summary>Whether the payload is the ids of files, which are others each time.</summary>
+    private static bool IsIngest(LogEntry entry)
+    {
+        var operations = new LogOperationReader(entry.Payload.Span);
+        return entry.Type == LogRecordType.Batch && operations.MoveNext() && operations.Kind == LogOperationKind.Ingest;
     }
 
     private Table NextTable() => _database.FindTable(_state.Tables.Keys.ElementAt(_logical.Next(_state.Tables.Count)))!;

@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Engine.Log;
 using AiDb.Tests.Engine.Storage;
 using Microsoft.Extensions.Time.Testing;
 
@@ -8,13 +9,17 @@ namespace AiDb.Tests.Engine.Evidence;
 /// may not be lost any more.</summary>
 internal sealed class RandomHistory : IDisposable
 {
+    private const string Outside = "/data/outside";
+
     private readonly Random _random;
     private readonly SimulatedFileSystem _disk;
     private readonly FakeTimeProvider _time;
     private readonly List<HistoryState> _states = [HistoryState.Empty];
     private readonly HistoryShape? _shape;
+    private readonly HistoryFilter? _filter;
     private Database? _database;
     private ulong _durable;
+    private int _ingests;
 
     /// <summary>The state after the entry that is being written, by the entry's version.</summary>
     private Func<ulong, HistoryState>? _attempt;
@@ -27,7 +32,8 @@ internal sealed class RandomHistory : IDisposable
     /// <param name="seed">Decides everything.</param>
     /// <param name="disk">The disk.</param>
     /// <param name="shape">How its batches look; null: as usual.</param>
-    public RandomHistory(int seed, SimulatedFileSystem disk, HistoryShape? shape = null)
+    /// <param name="mayFilter">Whether its compactions may have a filter, whose writes come by themselves.</param>
+    public RandomHistory(int seed, SimulatedFileSystem disk, HistoryShape? shape = null, bool mayFilter = false)
     {
         _shape = shape;
         _random = new Random(seed);
@@ -35,6 +41,13 @@ internal sealed class RandomHistory : IDisposable
         _time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));
         Options = RandomOptions.Next(_random, "/log/db");
         disk.CreateDirectory("/log");
+        disk.CreateDirectory(Outside);
+        if (!mayFilter || _random.Next(2) == 0)
+            return;
+
+        // What the filter wrote is read from the log.
+        _filter = new HistoryFilter();
+        Options = Options with { LogRetentionBytes = 64 << 20 };
     }
 
     public DatabaseOptions Options { get; }
@@ -59,11 +72,15 @@ internal sealed class RandomHistory : IDisposable
     /// <summary>Whether it could be opened.</summary>
     public bool IsOpen => _database is not null;
 
+    /// <summary>What was done besides plain writes.</summary>
+    public HistoryCounts Counts { get; } = new();
+
     /// <summary>Opens the database: all that was acknowledged is there, and perhaps the entry whose outcome was not
     /// known.</summary>
     public void Open()
     {
-        _database = TestDatabase.Open(_disk, Options, _time);
+        _database = TestDatabase.Open(_disk, Options, _time, filter: _filter);
+        CatchUp(null);
         LogPosition applied = _database.AppliedPosition;
         if (_unknown is { } unknown && applied.Lsn == (ulong)_states.Count)
             _states.Add(unknown(applied.Timestamp));
@@ -113,8 +130,14 @@ internal sealed class RandomHistory : IDisposable
 
         switch (_random.Next(100))
         {
-            case < 72:
+            case < 64:
                 Write();
+                break;
+            case < 68:
+                await IngestAsync();
+                break;
+            case < 72:
+                RunTransaction();
                 break;
             case < 77:
                 _time.Advance(TimeSpan.FromMilliseconds(_random.Next(600)));
@@ -138,6 +161,7 @@ internal sealed class RandomHistory : IDisposable
             case < 96:
                 Begin(_ => State);
                 Database.BeginEpoch(Database.Epoch + (ulong)_random.Next(1, 3));
+                CatchUp(static entry => !HistoryFilter.IsDecision(entry));
                 Add(State);
                 NoteDurable();
                 break;
@@ -146,6 +170,8 @@ internal sealed class RandomHistory : IDisposable
                 Open();
                 break;
         }
+
+        CatchUp(null);
     }
 
     /// <summary>Whether a database that was opened on what is left of the disk is one that this history may leave
@@ -153,6 +179,7 @@ internal sealed class RandomHistory : IDisposable
     /// <returns>That entry.</returns>
     public ulong Check(Database recovered, ulong durable, Random random)
     {
+        CatchUp(null);
         ulong lsn = recovered.AppliedPosition.Lsn;
         Assert.InRange(lsn, durable, (ulong)_states.Count - (_unknown is null ? 1ul : 0));
         HistoryState expected = lsn < (ulong)_states.Count
@@ -171,11 +198,71 @@ internal sealed class RandomHistory : IDisposable
         Begin(version => batch.Apply(State, version));
         WriteResult result = Database.TryWrite(
             batch.ToWriteBatch(Database), synced ? WriteDurability.Synced : WriteDurability.Memory);
+        CatchUp(entry => entry.Position.Lsn == result.Lsn);
         Assert.Equal(batch.Holds(State, result.Applied ? result.Version >> 16 : NowMs), result.Applied);
         Add(result.Applied ? batch.Apply(State, result.Version) : State);
+        CatchUp(null);
         Assert.Equal((ulong)_states.Count - 1, Database.AppliedPosition.Lsn);
         if (synced)
             NoteDurable();
+    }
+
+    /// <summary>One write of one or two files.</summary>
+    private async Task IngestAsync()
+    {
+        string name = State.Tables.Keys.ElementAt(_random.Next(State.Tables.Count));
+        Table table = Database.FindTable(name)!;
+        HistoryBatch batch = HistoryBatch.NextIngest(_random, name, (_shape ?? HistoryShape.Default).MaxValueBytes);
+        string path = $"{Outside}/{_ingests++}";
+        batch.WriteFile(_disk, path, table);
+        Begin(version => batch.Apply(State, version));
+        WriteResult result = await Database.IngestAsync(table, [path], copy: _random.Next(2) == 0);
+        Assert.True(result.Applied);
+        CatchUp(entry => entry.Position.Lsn == result.Lsn);
+        Add(batch.Apply(State, result.Version));
+        NoteDurable();
+        Counts.Ingests++;
+    }
+
+    /// <summary>A transaction, into which another write may come.</summary>
+    private void RunTransaction()
+    {
+        _attempt = null;
+        var isolation = (TransactionIsolation)_random.Next(2);
+        using Transaction transaction = Database.BeginTransaction(new TransactionOptions
+        {
+            Isolation = isolation,
+            Durability = _random.Next(4) == 0 ? WriteDurability.Synced : WriteDurability.Memory,
+        });
+        var model = new HistoryTransaction(State, NowMs, isolation, transaction.ReadPosition.Timestamp);
+        foreach (HistoryOperation operation in HistoryBatch.NextTransaction(_random, State, _shape))
+            model.Do(Database, transaction, operation);
+        if (_random.Next(3) == 0)
+            Write();
+        _attempt = null;
+        if (model.Writes)
+            Begin(version => model.Holds(State, version >> 16) ? model.Apply(State, version) : State);
+        try
+        {
+            WriteResult result = transaction.Commit();
+            if (!model.Writes)
+                return;
+            CatchUp(entry => entry.Position.Lsn == result.Lsn);
+            Assert.True(model.Holds(State, result.Version >> 16), "a commit that lost a race was taken");
+            Add(model.Apply(State, result.Version));
+            Counts.Commits++;
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
+        {
+            // The entry is in the log and changes nothing.
+            CatchUp(static entry => !HistoryFilter.IsDecision(entry));
+            Assert.False(model.Holds(State, NowMs), "a commit without a conflict was refused");
+            Add(State);
+            Counts.Conflicts++;
+        }
+
+        CatchUp(null);
+        Assert.Equal((ulong)_states.Count - 1, Database.AppliedPosition.Lsn);
     }
 
     private void CreateTable()
@@ -187,6 +274,7 @@ internal sealed class RandomHistory : IDisposable
         Database.GetOrCreateTable(name, HistoryBatch.MergeOperator);
         if (exists)
             return;
+        CatchUp(static entry => !HistoryFilter.IsDecision(entry));
         Add(State.WithTable(name));
         NoteDurable();
     }
@@ -200,8 +288,28 @@ internal sealed class RandomHistory : IDisposable
         Assert.Equal(exists, Database.DropTable(name));
         if (!exists)
             return;
+        CatchUp(static entry => !HistoryFilter.IsDecision(entry));
         Add(State.WithoutTable(name));
         NoteDurable();
+    }
+
+    /// <summary>Takes over what the compaction filter wrote since, up to the history's own entry.</summary>
+    private void CatchUp(Func<LogEntry, bool>? isOwn)
+    {
+        if (_filter is null || _database is null || Database.AppliedPosition.Lsn < (ulong)_states.Count)
+            return;
+
+        // A tail shows what is durable.
+        Database.SyncAsync().AsTask().GetAwaiter().GetResult();
+        using LogTail tail = Database.TailLog((ulong)_states.Count);
+        while (tail.TryRead(out LogEntry entry))
+        {
+            if (isOwn is not null && isOwn(entry))
+                return;
+            Assert.True(HistoryFilter.IsDecision(entry), $"nobody wrote entry {entry.Position}");
+            Add(_filter.Apply(State, Database, entry));
+            Counts.FilterBatches++;
+        }
     }
 
     /// <summary>States what an entry would do, before it is written: the state is the one of that moment.</summary>

@@ -89,6 +89,22 @@ public sealed class IngestTests
     }
 
     [Fact]
+    public async Task A_range_delete_before_an_ingest_hides_nothing_of_it_in_a_compaction()
+    {
+        using Database database = TestDatabase.Open(_disk);
+        Table table = database.GetOrCreateTable("t");
+        table.Put("b"u8, "old"u8);
+        await database.CompactAsync(Token);
+        table.DeleteRange("a"u8, "z"u8);
+        await database.IngestAsync(table, [Write(_disk, table.Id, "1", ("b", "in"), ("c", "in"))], cancellationToken: Token);
+        await database.CompactAsync(Token);
+        Assert.Equal([("b", "in"), ("c", "in")], TestDatabase.Walk(table));
+        table.DeleteRange("c"u8, "z"u8);
+        await database.CompactAsync(Token);
+        Assert.Equal([("b", "in")], TestDatabase.Walk(table));
+    }
+
+    [Fact]
     public async Task What_cannot_be_ingested_is_refused_by_name_and_leaves_nothing_behind()
     {
         using Database database = TestDatabase.Open(_disk);

@@ -1,0 +1,194 @@
+using AiDb.Engine.Catalogues;
+using AiDb.Engine.Collections.Storage;
+
+namespace AiDb.Engine.Collections;
+
+/// <summary>Creates, finds, changes and deletes the collections and aliases of one database.</summary>
+/// <remarks>Thread safety: all members may be called concurrently. What it changes goes through the log, with conditions, so that
+/// the log's order decides; it is durable before anyone sees it.</remarks>
+internal sealed class CollectionDirectory(Database database)
+{
+    /// <summary>Characters of a name or alias at most.</summary>
+    public const int MaxNameLength = 255;
+
+    /// <summary>Changes of aliases in one request at most.</summary>
+    public const int MaxAliasChanges = 1_000;
+
+    private readonly Table _system = new(database, Catalogue.SystemTableId, null);
+
+    private CollectionCatalogue Names => database.Catalogue.Collections;
+
+    /// <summary>Finds a collection by its name or an alias.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none.</exception>
+    public (string Name, uint Id, ulong SettingsVersion) Find(string nameOrAlias) =>
+        Names.TryResolve(nameOrAlias, out (string Name, uint Id, ulong SettingsVersion) found)
+            ? found
+            : throw new AiDbException(AiDbErrorKind.NotFound, $"There is no collection '{nameOrAlias}'.");
+
+    /// <summary>The settings of a collection; null: they were changed meanwhile.</summary>
+    public CollectionOptions? TryReadOptions(string name, uint id, ulong version)
+    {
+        if (!_system.TryGet(CollectionCatalogue.KeyOfSettings(id), out ValueLease lease))
+            return null;
+        using (lease)
+            return lease.Version == version ? OptionsCodec.Read(name, lease.Span) : null;
+    }
+
+    /// <summary>Makes a collection.</summary>
+    public async ValueTask CreateAsync(string name, CollectionOptions options, CancellationToken cancellationToken)
+    {
+        CheckName(name, "collection_name");
+        byte[] settings = OptionsCodec.Write(options);
+        while (true)
+        {
+            if (Names.TryFind(name, out _) || Names.TryFindAlias(name, out _))
+                throw new AiDbException(AiDbErrorKind.AlreadyExists, $"The collection '{name}' already exists.");
+            (uint id, ulong version) = database.Catalogue.NextId;
+            if (id >= Table.FirstHostId)
+            {
+                throw new AiDbException(
+                    AiDbErrorKind.ResourceExhausted, $"The database has made {id - 1} tables and collections, the most it can.");
+            }
+
+            var batch = new WriteBatch();
+            batch.Put(
+                _system, CollectionCatalogue.KeyOfCollection(name), Catalogue.ValueOfId(id),
+                condition: WriteCondition.MustBeAbsent);
+            batch.Put(_system, CollectionCatalogue.KeyOfSettings(id), settings);
+            batch.Require(_system, CollectionCatalogue.KeyOfAlias(name), WriteCondition.MustBeAbsent);
+            batch.Put(
+                _system, Catalogue.NextIdKeyBytes, Catalogue.ValueOfId(id + 1),
+                condition: version == 0 ? WriteCondition.MustBeAbsent : WriteCondition.VersionIs(version));
+            if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
+                return;
+        }
+    }
+
+    /// <summary>Changes a collection's settings.</summary>
+    public async ValueTask<CollectionOptions> ChangeAsync(
+        string nameOrAlias, Func<CollectionOptions, CollectionOptions> change, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            (string name, uint id, ulong version) = Find(nameOrAlias);
+            if (TryReadOptions(name, id, version) is not { } options)
+                continue;
+            CollectionOptions changed = change(options);
+            changed.Validate();
+            var batch = new WriteBatch();
+            batch.Put(
+                _system, CollectionCatalogue.KeyOfSettings(id), OptionsCodec.Write(changed),
+                condition: WriteCondition.VersionIs(version));
+            if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
+                return changed;
+        }
+    }
+
+    /// <summary>Deletes a collection, its points and aliases; null: there is none.</summary>
+    public async ValueTask<uint?> DeleteAsync(string nameOrAlias, CancellationToken cancellationToken)
+    {
+        while (Names.TryResolve(nameOrAlias, out (string Name, uint Id, ulong SettingsVersion) resolved))
+        {
+            if (!Names.TryFind(resolved.Name, out (uint Id, ulong Version) found))
+                continue;
+            string name = resolved.Name;
+            var batch = new WriteBatch();
+            batch.Delete(_system, CollectionCatalogue.KeyOfCollection(name), WriteCondition.VersionIs(found.Version));
+            batch.Delete(_system, CollectionCatalogue.KeyOfSettings(found.Id));
+            batch.Put(_system, Catalogue.KeyOfDrop(found.Id), default);
+            foreach ((AliasDescription alias, ulong version) in Names.Aliases())
+            {
+                if (alias.Collection == name)
+                    batch.Delete(_system, CollectionCatalogue.KeyOfAlias(alias.Alias), WriteCondition.VersionIs(version));
+            }
+
+            if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
+                return found.Id;
+        }
+
+        return null;
+    }
+
+    /// <summary>Changes aliases, all or none.</summary>
+    public async ValueTask ChangeAliasesAsync(IReadOnlyList<AliasChange> changes, CancellationToken cancellationToken)
+    {
+        if (changes.Count > MaxAliasChanges)
+            throw PointErrors.Invalid($"actions has {changes.Count} entries; the limit is {MaxAliasChanges}.");
+        while (true)
+        {
+            Dictionary<string, uint?> planned = new(StringComparer.Ordinal);
+            foreach (AliasChange change in changes)
+                Plan(change, planned);
+            var batch = new WriteBatch();
+            foreach ((string alias, uint? target) in planned)
+                AddTo(batch, alias, target);
+            if (batch.Count == 0 || await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
+                return;
+        }
+    }
+
+    private void Plan(AliasChange change, Dictionary<string, uint?> planned)
+    {
+        CheckName(change.Alias, "alias_name");
+        if (change.RenameFrom is { } old)
+        {
+            uint target = Current(old) ?? throw new AiDbException(AiDbErrorKind.NotFound, $"There is no alias '{old}'.");
+            planned[old] = null;
+            planned[change.Alias] = target;
+        }
+        else if (change.Collection is { } collection)
+        {
+            planned[change.Alias] = Find(collection).Id;
+        }
+        else
+        {
+            if (Current(change.Alias) is null)
+                throw new AiDbException(AiDbErrorKind.NotFound, $"There is no alias '{change.Alias}'.");
+            planned[change.Alias] = null;
+        }
+
+        if (planned[change.Alias] is not null && Names.TryFind(change.Alias, out _))
+            throw new AiDbException(AiDbErrorKind.AlreadyExists, $"There is a collection of the name '{change.Alias}'.");
+
+        uint? Current(string alias) => planned.TryGetValue(alias, out uint? target)
+            ? target
+            : Names.TryFindAlias(alias, out (uint Id, ulong Version) found) ? found.Id : null;
+    }
+
+    private void AddTo(WriteBatch batch, string alias, uint? target)
+    {
+        byte[] key = CollectionCatalogue.KeyOfAlias(alias);
+        bool exists = Names.TryFindAlias(alias, out (uint Id, ulong Version) found);
+        WriteCondition condition = exists ? WriteCondition.VersionIs(found.Version) : WriteCondition.MustBeAbsent;
+        if (target is not { } id)
+        {
+            if (exists)
+                batch.Delete(_system, key, condition);
+            return;
+        }
+
+        batch.Put(_system, key, Catalogue.ValueOfId(id), condition: condition);
+        batch.Require(_system, CollectionCatalogue.KeyOfSettings(id), WriteCondition.MustExist);
+        batch.Require(_system, CollectionCatalogue.KeyOfCollection(alias), WriteCondition.MustBeAbsent);
+    }
+
+    private async ValueTask<bool> TryWriteAsync(WriteBatch batch, CancellationToken cancellationToken)
+    {
+        WriteResult result = await database.TryWriteAsync(batch, WriteDurability.Synced, cancellationToken)
+            .ConfigureAwait(false);
+        return result.Applied;
+    }
+
+    private static void CheckName(string name, string field)
+    {
+        bool valid = name is { Length: > 0 and <= MaxNameLength } && name is not ("." or "..");
+        foreach (char letter in name ?? "")
+            valid &= !char.IsControl(letter) && letter is not ('/' or '\\' or '<' or '>' or ':' or '"' or '|' or '?' or '*');
+        if (!valid)
+        {
+            throw PointErrors.Invalid(
+                $"{field} must have 1 to {MaxNameLength} characters without control characters and without " +
+                $"/ \\ < > : \" | ? *, not '{name}'.");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+using System.Collections.Concurrent;
+using AiDb.Engine.Collections.Queries;
+using AiDb.Engine.Collections.Storage;
+
+namespace AiDb.Engine.Collections;
+
+/// <summary>The collections of one database. They are opened when they are first used; one that is not used costs a line
+/// of the catalogue.</summary>
+/// <remarks>Thread safety: all members may be called concurrently.</remarks>
+public sealed class CollectionSet : ICollections
+{
+    private readonly Database _database;
+    private readonly CollectionDirectory _directory;
+    private readonly ConcurrentDictionary<uint, OpenCollection> _open = new();
+    private readonly Lock _gate = new();
+    private bool _closed;
+
+    internal CollectionSet(Database database)
+    {
+        _database = database;
+        _directory = new CollectionDirectory(database);
+    }
+
+    /// <summary>Opens a collection.</summary>
+    /// <param name="collection">Its name or an alias.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none.</exception>
+    public Collection Open(string collection)
+    {
+        ArgumentNullException.ThrowIfNull(collection);
+        while (true)
+        {
+            (string name, uint id, ulong version) = _directory.Find(collection);
+            if (_open.TryGetValue(id, out OpenCollection? open) && open.Version == version)
+                return open.Collection;
+            if (_directory.TryReadOptions(name, id, version) is { } options)
+                return Open(id, name, options, version);
+        }
+    }
+
+    /// <summary>Opens a collection of a host that keeps the catalogue elsewhere. Its keyspace is dropped by
+    /// <see cref="Database.DropTableById"/>, after <see cref="Close(uint)"/>.</summary>
+    /// <param name="id">The id of its keyspace, <see cref="Table.FirstHostId"/> or more.</param>
+    /// <param name="options">Its settings. Other ones than it is open with are put in force as far as they may
+    /// change.</param>
+    /// <param name="name">What it is called in errors and look-ups; null: its id.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the id or a setting is out of
+    /// its limits.</exception>
+    public Collection OpenById(uint id, CollectionOptions options, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _ = _database.GetTableById(id);
+        if (_open.TryGetValue(id, out OpenCollection? open) && ReferenceEquals(open.Collection.Options, options))
+            return open.Collection;
+        return Open(id, name ?? id.ToString(System.Globalization.CultureInfo.InvariantCulture), options, 0);
+    }
+
+    /// <summary>Gives up what a collection holds in memory; false: it was not open. It is opened again when it is used
+    /// again.</summary>
+    public bool Close(uint id)
+    {
+        OpenCollection? open;
+        lock (_gate)
+        {
+            if (!_open.TryRemove(id, out open))
+                return false;
+        }
+
+        open.Collection.Close();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(_database.Catalogue.Collections.Names());
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ExistsAsync(string collection, CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(_database.Catalogue.Collections.TryResolve(collection, out _));
+
+    /// <inheritdoc/>
+    public ValueTask<CollectionInfo> GetInfoAsync(string collection, CancellationToken cancellationToken = default) =>
+        Open(collection).GetInfoAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask CreateAsync(
+        string collection, CollectionOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        return _directory.CreateAsync(collection, options, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask UpdateAsync(
+        string collection, CollectionUpdate update, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(update);
+        await _directory.ChangeAsync(
+            collection, options => OptionsUpdate.Apply(options, update), cancellationToken).ConfigureAwait(false);
+        Open(collection);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> DeleteAsync(string collection, CancellationToken cancellationToken = default)
+    {
+        if (await _directory.DeleteAsync(collection, cancellationToken).ConfigureAwait(false) is not { } id)
+            return false;
+        Close(id);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask ChangeAliasesAsync(
+        IReadOnlyList<AliasChange> changes, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(changes);
+        return _directory.ChangeAliasesAsync(changes, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<AliasDescription>> ListAliasesAsync(
+        string? collection, CancellationToken cancellationToken = default)
+    {
+        string? name = collection is null ? null : _directory.Find(collection).Name;
+        return ValueTask.FromResult<IReadOnlyList<AliasDescription>>(
+        [
+            .. _database.Catalogue.Collections.Aliases().Select(static entry => entry.Alias)
+                .Where(alias => name is null || alias.Collection == name),
+        ]);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<PointWriteResult> CreateIndexAsync(
+        string collection, string path, PayloadIndexOptions options, CancellationToken cancellationToken = default) =>
+        throw Unimplemented("Payload indexes");
+
+    /// <inheritdoc/>
+    public ValueTask<PointWriteResult> DropIndexAsync(
+        string collection, string path, CancellationToken cancellationToken = default) =>
+        throw Unimplemented("Payload indexes");
+
+    /// <inheritdoc/>
+    public ValueTask<PointWriteResult> WriteAsync(
+        string collection, IReadOnlyList<PointOperation> operations, PointWriteOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        Open(collection).WriteAsync(operations, options, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<PointRecord>> RetrieveAsync(
+        string collection, IReadOnlyList<PointId> ids, PayloadSelector withPayload, VectorSelector withVectors,
+        CancellationToken cancellationToken = default) =>
+        Open(collection).RetrieveAsync(ids, withPayload, withVectors, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<ScrollPage> ScrollAsync(
+        string collection, ScrollRequest request, CancellationToken cancellationToken = default) =>
+        Open(collection).ScrollAsync(request, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<long> CountAsync(
+        string collection, Filter? filter, bool exact = true, CancellationToken cancellationToken = default) =>
+        Open(collection).CountAsync(filter, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ScoredPoint>> QueryAsync(
+        string collection, QueryRequest request, CancellationToken cancellationToken = default) =>
+        QueryExecutor.QueryAsync(Open(collection), request, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<PointGroup>> QueryGroupsAsync(
+        string collection, QueryGroupsRequest request, CancellationToken cancellationToken = default) =>
+        QueryExecutor.QueryGroupsAsync(Open(collection), request, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<FacetHit>> FacetAsync(
+        string collection, FacetRequest request, CancellationToken cancellationToken = default) =>
+        throw Unimplemented("Facets");
+
+    /// <inheritdoc/>
+    public ValueTask<MatrixResult> MatrixAsync(
+        string collection, MatrixRequest request, CancellationToken cancellationToken = default) =>
+        QueryExecutor.MatrixAsync(Open(collection), request, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<QueryExplanation> ExplainAsync(
+        string collection, QueryRequest request, CancellationToken cancellationToken = default) =>
+        throw Unimplemented("Explanations");
+
+    /// <summary>Closes all of them.</summary>
+    internal void Close()
+    {
+        List<OpenCollection> open;
+        lock (_gate)
+        {
+            _closed = true;
+            open = [.. _open.Values];
+            _open.Clear();
+        }
+
+        foreach (OpenCollection collection in open)
+            collection.Collection.Close();
+    }
+
+    private static AiDbException Unimplemented(string what) =>
+        new(AiDbErrorKind.Unimplemented, $"{what} are not there yet.");
+
+    private Collection Open(uint id, string name, CollectionOptions options, ulong version)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closed, _database);
+            if (_open.TryGetValue(id, out OpenCollection? open))
+            {
+                open.Collection.State.SetOptions(options);
+            }
+            else
+            {
+                var state = new CollectionState(_database, new Table(_database, id, null), name, options);
+                open = new OpenCollection(new Collection(state, Open), version);
+            }
+
+            _open[id] = open with { Version = version };
+            return open.Collection;
+        }
+    }
+
+    private sealed record OpenCollection(Collection Collection, ulong Version);
+}

@@ -1,0 +1,188 @@
+using AiDb.Engine.Collections.Offsets;
+using AiDb.Engine.Collections.Storage;
+using AiDb.Engine.Log;
+using AiDb.Engine.Vectors;
+
+namespace AiDb.Engine.Collections.Indexing;
+
+/// <summary>Everything that is derived from a collection's keys: ids, versions, vectors by offset.</summary>
+/// <remarks>
+/// Changes may arrive in any order: the version decides, so that every order ends in what the log ends in. A deletion is
+/// remembered as long as a write is under way that may be older. Thread safety: all members may be called concurrently;
+/// <see cref="Dispose"/> last. Invariant: an offset means one point as long as a reader is inside
+/// <see cref="Readers"/> who was there when it meant it.
+/// </remarks>
+internal sealed class CollectionIndexes : IPointView, IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Table _table;
+    private readonly Func<PointId, (PointChange Change, ulong Version)> _reload;
+    private readonly Dictionary<PointId, (ulong Version, long Generation)> _deleted = [];
+    private readonly Queue<(PointId Id, long Generation)> _deletedOrder = new();
+    private readonly Queue<(uint Offset, long Generation)> _freed = new();
+    private ulong _lastVersion;
+
+    /// <summary>Makes empty indexes.</summary>
+    /// <param name="table">The collection's keys.</param>
+    /// <param name="options">Its settings.</param>
+    /// <param name="reload">Reads a point as it is now, whole, with the version that it is of.</param>
+    public CollectionIndexes(
+        Table table, CollectionOptions options, Func<PointId, (PointChange Change, ulong Version)> reload)
+    {
+        _table = table;
+        _reload = reload;
+        Dictionary<string, VectorField> fields = new(StringComparer.Ordinal);
+        foreach (string name in options.Vectors.Keys.Concat(options.SparseVectors.Keys))
+            fields.Add(name, VectorMapping.ToField(options, name));
+        Fields = fields;
+    }
+
+    /// <summary>The vectors, by name.</summary>
+    public IReadOnlyDictionary<string, VectorField> Fields { get; }
+
+    /// <summary>The points.</summary>
+    public PointTable Points { get; } = new();
+
+    /// <summary>Those who read by offsets.</summary>
+    public Generations Readers { get; } = new();
+
+    /// <summary>Those whose writes are on the way from the log to here.</summary>
+    public Generations Writers { get; } = new();
+
+    /// <summary>The greatest version that was taken in.</summary>
+    public ulong LastVersion => Volatile.Read(ref _lastVersion);
+
+    /// <inheritdoc/>
+    public OffsetBitmap Live => Points.Live;
+
+    /// <summary>Bytes that all of it takes.</summary>
+    public long Bytes => Points.Bytes + Fields.Values.Sum(static vectors => vectors.Bytes + (vectors.Present.Capacity / 8));
+
+    /// <inheritdoc/>
+    public bool TryFindOffset(PointId id, out uint offset) => Points.TryFind(id, out offset);
+
+    /// <inheritdoc/>
+    public PointId IdAt(uint offset) => Points.IdAt(offset);
+
+    /// <inheritdoc/>
+    public bool HasVector(string name, uint offset) =>
+        Fields.TryGetValue(name, out VectorField? field) && field.Present.Test(offset);
+
+    /// <inheritdoc/>
+    public Payload ReadPayload(uint offset)
+    {
+        Span<byte> key = stackalloc byte[PointKeys.MaxPointBytes];
+        PointId id = IdAt(offset);
+        if (!_table.TryGet(key[..PointKeys.WritePoint(key, id)], out ValueLease lease))
+            return Payload.Empty;
+        using (lease)
+            return StoredPoint.Read(id, lease.Span, lease.Version, lease.ExpiresAtMs).Payload;
+    }
+
+    /// <summary>Takes in what a committed write did.</summary>
+    /// <param name="change">What it did.</param>
+    /// <param name="version">The write's version.</param>
+    public void Apply(PointChange change, ulong version)
+    {
+        if (!TryApply(change, version))
+        {
+            // What it builds on has not arrived here: the keys have it, and maybe more.
+            (PointChange whole, ulong wholeVersion) = _reload(change.Id);
+            TryApply(whole, Math.Max(version, wholeVersion));
+        }
+    }
+
+    /// <summary>Takes a point out whose time is up, unless it was written meanwhile.</summary>
+    public void Expire(PointId id, ulong version)
+    {
+        lock (_gate)
+        {
+            if (Points.TryFind(id, out uint offset) && Points.VersionAt(offset) == version)
+                Remove(id, offset, version);
+        }
+    }
+
+    /// <summary>Lets go what nobody can be looking at any more.</summary>
+    public void Reclaim()
+    {
+        lock (_gate)
+            ReclaimLocked();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (VectorField field in Fields.Values)
+            field.Dispose();
+    }
+
+    private bool TryApply(PointChange change, ulong version)
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _lastVersion, Math.Max(_lastVersion, version));
+            bool exists = Points.TryFind(change.Id, out uint offset);
+            if (exists ? Points.VersionAt(offset) >= version : WasDeletedLater(change.Id, version))
+                return true;
+            if (change.IsDeleted)
+            {
+                Remove(change.Id, offset, version, exists);
+                return true;
+            }
+
+            if (!change.IsWhole && (!exists || (change.BaseVersion != 0 && Points.VersionAt(offset) != change.BaseVersion)))
+                return false;
+            if (!exists)
+            {
+                ReclaimLocked();
+                offset = Points.Add(change.Id);
+            }
+
+            foreach (VectorField field in Fields.Values)
+            {
+                if (change.Written.TryGetValue(field.Name, out VectorValue? vector))
+                    field.Set(offset, vector);
+                else if (!change.Names.Contains(field.Name))
+                    field.Remove(offset);
+            }
+
+            ulong expiresAtMs = change.TimeToLiveMs == 0 ? 0 : HybridClock.ToMilliseconds(version) + change.TimeToLiveMs;
+            Points.Publish(offset, version, expiresAtMs);
+            return true;
+        }
+    }
+
+    private bool WasDeletedLater(PointId id, ulong version) =>
+        _deleted.TryGetValue(id, out (ulong Version, long Generation) deleted) && deleted.Version >= version;
+
+    private void Remove(PointId id, uint offset, ulong version, bool exists = true)
+    {
+        long generation = Writers.Current;
+        _deleted[id] = (version, generation);
+        _deletedOrder.Enqueue((id, generation));
+        if (!exists)
+            return;
+        foreach (VectorField field in Fields.Values)
+            field.Remove(offset);
+        Points.Remove(id, offset);
+        _freed.Enqueue((offset, Readers.Current));
+        ReclaimLocked();
+    }
+
+    private void ReclaimLocked()
+    {
+        long readers = _freed.Count > 0 ? Readers.TryAdvance() : 0;
+        while (_freed.TryPeek(out (uint Offset, long Generation) freed) && freed.Generation + 2 <= readers)
+            Points.Reuse(_freed.Dequeue().Offset);
+        long writers = _deletedOrder.Count > 0 ? Writers.TryAdvance() : 0;
+        while (_deletedOrder.TryPeek(out (PointId Id, long Generation) entry) && entry.Generation + 2 <= writers)
+        {
+            _deletedOrder.Dequeue();
+            if (_deleted.TryGetValue(entry.Id, out (ulong Version, long Generation) kept)
+                && kept.Generation == entry.Generation)
+            {
+                _deleted.Remove(entry.Id);
+            }
+        }
+    }
+}

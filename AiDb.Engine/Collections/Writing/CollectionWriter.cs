@@ -1,0 +1,93 @@
+using AiDb.Engine.Collections.Indexing;
+
+namespace AiDb.Engine.Collections.Writing;
+
+/// <summary>Writes points: checks, plans, commits through the log, and tells the indexes before it
+/// answers.</summary>
+/// <remarks>
+/// What depends on the present state of a point is planned from its key and committed on the condition that the key has not
+/// changed; else it is planned anew. From the second attempt on such writes take turns, so that they do not defeat
+/// one another for ever. Thread safety: all members may be called concurrently.
+/// </remarks>
+internal sealed class CollectionWriter(CollectionState state) : IDisposable
+{
+    private const int MaxAttempts = 100;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
+    /// <summary>Carries out operations.</summary>
+    public async ValueTask<PointWriteResult> WriteAsync(
+        IReadOnlyList<PointOperation> operations, WriteDurability durability, CancellationToken cancellationToken)
+    {
+        List<PointOperation> checkedOperations = OperationChecks.Check(state.Options, operations);
+        if (checkedOperations.Exists(static operation => SelectorOf(operation)?.Filter is not null))
+            await state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
+        bool holdsTurn = false;
+        try
+        {
+            for (int attempt = 0; attempt < MaxAttempts; attempt++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                PointWriteResult? result =
+                    await TryWriteAsync(checkedOperations, durability, cancellationToken).ConfigureAwait(false);
+                if (result is { } written)
+                    return written;
+                if (!holdsTurn)
+                {
+                    await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+                    holdsTurn = true;
+                }
+            }
+        }
+        finally
+        {
+            if (holdsTurn)
+                _turn.Release();
+        }
+
+        throw new AiDbException(
+            AiDbErrorKind.Aborted,
+            $"The points were changed by others {MaxAttempts} times while they were being changed. Try again.");
+    }
+
+    /// <summary>Adds whole points to a batch that is written elsewhere.</summary>
+    public List<PointChange> AddTo(WriteBatch batch, IReadOnlyList<PointOperation> operations)
+    {
+        var plan = new WritePlan(state, isDeferred: true);
+        foreach (PointOperation operation in OperationChecks.Check(state.Options, operations))
+            plan.Add(operation);
+        return plan.AddTo(batch);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
+
+    private static PointSelector? SelectorOf(PointOperation operation) => operation switch
+    {
+        DeleteOperation delete => delete.Selector,
+        DeleteVectorsOperation delete => delete.Selector,
+        SetPayloadOperation set => set.Selector,
+        OverwritePayloadOperation overwrite => overwrite.Selector,
+        DeletePayloadOperation delete => delete.Selector,
+        ClearPayloadOperation clear => clear.Selector,
+        _ => null,
+    };
+
+    private async ValueTask<PointWriteResult?> TryWriteAsync(
+        List<PointOperation> operations, WriteDurability durability, CancellationToken cancellationToken)
+    {
+        var plan = new WritePlan(state);
+        foreach (PointOperation operation in operations)
+            plan.Add(operation);
+        var batch = new WriteBatch();
+        List<PointChange> changes = plan.AddTo(batch);
+        if (changes.Count == 0)
+        {
+            LogPosition applied = state.Database.AppliedPosition;
+            return new PointWriteResult(state.Indexes.LastVersion, applied.Lsn);
+        }
+
+        batch.Attach(new AttachedPoints(state, changes));
+        WriteResult result = await state.Database.TryWriteAsync(batch, durability, cancellationToken).ConfigureAwait(false);
+        return result.Applied ? new PointWriteResult(result.Version, result.Lsn) : null;
+    }
+}
