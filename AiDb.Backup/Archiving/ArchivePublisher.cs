@@ -1,6 +1,5 @@
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
-using AiDb.Engine;
 
 namespace AiDb.Backup.Archiving;
 

@@ -1,4 +1,3 @@
-using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Engine;
 using AiDb.Engine.Log;

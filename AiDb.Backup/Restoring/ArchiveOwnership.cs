@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using AiDb.Backup.Archiving;
-using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Engine.Storage;
 

@@ -115,7 +115,7 @@ public sealed class PhysicalFileSystem : IFileSystem
     }
 
     /// <inheritdoc/>
-    public DateTimeOffset GetLastWriteTime(string path) => File.GetLastWriteTimeUtc(path);
+    public DateTimeOffset GetLastWriteTime(string path) => new(File.GetLastWriteTimeUtc(path));
 
     /// <inheritdoc/>
     public long GetFreeBytes(string path) => new DriveInfo(Path.GetFullPath(path)).AvailableFreeSpace;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using AiDb.Backup.Archiving;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
@@ -53,7 +54,7 @@ public sealed partial class ShardHost : IShardClient
         _ownership = ownership;
         _logger = logger ?? NullLogger.Instance;
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System);
-        _writes = new ShardWrites(database, TableOf);
+        _writes = new ShardWrites(database, TableOf, () => Archive);
     }
 
     /// <summary>The shard's number.</summary>
@@ -61,6 +62,9 @@ public sealed partial class ShardHost : IShardClient
 
     /// <summary>Its data.</summary>
     public Database Database { get; }
+
+    /// <summary>Its archive, which belongs to this object; null: it is not archived.</summary>
+    public ArchiveRunner? Archive { get; set; }
 
     /// <summary>Snapshots that scans hold between their pages.</summary>
     public int PinnedSnapshots => _scans.PinnedSnapshots;
@@ -125,6 +129,8 @@ public sealed partial class ShardHost : IShardClient
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         _scans.Dispose();
+        if (Archive is not null)
+            await Archive.DisposeAsync().ConfigureAwait(false);
         await Database.DisposeAsync().ConfigureAwait(false);
     }
 

@@ -1,5 +1,3 @@
-using AiDb.Backup.Archiving;
-using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Backup.Restoring;
 using AiDb.Engine;

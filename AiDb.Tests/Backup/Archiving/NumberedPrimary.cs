@@ -2,7 +2,6 @@ using AiDb.Backup.Archiving;
 using AiDb.Backup.Format;
 using AiDb.Backup.Restoring;
 using AiDb.Engine;
-using AiDb.Engine.Storage;
 using AiDb.Tests.Backup.Support;
 using AiDb.Tests.Engine;
 using AiDb.Tests.Engine.Storage;
