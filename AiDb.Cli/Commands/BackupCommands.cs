@@ -6,6 +6,7 @@ using AiDb.Backup.Restoring;
 using AiDb.Backup.Verification;
 using AiDb.Cli.Data;
 using AiDb.Cli.Files;
+using AiDb.Client;
 using AiDb.Engine.Storage;
 
 namespace AiDb.Cli.Commands;
@@ -38,6 +39,7 @@ internal static class BackupCommands
         Command command = new("backup", "Lists, verifies and restores backups.")
         {
             CreateList(context), CreateVerify(context), CreateDrill(context), CreateRestore(context),
+            CreateCopy(context),
         };
         return command;
     }
@@ -221,6 +223,58 @@ internal static class BackupCommands
                             result.FileBytes,
                             result.LogEntries,
                         });
+                }
+            }
+
+            return ExitCodes.Success;
+        });
+        return command;
+    }
+
+    private static Command CreateCopy(CommandContext context)
+    {
+        Option<string?> table = new("--table") { Description = "Only this table. Default: all." };
+        Option<string?> into = new("--into") { Description = "Its name in the database. Default: the same." };
+        Option<string?> prefix = new("--prefix") { Description = "Only keys that begin with this text." };
+        Option<bool> overwrite = new("--overwrite") { Description = "Also into tables that have keys." };
+        Option<string?> time = new("--time") { Description = "The last moment, such as 2026-05-01T12:30:00Z. Default: the newest state." };
+        Option<string> scratch = new("--scratch")
+        {
+            Description = "A folder with room for a shard; what is made in it is removed.",
+            DefaultValueFactory = static _ => Path.Combine(Path.GetTempPath(), "aidb-copy-" + Guid.NewGuid().ToString("N")),
+        };
+        Command command = new("copy", "Copies tables out of a backup into the running database at --endpoint, whatever its shards.")
+        {
+            From, Address, Region, Shard, table, into, prefix, overwrite, time, scratch,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var request = new CopyRequest(
+                parsed.GetValue(table), parsed.GetValue(into),
+                System.Text.Encoding.UTF8.GetBytes(parsed.GetValue(prefix) ?? ""), parsed.GetValue(overwrite));
+            if (request.Into is not null && request.Table is null)
+                throw new AiDbException(AiDbErrorKind.InvalidArgument, "--into needs --table.");
+            RestoreTarget target = Target(parsed.GetValue(time), null, null);
+            FileReports reports = new(context.Console.Out, context.Json(parsed), hex: false);
+            IBlobStore store = Open(parsed);
+            await using (store.ConfigureAwait(false))
+            {
+                AiDbClient client = context.Connect(parsed);
+                await using (client.ConfigureAwait(false))
+                {
+                    var copy = new BackupCopy(store, client, context.Time);
+                    foreach (uint shard in
+                        await ShardsAsync(store, parsed.GetValue(Shard), cancellationToken).ConfigureAwait(false))
+                    {
+                        ProgressReport progress = new(context.Console, context.Time, FileReports.Invariant($"copy shard {shard}"), 0);
+                        long copied = 0;
+                        await progress.RunAsync(async () => copied = await copy.RunAsync(
+                            shard, target, request, parsed.GetRequiredValue(scratch), progress, cancellationToken)
+                            .ConfigureAwait(false)).ConfigureAwait(false);
+                        reports.Line(
+                            FileReports.Invariant($"shard {shard}: copied {copied} keys"),
+                            new { Type = "copied", Shard = shard, Keys = copied });
+                    }
                 }
             }
 

@@ -63,8 +63,28 @@ public sealed class LostDiskTests(Radosgw s3, ITestOutputHelper output) : IDispo
         foreach (int number in (int[])[1, archived, last])
             Assert.Equal($"{number}", await gateway.Http.GetStringAsync($"/v1/kv/lost/key{number}", Token));
 
+        await CopyAsync(store, gateway);
+
         // It goes on in the same archive.
         await WriteAsync(gateway.Http, written, 1, "archived");
+    }
+
+    /// <summary>Part of a table out of the backup, beside it in the live database.</summary>
+    private static async Task CopyAsync(BlobStoreOptions store, GatewayProcess gateway)
+    {
+        List<string> arguments =
+        [
+            "backup", "copy", "--from", store.Location, "--table", "lost", "--into", "found", "--prefix", "key2",
+            "--endpoint", gateway.GrpcAddress, .. store.Endpoint is null ? (string[])[] : ["--store-endpoint", store.Endpoint],
+        ];
+        (int code, string output) = await CliRun.RunAsync([.. arguments]);
+        Assert.True(code == ExitCodes.Success, output);
+        Assert.Equal("20", await gateway.Http.GetStringAsync("/v1/kv/found/key20", Token));
+        using HttpResponseMessage other = await gateway.Http.GetAsync("/v1/kv/found/key1", Token);
+        Assert.Equal(HttpStatusCode.NotFound, other.StatusCode);
+        (code, output) = await CliRun.RunAsync([.. arguments]);
+        Assert.Equal(ExitCodes.Of(AiDbErrorKind.AlreadyExists), code);
+        Assert.Contains("--overwrite", output, StringComparison.Ordinal);
     }
 
     private static async Task<int> WriteAsync(HttpClient http, int from, int count, string durability)
