@@ -268,6 +268,9 @@ public sealed partial class Archiver : IDisposable
         return deleted;
     }
 
+    /// <summary>Bytes of entries that it holds in memory.</summary>
+    internal long BufferedBytes => _shipper.BufferedBytes;
+
     /// <summary>Raised when somebody begins to wait for entries to be archived.</summary>
     internal Action? WaiterAdded
     {

@@ -37,6 +37,16 @@ internal sealed class LogShipper(
         }
     }
 
+    /// <summary>Bytes of entries that were read and are not archived.</summary>
+    public long BufferedBytes
+    {
+        get
+        {
+            lock (_outgoing)
+                return _outgoing.Sum(static outgoing => (long)outgoing.Bytes.Length) + _gathering.SizeBytes;
+        }
+    }
+
     /// <summary>The last entry that took files in, which are in no log: only a snapshot has them. 0: none.</summary>
     public ulong LastIngestLsn { get; private set; }
 

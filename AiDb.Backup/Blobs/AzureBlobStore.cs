@@ -54,7 +54,7 @@ public sealed class AzureBlobStore : IBlobStore
             return true;
         }
         catch (RequestFailedException error) when (
-            error.Status == 412 || (error.Status == 409 && error.ErrorCode == BlobErrorCode.BlobAlreadyExists))
+            error.Status == 412 || (error.Status == 409 && error.ErrorCode is not null && error.ErrorCode == BlobErrorCode.BlobAlreadyExists))
         {
             return false;
         }
@@ -195,10 +195,13 @@ public sealed class AzureBlobStore : IBlobStore
             return BlobErrors.Credentials(this, "no token could be had", error);
         if (error is not RequestFailedException failed)
             return BlobErrors.Unavailable(this, doing, error);
-        if (failed.ErrorCode == BlobErrorCode.ContainerNotFound || failed.ErrorCode == BlobErrorCode.ContainerBeingDeleted)
+
+        // A connection that broke has no code; the type of the codes does not bear that.
+        string code = failed.ErrorCode ?? "";
+        if (code == BlobErrorCode.ContainerNotFound.ToString() || code == BlobErrorCode.ContainerBeingDeleted.ToString())
             return BlobErrors.Missing(this, "container", error);
-        if (failed.ErrorCode == BlobErrorCode.AuthenticationFailed)
-            return BlobErrors.Credentials(this, failed.ErrorCode ?? "AuthenticationFailed", error);
+        if (code == BlobErrorCode.AuthenticationFailed.ToString())
+            return BlobErrors.Credentials(this, code, error);
         return failed.Status switch
         {
             401 => BlobErrors.Credentials(this, failed.ErrorCode ?? "401", error),

@@ -41,7 +41,7 @@ public abstract class BlobStoreFaultTests
             MaxRetries = 0,
             RequestTimeout = TimeSpan.FromSeconds(2),
         }).Open();
-        proxy.FailNext([.. Enumerable.Repeat(ProxyFault.Reset, 20)]);
+        proxy.FailNext([.. Enumerable.Repeat(ProxyFault.Reset, 1000)]);
         AiDbException error = await Assert.ThrowsAsync<AiDbException>(
             () => store.PutAsync("half", new MemoryStream(Content), Content.Length, Token));
 
