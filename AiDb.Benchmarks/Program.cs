@@ -1,12 +1,16 @@
 using System.CommandLine;
 using AiDb;
 using AiDb.Benchmarks;
+using AiDb.Benchmarks.Hybrid;
+using AiDb.Benchmarks.Vectors;
 
 const int Failed = 1;
 const int Interrupted = 130;
 
 RootCommand root = new("Measures AiDb's engine beside its peers.");
 root.Add(RocksDbCommand.Create());
+root.Add(HybridCommand.Create());
+root.Add(VectorsCommand.Create());
 InvocationConfiguration configuration = new()
 {
     EnableDefaultExceptionHandler = false,

@@ -45,6 +45,7 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
         output.WriteLine();
         string collector = GCSettings.IsServerGC ? "server" : "workstation";
         Line($"- machine: {Machine.Processor}, {Environment.ProcessorCount} cores; {Machine.Memory}; {Machine.System}");
+        Line($"- load average when it began: {Machine.LoadAverage}");
         Line($"- .NET {Environment.Version}, {collector} collector");
         if (library is not null)
             Line($"- RocksDB: {library}, {(hasAssertions ? "BUILT WITH ASSERTIONS" : "release build, no assertions")}");
@@ -101,6 +102,8 @@ internal sealed class Report(TextWriter output, BenchmarkOptions options)
 
         if (hasAssertions)
             output.WriteLine(Loud);
+        output.WriteLine();
+        Line($"load average at the end: {Machine.LoadAverage}");
         output.WriteLine();
         Line($"worst ratio: {worst.Name} {worst.Ratio:0.00}");
     }

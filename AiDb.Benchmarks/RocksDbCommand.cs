@@ -111,7 +111,7 @@ internal static class RocksDbCommand
     {
         Command command = new("rocksdb", """
             Runs AiDb and RocksDB in turn in one process on the same data, and prints CPU time, speed, latency, memory, disk and
-            write amplification of both, and AiDb's cost over RocksDB's (below 1, AiDb is ahead). Build the peer with
+            write amplification of both, and AiDb's throughput over RocksDB's (above 1, AiDb is ahead). Build the peer with
             eng/peers/rocksdb.sh first, or name a library with AIDB_ROCKSDB_LIBRARY.
             """);
         Option[] options =

@@ -407,6 +407,10 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>Runs something on the executor; it handles its own errors.</summary>
     internal void QueueJob(string name, Action job) => _parts.Context.Executor.Queue(name, job);
 
+    /// <summary>Runs something on the executor; its errors end the task.</summary>
+    internal Task RunJobAsync(string name, Action job, CancellationToken cancellationToken) =>
+        _parts.RunAsync(name, job, cancellationToken);
+
     internal void ReleaseSnapshot(Snapshot snapshot) => _parts.State.Release(snapshot);
 
     private async ValueTask<WriteResult> TracedWriteAsync(

@@ -6,6 +6,8 @@ namespace AiDb.Benchmarks.Measuring;
 /// <summary>What the figures were measured on.</summary>
 internal static class Machine
 {
+    private const string LoadFile = "/proc/loadavg";
+
     public static string Processor =>
         Value("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString();
 
@@ -13,6 +15,12 @@ internal static class Machine
         string.Create(CultureInfo.InvariantCulture, $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB");
 
     public static string System => RuntimeInformation.OSDescription;
+
+    /// <summary>Processes that ran or waited for a core, the benchmark's own included: averages of 1, 5 and 15
+    /// minutes.</summary>
+    public static string LoadAverage => File.Exists(LoadFile)
+        ? string.Join(' ', File.ReadAllText(LoadFile).Split(' ').Take(3))
+        : "unknown";
 
     private static string? Value(string file, string name) => File.Exists(file)
         ? File.ReadLines(file)

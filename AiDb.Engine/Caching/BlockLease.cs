@@ -32,6 +32,10 @@ internal unsafe struct BlockHeader
     /// <summary>Whether the memory is free; of rings only.</summary>
     public bool IsFree;
 
+    /// <summary>Whether its extent was given up while it was held or being read: it must not stay in the cache when its
+    /// last hold is gone.</summary>
+    public bool IsLeaving;
+
     /// <summary>The bytes behind a header.</summary>
     public static Span<byte> Content(BlockHeader* block) => new((byte*)block + Bytes, block->Length);
 }

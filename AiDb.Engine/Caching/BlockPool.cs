@@ -38,8 +38,11 @@ internal sealed unsafe class BlockPool : LeaseOwner
         long extent = capacity >= ManyExtentsFrom
             ? (capacity / 32 + HugePageBytes - 1) / HugePageBytes * HugePageBytes
             : RoundExtent(capacity / 4);
-        _main = new BlockRing(BlockPlace.Main, extent, block => TryEvict((BlockHeader*)block));
-        _entry = new BlockRing(BlockPlace.Entry, _entryBytes, block => TryPromoteOrEvict((BlockHeader*)block));
+        _main = new BlockRing(
+            BlockPlace.Main, extent, block => TryEvict((BlockHeader*)block), block => LetGo((BlockHeader*)block));
+        _entry = new BlockRing(
+            BlockPlace.Entry, _entryBytes, block => TryPromoteOrEvict((BlockHeader*)block),
+            block => LetGo((BlockHeader*)block));
         _ghost = new GhostList(capacity / GhostEstimateBytes);
     }
 
@@ -300,6 +303,17 @@ internal sealed unsafe class BlockPool : LeaseOwner
         claimed = state;
         return Interlocked.CompareExchange(
             ref slot->State, (state & ~BlockSlot.PhaseMask) | BlockSlot.Changing, state) == state;
+    }
+
+    /// <summary>Has a block whose extent is given up leave the cache with its last hold.</summary>
+    private void LetGo(BlockHeader* block)
+    {
+        // One that is being read has no slot yet: either this sees the slot, or who makes it visible sees the mark.
+        Volatile.Write(ref block->IsLeaving, true);
+        Interlocked.MemoryBarrier();
+        var slot = (BlockSlot*)Volatile.Read(ref *(nint*)&block->Slot);
+        if (slot is not null)
+            Detach(slot);
     }
 
     private bool TryEvict(BlockHeader* block)

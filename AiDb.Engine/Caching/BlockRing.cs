@@ -10,7 +10,8 @@ namespace AiDb.Engine.Caching;
 /// spend most of their time in the page tables. Invariant: an extent is covered without a gap by chunks, each
 /// beginning with a <see cref="BlockHeader"/> that states its size. Thread safety: none; the pool's lock.
 /// </remarks>
-internal sealed unsafe class BlockRing(BlockPlace place, long extentBytes, Func<nint, bool> tryEvict)
+internal sealed unsafe class BlockRing(
+    BlockPlace place, long extentBytes, Func<nint, bool> tryEvict, Action<nint> letGo)
 {
     private const int HugePageBytes = 2 << 20;
     private const int PageBytes = 4096;
@@ -63,8 +64,8 @@ internal sealed unsafe class BlockRing(BlockPlace place, long extentBytes, Func<
         _offset = 0;
     }
 
-    /// <summary>Gives an extent up: evicts what it can, and returns its memory to the system once the last
-    /// lease on the rest is gone.</summary>
+    /// <summary>Gives an extent up: evicts what it can, has the rest leave the cache with its last hold, and returns its
+    /// memory to the system then.</summary>
     public void RetireExtent()
     {
         int index = _extents.FindLastIndex(static extent => extent is { Retired: false });
@@ -83,6 +84,17 @@ internal sealed unsafe class BlockRing(BlockPlace place, long extentBytes, Func<
             }
         }
 
+        // What leaves here may be the last of the extent, whose memory is still walked through.
+        extent.UsedBytes++;
+        for (long at = 0; at < ExtentBytes;)
+        {
+            var chunk = (BlockHeader*)(extent.Memory + at);
+            at += chunk->AllocatedBytes;
+            if (!chunk->IsFree)
+                letGo((nint)chunk);
+        }
+
+        extent.UsedBytes--;
         ReleaseIfUnused(index);
     }
 
@@ -185,6 +197,7 @@ internal sealed unsafe class BlockRing(BlockPlace place, long extentBytes, Func<
         chunk->AllocatedBytes = bytes;
         chunk->Slot = null;
         chunk->IsFree = false;
+        chunk->IsLeaving = false;
         chunk->Place = place;
         _offset = (byte*)chunk - extent.Memory + bytes;
         _hand = index;

@@ -76,7 +76,7 @@ internal sealed unsafe class TableBlocks : LeaseOwner
         slot->Shape = shape;
         block->Slot = slot;
         Interlocked.Add(ref slot->State, BlockSlot.Visible - BlockSlot.Changing + 1);
-        if (_pool.IsDisposed)
+        if (_pool.IsDisposed || Volatile.Read(ref block->IsLeaving))
             _pool.Detach(slot);
         return new BlockLease(this, number, slot->Data, slot->Length);
     }

@@ -1,5 +1,9 @@
+using AiDb.Engine.Collections.Exchange;
 using AiDb.Engine.Collections.Indexing;
+using AiDb.Engine.Collections.Payloads;
+using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Reading;
+using AiDb.Engine.Collections.Storage;
 using AiDb.Engine.Collections.Writing;
 
 namespace AiDb.Engine.Collections;
@@ -14,7 +18,7 @@ public sealed class Collection : IQuerySource
 {
     private readonly CollectionState _state;
     private readonly CollectionWriter _writer;
-    private readonly LeafSearch _search;
+    private readonly KeySearch _keys;
     private readonly Func<string, IQuerySource> _find;
 
     internal Collection(CollectionState state, Func<string, IQuerySource> find)
@@ -22,7 +26,7 @@ public sealed class Collection : IQuerySource
         _state = state;
         _find = find;
         _writer = new CollectionWriter(state);
-        _search = new LeafSearch(state);
+        _keys = new KeySearch(state);
     }
 
     /// <summary>The id of its keyspace.</summary>
@@ -75,16 +79,83 @@ public sealed class Collection : IQuerySource
     /// <summary>How many points meet a filter; null: all points.</summary>
     public async ValueTask<long> CountAsync(Filter? filter = null, CancellationToken cancellationToken = default)
     {
-        await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
-        return _search.Count(filter, cancellationToken);
+        BoundFilter bound = _state.Filters.Bind(filter);
+        return await _state.TryLoadAsync(cancellationToken).ConfigureAwait(false)
+            ? _state.Search.Count(bound, cancellationToken)
+            : _keys.Count(bound, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<ScoredPoint>> SearchAsync(LeafQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
+        long begun = Database.TimeProvider.GetTimestamp();
+        _state.OnSearch();
+        if (!_state.IsLoaded && !await LoadForAsync(query, cancellationToken).ConfigureAwait(false))
+            return _keys.Search(query, cancellationToken);
+        IReadOnlyList<ScoredPoint> found = _state.Search.Search(query, cancellationToken);
+        _state.Metrics.Searched(Database.TimeProvider.GetElapsedTime(begun));
+        return found;
+    }
+
+    /// <summary>How many points have each value of a field; most first, then by value.</summary>
+    public async ValueTask<IReadOnlyList<FacetHit>> FacetAsync(
+        FacetRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
         await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
-        return _search.Search(query, cancellationToken);
+        return _state.Search.Facet(request, cancellationToken);
+    }
+
+    /// <summary>How a query would be carried out here.</summary>
+    public async ValueTask<QueryExplanation> ExplainAsync(
+        QueryRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        QueryStage stage = await QueryExecutor.PrepareAsync(this, request, cancellationToken).ConfigureAwait(false);
+        await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
+        return new QueryExplainer(_state).Explain(stage, cancellationToken);
+    }
+
+    /// <summary>Makes an index over a payload field of the points here, or replaces it; it is complete on return. The
+    /// caller keeps it in the settings.</summary>
+    /// <returns>The field's path as it is written, which is its name in the settings.</returns>
+    public async ValueTask<string> CreateIndexAsync(
+        string path, PayloadIndexOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        string field = JsonPath.Parse(path, "field_name").Text;
+        await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
+        if (_state.Indexes.IndexOptionsOf(field) is not { } present || !PayloadIndexEquality.AreEqual(present, options))
+        {
+            await Database.RunJobAsync(
+                CollectionLoader.Job, () => _state.BuildIndexes([KeyValuePair.Create(field, options)], cancellationToken),
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        return field;
+    }
+
+    /// <summary>Writes the settings and all points as of now to a stream, for <see cref="CollectionSet.RestoreAsync"/>.
+    /// Writes go on meanwhile.</summary>
+    /// <returns>How many points were written.</returns>
+    public ValueTask<long> ExportAsync(Stream target, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        return CollectionExporter.WriteAsync(_state, target, cancellationToken);
+    }
+
+    /// <summary>Writes the points of an exported collection into this one; those with the same ids are replaced. For
+    /// hosts that keep the catalogue elsewhere: a stream that is damaged leaves the points before the
+    /// damage.</summary>
+    /// <returns>How many points were written.</returns>
+    public async ValueTask<long> ImportAsync(Stream source, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        var reader = new ExportReader(source, Database.Clock.NowMs);
+        await reader.ReadOptionsAsync(cancellationToken).ConfigureAwait(false);
+        return await ImportAsync(reader, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -94,19 +165,22 @@ public sealed class Collection : IQuerySource
     /// <summary>What is known of the collection.</summary>
     public async ValueTask<CollectionInfo> GetInfoAsync(CancellationToken cancellationToken = default)
     {
-        await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
+        bool isLoaded = await _state.TryLoadAsync(cancellationToken).ConfigureAwait(false);
         CollectionIndexes indexes = _state.Indexes;
-        long unindexed = indexes.Fields.Values.Sum(static field => field.UnindexedCount);
+        long indexed = indexes.Fields.Values.Sum(static vectors => vectors.IndexedCount);
         return new CollectionInfo
         {
             Options = Options,
-            Status = _state.Problem is null ? CollectionStatus.Green : CollectionStatus.Red,
+            Status = _state.Problem is not null
+                ? CollectionStatus.Red
+                : isLoaded && !_state.IsIndexing ? CollectionStatus.Green : CollectionStatus.Yellow,
             Problem = _state.Problem?.Message,
-            PointsCount = _search.Count(null, cancellationToken),
-            IndexedVectorsCount = indexes.Fields.Values.Sum(static field => field.IndexedCount),
-            UnindexedVectorsCount = unindexed,
+            PointsCount = isLoaded ? _state.Search.Count(BoundFilter.Everything, cancellationToken) : indexes.Points.Count,
+            IndexedVectorsCount = indexed,
+            UnindexedVectorsCount = _state.UnindexedVectors,
             SegmentsCount = 1,
             MemoryBytes = indexes.Bytes,
+            PayloadIndexes = indexes.Payloads.Describe(),
         };
     }
 
@@ -121,8 +195,33 @@ public sealed class Collection : IQuerySource
     public ValueTask WaitLoadedAsync(CancellationToken cancellationToken = default) =>
         _state.EnsureLoadedAsync(cancellationToken);
 
+    internal async ValueTask<long> ImportAsync(ExportReader reader, CancellationToken cancellationToken)
+    {
+        long points = 0;
+        while (await reader.ReadBlockAsync(cancellationToken).ConfigureAwait(false) is { } block)
+        {
+            if (block.Count > 0)
+                await _writer.ImportAsync(block, cancellationToken).ConfigureAwait(false);
+            points += block.Count;
+        }
+
+        return points;
+    }
+
+    /// <summary>The last write that searches see.</summary>
+    internal PointWriteResult LastWrite() => new(_state.Indexes.LastVersion, Database.AppliedPosition.Lsn);
+
     internal void AddTo(WriteBatch batch, PointOperation operation) =>
         batch.Attach(new AttachedPoints(_state, _writer.AddTo(batch, [operation])));
+
+    /// <summary>Waits for the indexes: briefly where the keys can answer instead.</summary>
+    private async ValueTask<bool> LoadForAsync(LeafQuery query, CancellationToken cancellationToken)
+    {
+        if (KeySearch.CanAnswer(query))
+            return await _state.TryLoadAsync(cancellationToken).ConfigureAwait(false);
+        await _state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
+        return true;
+    }
 
     internal void Close()
     {

@@ -34,6 +34,53 @@ internal sealed class CollectionDirectory(Database database)
             return lease.Version == version ? OptionsCodec.Read(name, lease.Span) : null;
     }
 
+    /// <summary>Whether a name or alias is taken.</summary>
+    public bool Exists(string name) => Names.TryFind(name, out _) || Names.TryFindAlias(name, out _);
+
+    /// <summary>Makes the settings of a collection that gets its name later (<see cref="NameAsync"/>), or is given up
+    /// (<see cref="AbandonAsync"/>).</summary>
+    public async ValueTask<uint> ReserveAsync(string name, CollectionOptions options, CancellationToken cancellationToken)
+    {
+        CheckName(name, "collection_name");
+        while (true)
+        {
+            var batch = new WriteBatch();
+            uint id = AddId(batch);
+            batch.Put(_system, CollectionCatalogue.KeyOfSettings(id), OptionsCodec.Write(options));
+            if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
+                return id;
+        }
+    }
+
+    /// <summary>Gives a collection its name, at the moment at which one that had it is dropped.</summary>
+    /// <returns>The id of that one; null: there was none.</returns>
+    public async ValueTask<uint?> NameAsync(string name, uint id, bool replace, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            bool exists = Names.TryFind(name, out (uint Id, ulong Version) old);
+            if ((exists && !replace) || Names.TryFindAlias(name, out _))
+                throw new AiDbException(AiDbErrorKind.AlreadyExists, $"The collection '{name}' already exists.");
+            var batch = new WriteBatch();
+            batch.Put(
+                _system, CollectionCatalogue.KeyOfCollection(name), Catalogue.ValueOfId(id),
+                condition: exists ? WriteCondition.VersionIs(old.Version) : WriteCondition.MustBeAbsent);
+            batch.Require(_system, CollectionCatalogue.KeyOfAlias(name), WriteCondition.MustBeAbsent);
+            if (exists)
+                AddDrop(batch, old.Id, id);
+            if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
+                return exists ? old.Id : null;
+        }
+    }
+
+    /// <summary>Drops a collection that has no name.</summary>
+    public async ValueTask AbandonAsync(uint id, CancellationToken cancellationToken)
+    {
+        var batch = new WriteBatch();
+        AddDrop(batch, id, null);
+        await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Makes a collection.</summary>
     public async ValueTask CreateAsync(string name, CollectionOptions options, CancellationToken cancellationToken)
     {
@@ -43,22 +90,13 @@ internal sealed class CollectionDirectory(Database database)
         {
             if (Names.TryFind(name, out _) || Names.TryFindAlias(name, out _))
                 throw new AiDbException(AiDbErrorKind.AlreadyExists, $"The collection '{name}' already exists.");
-            (uint id, ulong version) = database.Catalogue.NextId;
-            if (id >= Table.FirstHostId)
-            {
-                throw new AiDbException(
-                    AiDbErrorKind.ResourceExhausted, $"The database has made {id - 1} tables and collections, the most it can.");
-            }
-
             var batch = new WriteBatch();
+            uint id = AddId(batch);
             batch.Put(
                 _system, CollectionCatalogue.KeyOfCollection(name), Catalogue.ValueOfId(id),
                 condition: WriteCondition.MustBeAbsent);
             batch.Put(_system, CollectionCatalogue.KeyOfSettings(id), settings);
             batch.Require(_system, CollectionCatalogue.KeyOfAlias(name), WriteCondition.MustBeAbsent);
-            batch.Put(
-                _system, Catalogue.NextIdKeyBytes, Catalogue.ValueOfId(id + 1),
-                condition: version == 0 ? WriteCondition.MustBeAbsent : WriteCondition.VersionIs(version));
             if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
                 return;
         }
@@ -91,16 +129,9 @@ internal sealed class CollectionDirectory(Database database)
         {
             if (!Names.TryFind(resolved.Name, out (uint Id, ulong Version) found))
                 continue;
-            string name = resolved.Name;
             var batch = new WriteBatch();
-            batch.Delete(_system, CollectionCatalogue.KeyOfCollection(name), WriteCondition.VersionIs(found.Version));
-            batch.Delete(_system, CollectionCatalogue.KeyOfSettings(found.Id));
-            batch.Put(_system, Catalogue.KeyOfDrop(found.Id), default);
-            foreach ((AliasDescription alias, ulong version) in Names.Aliases())
-            {
-                if (alias.Collection == name)
-                    batch.Delete(_system, CollectionCatalogue.KeyOfAlias(alias.Alias), WriteCondition.VersionIs(version));
-            }
+            batch.Delete(_system, CollectionCatalogue.KeyOfCollection(resolved.Name), WriteCondition.VersionIs(found.Version));
+            AddDrop(batch, found.Id, null);
 
             if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
                 return found.Id;
@@ -124,6 +155,39 @@ internal sealed class CollectionDirectory(Database database)
                 AddTo(batch, alias, target);
             if (batch.Count == 0 || await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
                 return;
+        }
+    }
+
+    /// <summary>Takes the next id.</summary>
+    private uint AddId(WriteBatch batch)
+    {
+        (uint id, ulong version) = database.Catalogue.NextId;
+        if (id >= Table.FirstHostId)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.ResourceExhausted, $"The database has made {id - 1} tables and collections, the most it can.");
+        }
+
+        batch.Put(
+            _system, Catalogue.NextIdKeyBytes, Catalogue.ValueOfId(id + 1),
+            condition: version == 0 ? WriteCondition.MustBeAbsent : WriteCondition.VersionIs(version));
+        return id;
+    }
+
+    /// <summary>Drops a collection's settings and keys; its aliases go, or to another collection.</summary>
+    private void AddDrop(WriteBatch batch, uint id, uint? successor)
+    {
+        batch.Delete(_system, CollectionCatalogue.KeyOfSettings(id));
+        batch.Put(_system, Catalogue.KeyOfDrop(id), default);
+        foreach ((AliasDescription alias, ulong version) in Names.Aliases())
+        {
+            if (!Names.TryFindAlias(alias.Alias, out (uint Id, ulong Version) found) || found.Id != id)
+                continue;
+            byte[] key = CollectionCatalogue.KeyOfAlias(alias.Alias);
+            if (successor is { } next)
+                batch.Put(_system, key, Catalogue.ValueOfId(next), condition: WriteCondition.VersionIs(version));
+            else
+                batch.Delete(_system, key, WriteCondition.VersionIs(version));
         }
     }
 

@@ -1,3 +1,4 @@
+using AiDb.Engine.Collections.Diagnostics;
 using AiDb.Engine.Collections.Storage;
 
 namespace AiDb.Engine.Collections;
@@ -5,38 +6,59 @@ namespace AiDb.Engine.Collections;
 /// <summary>Brings the indexes of a collection up to its keys when it is first used; writes go on meanwhile, and are
 /// kept apart by their versions.</summary>
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="Stop"/> last.</remarks>
-internal sealed class CollectionLoader(CollectionState state)
+internal sealed class CollectionLoader
 {
     /// <summary>The name of its jobs on the executor.</summary>
     public const string Job = "collection-load";
 
+    /// <summary>How long a search waits before it looks at the keys instead.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
+
+    private readonly CollectionState _state;
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
-    private volatile TaskCompletionSource? _loading;
+    private TaskCompletionSource? _loading;
     private volatile bool _loaded;
+
+    public CollectionLoader(CollectionState state)
+    {
+        _state = state;
+        Stopping = _stop.Token;
+    }
 
     /// <summary>Whether it is done.</summary>
     public bool IsLoaded => _loaded;
+
+    /// <summary>Is cancelled when the collection is closed.</summary>
+    public CancellationToken Stopping { get; }
 
     /// <summary>Why it failed; null: it did not. The next use tries again.</summary>
     public AiDbException? Problem { get; private set; }
 
     /// <summary>Begins where nobody has begun, and waits.</summary>
-    public ValueTask EnsureAsync(CancellationToken cancellationToken)
+    public ValueTask EnsureAsync(CancellationToken cancellationToken) =>
+        _loaded ? ValueTask.CompletedTask : new ValueTask(Begin().WaitAsync(cancellationToken));
+
+    /// <summary>Begins where nobody has begun, and waits a moment; false: it takes longer, or failed.</summary>
+    public async ValueTask<bool> TryEnsureAsync(CancellationToken cancellationToken)
     {
         if (_loaded)
-            return ValueTask.CompletedTask;
-        return new ValueTask(Begin().WaitAsync(cancellationToken));
+            return true;
+        Task loading = Begin();
+        Task pause = Task.Delay(Patience, TimeProvider.System, cancellationToken);
+        await Task.WhenAny(loading, pause).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        return _loaded;
     }
 
-    /// <summary>Ends it.</summary>
+    /// <summary>Ends it and waits for that.</summary>
     public void Stop()
     {
         _stop.Cancel();
-        Task? running;
+        IAsyncResult? running;
         lock (_gate)
             running = _loading?.Task;
-        (running as IAsyncResult)?.AsyncWaitHandle.WaitOne();
+        running?.AsyncWaitHandle.WaitOne();
         _stop.Dispose();
     }
 
@@ -47,82 +69,62 @@ internal sealed class CollectionLoader(CollectionState state)
         {
             if (_loading is { } running)
                 return running.Task;
-            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, typeof(Collection));
+            ObjectDisposedException.ThrowIf(Stopping.IsCancellationRequested, typeof(Collection));
             loading = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _loading = loading;
         }
 
-        state.Database.QueueJob(Job, () => Run(loading));
+        _state.Database.QueueJob(Job, () => Run(loading));
         return loading.Task;
     }
 
     private void Run(TaskCompletionSource loading)
     {
+        long begun = _state.Database.TimeProvider.GetTimestamp();
         try
         {
             Load();
             Problem = null;
             _loaded = true;
+            CollectionLog.Loaded(
+                _state.Database.Context.Logger, _state.Name, _state.Indexes.Points.Count,
+                _state.Database.TimeProvider.GetElapsedTime(begun));
             loading.SetResult();
+        }
+        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        {
+            loading.SetException(new ObjectDisposedException(nameof(Collection)));
         }
         catch (Exception error)
         {
-            Problem = error as AiDbException;
+            Problem = error as AiDbException
+                ?? new AiDbException(AiDbErrorKind.Internal, $"The indexes could not be made: {error.Message}", error);
+            CollectionLog.NotLoaded(_state.Database.Context.Logger, _state.Name, error);
             lock (_gate)
                 _loading = null;
-            loading.SetException(error);
+            loading.SetException(Problem);
         }
+
+        // Nobody may be waiting for a failure.
+        _ = loading.Task.Exception;
     }
 
     private void Load()
     {
-        // Deletions that overtake the scan are remembered until it has passed.
-        long generation = state.Indexes.Writers.Enter();
+        // Deletions that overtake the walk are remembered until it has passed.
+        long generation = _state.Indexes.Writers.Enter();
         try
         {
-            using Snapshot snapshot = state.Database.CreateSnapshot();
-            using ScanCursor points = state.Table.Scan(PointKeys.AllPoints, snapshot);
-            using ScanCursor vectors = state.Table.Scan(PointKeys.AllVectors, snapshot);
-            var walk = new VectorWalk(vectors);
-            while (points.MoveNext())
-            {
-                _stop.Token.ThrowIfCancellationRequested();
-                if (!PointKeys.TryParse(points.Key, out _, out PointId id, out _))
-                    continue;
-                var stored = StoredPoint.Read(id, points.Value, points.Version, points.ExpiresAtMs);
-                NamedVectors found = walk.TakeOf(id, stored.Vectors);
-                state.Indexes.Apply(CollectionState.WholeOf(id, stored, found.GetValueOrDefault), stored.Version);
-            }
+            using Snapshot snapshot = _state.Database.CreateSnapshot();
+            using var walk = new PointWalk(_state.Table, snapshot, withVectors: _state.VectorNames.Count > 0);
+            while (walk.MoveNext(Stopping))
+                _state.Indexes.Apply(CollectionState.WholeOf(walk.Id, walk.Stored, walk.ReadVectors()), walk.Stored.Version);
         }
         finally
         {
-            state.Indexes.Writers.Leave(generation);
+            _state.Indexes.Writers.Leave(generation);
         }
-    }
 
-    /// <summary>Walks over the vectors beside the points, which are in the same order.</summary>
-    private sealed class VectorWalk(ScanCursor cursor)
-    {
-        private bool _isValid = cursor.MoveNext();
-
-        public NamedVectors TakeOf(PointId wanted, IReadOnlyList<string> names)
-        {
-            NamedVectors found = [];
-            while (_isValid)
-            {
-                if (PointKeys.TryParse(cursor.Key, out _, out PointId id, out ReadOnlySpan<byte> name))
-                {
-                    int order = id.CompareTo(wanted);
-                    if (order > 0)
-                        break;
-                    if (order == 0 && System.Text.Encoding.UTF8.GetString(name) is var text && names.Contains(text))
-                        found.Add(text, StoredVector.Read(id, cursor.Value));
-                }
-
-                _isValid = cursor.MoveNext();
-            }
-
-            return found;
-        }
+        _state.OnLoaded();
     }
 }

@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using AiDb.Engine.Collections.Background;
+using AiDb.Engine.Collections.Exchange;
+using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Storage;
 
@@ -13,11 +16,14 @@ public sealed class CollectionSet : ICollections
     private readonly CollectionDirectory _directory;
     private readonly ConcurrentDictionary<uint, OpenCollection> _open = new();
     private readonly Lock _gate = new();
+    private readonly Lazy<CollectionServices> _services;
     private bool _closed;
 
     internal CollectionSet(Database database)
     {
         _database = database;
+        _services = new Lazy<CollectionServices>(
+            () => new CollectionServices(database, () => _open.Values.Select(static open => open.Collection.State)));
         _directory = new CollectionDirectory(database);
     }
 
@@ -131,14 +137,35 @@ public sealed class CollectionSet : ICollections
     }
 
     /// <inheritdoc/>
-    public ValueTask<PointWriteResult> CreateIndexAsync(
-        string collection, string path, PayloadIndexOptions options, CancellationToken cancellationToken = default) =>
-        throw Unimplemented("Payload indexes");
+    public async ValueTask<PointWriteResult> CreateIndexAsync(
+        string collection, string path, PayloadIndexOptions options, CancellationToken cancellationToken = default)
+    {
+        Collection opened = Open(collection);
+        string field = await opened.CreateIndexAsync(path, options, cancellationToken).ConfigureAwait(false);
+        await _directory.ChangeAsync(
+            opened.Name,
+            present => present with
+            {
+                PayloadIndexes = new Dictionary<string, PayloadIndexOptions>(present.PayloadIndexes) { [field] = options },
+            },
+            cancellationToken).ConfigureAwait(false);
+        return Open(opened.Name).LastWrite();
+    }
 
     /// <inheritdoc/>
-    public ValueTask<PointWriteResult> DropIndexAsync(
-        string collection, string path, CancellationToken cancellationToken = default) =>
-        throw Unimplemented("Payload indexes");
+    public async ValueTask<PointWriteResult> DropIndexAsync(
+        string collection, string path, CancellationToken cancellationToken = default)
+    {
+        string field = JsonPath.Parse(path, "field_name").Text;
+        await _directory.ChangeAsync(
+            collection,
+            present => present with
+            {
+                PayloadIndexes = present.PayloadIndexes.Where(entry => entry.Key != field).ToDictionary(),
+            },
+            cancellationToken).ConfigureAwait(false);
+        return Open(collection).LastWrite();
+    }
 
     /// <inheritdoc/>
     public ValueTask<PointWriteResult> WriteAsync(
@@ -175,7 +202,7 @@ public sealed class CollectionSet : ICollections
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<FacetHit>> FacetAsync(
         string collection, FacetRequest request, CancellationToken cancellationToken = default) =>
-        throw Unimplemented("Facets");
+        Open(collection).FacetAsync(request, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<MatrixResult> MatrixAsync(
@@ -185,7 +212,46 @@ public sealed class CollectionSet : ICollections
     /// <inheritdoc/>
     public ValueTask<QueryExplanation> ExplainAsync(
         string collection, QueryRequest request, CancellationToken cancellationToken = default) =>
-        throw Unimplemented("Explanations");
+        Open(collection).ExplainAsync(request, cancellationToken);
+
+    /// <summary>Makes a collection out of an exported one (<see cref="Collection.ExportAsync"/>): its settings and points,
+    /// except those whose time is up. It has its name when all is there; a stream that is damaged leaves
+    /// nothing.</summary>
+    /// <param name="collection">Its name.</param>
+    /// <param name="source">Where the exported collection is read from.</param>
+    /// <param name="replace">Whether a collection of that name is replaced, at one moment; else it is an
+    /// error.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How many points it has.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: the stream is damaged; <see cref="AiDbErrorKind.InvalidArgument"/>: it is none;
+    /// <see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote it.</exception>
+    public async ValueTask<long> RestoreAsync(
+        string collection, Stream source, bool replace = false, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (!replace && _directory.Exists(collection))
+            throw new AiDbException(AiDbErrorKind.AlreadyExists, $"The collection '{collection}' already exists.");
+        var reader = new ExportReader(source, _database.Clock.NowMs);
+        CollectionOptions options = await reader.ReadOptionsAsync(cancellationToken).ConfigureAwait(false);
+        options.Validate();
+        uint id = await _directory.ReserveAsync(collection, options, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            Collection target = Open(id, collection, options, 0);
+            long points = await target.ImportAsync(reader, cancellationToken).ConfigureAwait(false);
+            uint? replaced = await _directory.NameAsync(collection, id, replace, cancellationToken).ConfigureAwait(false);
+            if (replaced is { } old)
+                Close(old);
+            return points;
+        }
+        catch
+        {
+            Close(id);
+            await _directory.AbandonAsync(id, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
 
     /// <summary>Closes all of them.</summary>
     internal void Close()
@@ -198,12 +264,11 @@ public sealed class CollectionSet : ICollections
             _open.Clear();
         }
 
+        if (_services.IsValueCreated)
+            _services.Value.Dispose();
         foreach (OpenCollection collection in open)
             collection.Collection.Close();
     }
-
-    private static AiDbException Unimplemented(string what) =>
-        new(AiDbErrorKind.Unimplemented, $"{what} are not there yet.");
 
     private Collection Open(uint id, string name, CollectionOptions options, ulong version)
     {
@@ -216,7 +281,7 @@ public sealed class CollectionSet : ICollections
             }
             else
             {
-                var state = new CollectionState(_database, new Table(_database, id, null), name, options);
+                var state = new CollectionState(_database, _services.Value, new Table(_database, id, null), name, options);
                 open = new OpenCollection(new Collection(state, Open), version);
             }
 

@@ -1,3 +1,5 @@
+using AiDb.Engine.Collections.Background;
+using AiDb.Engine.Collections.Diagnostics;
 using AiDb.Engine.Collections.Indexing;
 using AiDb.Engine.Collections.Reading;
 using AiDb.Engine.Collections.Storage;
@@ -6,22 +8,31 @@ namespace AiDb.Engine.Collections;
 
 /// <summary>What the parts of one open collection share: its keys, its settings, and what is derived from
 /// them.</summary>
+/// <remarks>Thread safety: all members may be called concurrently, <see cref="Dispose"/> last.</remarks>
 internal sealed class CollectionState : IDisposable
 {
     private readonly CollectionLoader _loader;
+    private readonly CollectionServices _services;
+    private readonly Lock _settings = new();
     private CollectionOptions _options;
+    private long _searches;
+    private long _searchesSeen;
+    private volatile bool _closing;
 
-    public CollectionState(Database database, Table table, string name, CollectionOptions options)
+    public CollectionState(
+        Database database, CollectionServices services, Table table, string name, CollectionOptions options)
     {
         Database = database;
+        _services = services;
         Table = table;
         Name = name;
         _options = options;
         VectorNames = [.. options.Vectors.Keys, .. options.SparseVectors.Keys];
+        Indexes = new CollectionIndexes(table, options, ReadWhole);
         Reader = new PointKeyReader(this);
         Filters = new CollectionFilters(this);
+        Search = new LeafSearch(this);
         Scroll = new ScrollReader(this);
-        Indexes = new CollectionIndexes(table, options, ReadWhole);
         _loader = new CollectionLoader(this);
     }
 
@@ -37,9 +48,13 @@ internal sealed class CollectionState : IDisposable
     /// <summary>The names of all vectors, which never change.</summary>
     public IReadOnlyList<string> VectorNames { get; }
 
+    public CollectionMetrics Metrics => _services.Metrics;
+
     public PointKeyReader Reader { get; }
 
     public CollectionFilters Filters { get; }
+
+    public LeafSearch Search { get; }
 
     public ScrollReader Scroll { get; }
 
@@ -48,8 +63,28 @@ internal sealed class CollectionState : IDisposable
     /// <summary>Whether the indexes hold all that the keys hold.</summary>
     public bool IsLoaded => _loader.IsLoaded;
 
+    /// <summary>Whether it is being closed.</summary>
+    public bool IsClosing => _closing;
+
     /// <summary>Why the indexes could not be made; null: nothing is wrong.</summary>
     public AiDbException? Problem => _loader.Problem;
+
+    /// <summary>Vectors that every search looks at until they are indexed.</summary>
+    public long UnindexedVectors => Indexes.Fields.Values.Sum(static vectors => vectors.UnindexedCount);
+
+    /// <summary>Whether background indexing is under way.</summary>
+    public bool IsIndexing => _services.IsIndexing(this);
+
+    /// <summary>Whether background work should leave the processor to searches for a while: some were carried out since
+    /// this was asked last.</summary>
+    public bool ShouldYield
+    {
+        get
+        {
+            long searches = Volatile.Read(ref _searches);
+            return Interlocked.Exchange(ref _searchesSeen, searches) != searches;
+        }
+    }
 
     /// <summary>Whether there is a vector of that name.</summary>
     public bool HasVectorName(string name) => Options.Vectors.ContainsKey(name) || Options.SparseVectors.ContainsKey(name);
@@ -62,49 +97,134 @@ internal sealed class CollectionState : IDisposable
     /// <summary>Waits until the indexes hold all that the keys hold.</summary>
     public ValueTask EnsureLoadedAsync(CancellationToken cancellationToken) => _loader.EnsureAsync(cancellationToken);
 
-    /// <summary>Puts other settings in force.</summary>
-    public void SetOptions(CollectionOptions options) => Volatile.Write(ref _options, options);
+    /// <summary>Waits a moment for it; false: it takes longer.</summary>
+    public ValueTask<bool> TryLoadAsync(CancellationToken cancellationToken) => _loader.TryEnsureAsync(cancellationToken);
+
+    /// <summary>Counts a search.</summary>
+    public void OnSearch() => Interlocked.Increment(ref _searches);
+
+    /// <summary>The indexes were made.</summary>
+    public void OnLoaded() => _services.OnChanged(this);
 
     /// <summary>Points were written.</summary>
-    public void OnWritten()
+    public void OnWritten(int points)
     {
+        Metrics.Written(points);
+        _services.OnChanged(this);
+    }
+
+    /// <summary>Brings some waiting vectors into graphs.</summary>
+    /// <returns>Whether there is more to do.</returns>
+    public bool IndexSlice(int items, CancellationToken cancellationToken)
+    {
+        if (Options.Optimizers?.MaxOptimizationThreads == 0)
+            return false;
+        bool more = false;
+        foreach (VectorField vectors in Indexes.Fields.Values)
+            more |= !_closing && vectors.IndexNext(items, cancellationToken);
+        return more;
+    }
+
+    /// <summary>Takes points out of the indexes whose time is up.</summary>
+    public void SweepExpired(CancellationToken cancellationToken)
+    {
+        if (!Indexes.Points.HasExpiries)
+            return;
+        ulong nowMs = Database.Clock.NowMs();
+        foreach (uint offset in Indexes.Live)
+        {
+            if (offset % 4096 == 0)
+                cancellationToken.ThrowIfCancellationRequested();
+            ulong expiresAtMs = Indexes.Points.ExpiryAt(offset);
+            if (expiresAtMs != 0 && expiresAtMs <= nowMs)
+                Indexes.Expire(offset, nowMs);
+        }
+
+        Indexes.Reclaim();
+    }
+
+    /// <summary>Puts other settings in force.</summary>
+    public void SetOptions(CollectionOptions options)
+    {
+        lock (_settings)
+        {
+            CollectionOptions old = Options;
+            Volatile.Write(ref _options, options);
+            foreach (string path in old.PayloadIndexes.Keys.Where(path => !options.PayloadIndexes.ContainsKey(path)))
+                Indexes.Payloads.Drop(path);
+            KeyValuePair<string, PayloadIndexOptions>[] wanted =
+            [
+                .. options.PayloadIndexes.Where(entry => Indexes.IndexOptionsOf(entry.Key) is not { } present
+                    || !PayloadIndexEquality.AreEqual(present, entry.Value)),
+            ];
+            if (wanted.Length > 0)
+                Database.QueueJob(CollectionLoader.Job, () => BuildQuietly(wanted));
+        }
+    }
+
+    /// <summary>Makes indexes over payload fields; they are complete on return.</summary>
+    public void BuildIndexes(
+        IReadOnlyCollection<KeyValuePair<string, PayloadIndexOptions>> wanted, CancellationToken cancellationToken)
+    {
+        long generation = Indexes.Readers.Enter();
+        try
+        {
+            Indexes.Payloads.Build(wanted, Indexes, cancellationToken);
+        }
+        finally
+        {
+            Indexes.Readers.Leave(generation);
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _closing = true;
+        _services.Remove(this);
         _loader.Stop();
         Indexes.Dispose();
+    }
+
+    /// <summary>A stored point as a change that stands on its own; its expiry is counted from its version on.</summary>
+    public static PointChange WholeOf(PointId id, StoredPoint stored, NamedVectors vectors) => new()
+    {
+        Id = id,
+        Names = vectors.Keys,
+        Written = vectors,
+        Payload = stored.Payload,
+        TimeToLiveMs = stored.ExpiresAtMs == 0
+            ? 0
+            : Math.Max(1, stored.ExpiresAtMs - Math.Min(stored.ExpiresAtMs, Log.HybridClock.ToMilliseconds(stored.Version))),
+    };
+
+    private void BuildQuietly(KeyValuePair<string, PayloadIndexOptions>[] wanted)
+    {
+        try
+        {
+            if (!_closing)
+                BuildIndexes(wanted, _loader.Stopping);
+        }
+        catch (Exception error) when (error is AiDbException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Filters read payloads until the index is there; the next opening makes it.
+            CollectionLog.IndexNotBuilt(Database.Context.Logger, Name, wanted[0].Key, error);
+        }
     }
 
     /// <summary>A point as its keys have it now, whole.</summary>
     private (PointChange Change, ulong Version) ReadWhole(PointId id)
     {
         using Snapshot snapshot = Database.CreateSnapshot();
-        return Reader.TryRead(id, snapshot) is { } stored
-            ? (WholeOf(id, stored, name => Reader.TryReadVector(id, name, snapshot)), stored.Version)
-            : (new PointChange { Id = id, IsDeleted = true }, 0);
-    }
-
-    /// <summary>A stored point as a change that stands on its own; its expiry is counted from its version on.</summary>
-    public static PointChange WholeOf(PointId id, StoredPoint stored, Func<string, VectorValue?> readVector)
-    {
+        if (Reader.TryRead(id, snapshot) is not { } stored)
+            return (new PointChange { Id = id, IsDeleted = true }, 0);
         NamedVectors vectors = [];
         foreach (string name in stored.Vectors)
         {
-            if (readVector(name) is { } vector)
+            if (Reader.TryReadVector(id, name, snapshot) is { } vector)
                 vectors.Add(name, vector);
         }
 
-        return new PointChange
-        {
-            Id = id,
-            Names = vectors.Keys,
-            Written = vectors,
-            Payload = stored.Payload,
-            TimeToLiveMs = stored.ExpiresAtMs == 0
-                ? 0
-                : Math.Max(1, stored.ExpiresAtMs - Math.Min(stored.ExpiresAtMs, Log.HybridClock.ToMilliseconds(stored.Version))),
-        };
+        return (WholeOf(id, stored, vectors), stored.Version);
     }
 }

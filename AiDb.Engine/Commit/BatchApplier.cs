@@ -48,8 +48,13 @@ internal sealed class BatchApplier
 
         BatchRangeDeletes? rangeDeletes = null;
         var operations = new LogOperationReader(payload);
-        for (int index = 0; operations.MoveNext(); index++)
+        int located = 0;
+        for (int index = 0; ; index++)
         {
+            if (index == located)
+                located += _state.Active.Locate(operations, position.Timestamp);
+            if (!operations.MoveNext())
+                break;
             if (operations.Kind == LogOperationKind.Ingest)
             {
                 Ingests.Install(position, operations.TableId, operations.Key);

@@ -162,7 +162,7 @@ internal sealed class BackgroundWork : IDisposable
             _syncer.Sync();
         using (OutputTables output = _tree.CreateOutput())
         {
-            FlushJob.Run(memtable, _state.SnapshotVersions(), _catalogue, output);
+            FlushJob.Run(memtable, _state.SnapshotVersions(last.Timestamp), _catalogue, output);
             output.Publish();
             var edit = new VersionEdit
             {

@@ -229,14 +229,14 @@ internal sealed class CompactionPicker
         }
     }
 
-    /// <summary>Tables in level 0 that make it due: the option, or up to twice as many while level 0 is smaller than
-    /// level 1, which it would rewrite as a whole for little gain, or while level 1 is empty: what is written there first
-    /// is rewritten by all that follows.</summary>
+    /// <summary>Tables in level 0 that make it due: the option, or up to twice as many while level 0 is smaller than half
+    /// as much again as level 1, which it would rewrite as a whole for little gain, or while level 1 is empty: what is
+    /// written there first is rewritten by all that follows.</summary>
     private int Level0Trigger(TreeVersion tree)
     {
         int trigger = _options.Level0CompactionTrigger;
         int latest = Math.Max(trigger, Math.Min(2 * trigger, _options.Level0SlowdownTrigger - 1));
-        return !tree.Level(1).IsEmpty && tree.LevelBytes(0) >= tree.LevelBytes(1) ? trigger : latest;
+        return !tree.Level(1).IsEmpty && tree.LevelBytes(0) >= 1.5 * tree.LevelBytes(1) ? trigger : latest;
     }
 
     private double FixedTarget(int level) => _options.Level1Bytes * Math.Pow(LevelTargets.GreatestFactor, level - 1);

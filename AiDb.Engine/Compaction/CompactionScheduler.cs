@@ -203,7 +203,8 @@ internal sealed class CompactionScheduler : IDisposable
 
     private int Merge(CompactionPlan plan, ulong flushedTimestamp, VersionEdit edit)
     {
-        var job = new CompactionJob(_context, plan, _state.SnapshotVersions(), _catalogue, flushedTimestamp);
+        ulong newest = plan.Inputs.Max(static input => input.Table.MaxVersion);
+        var job = new CompactionJob(_context, plan, _state.SnapshotVersions(newest), _catalogue, flushedTimestamp);
         List<CompactionRange> ranges = CompactionRange.Split(plan, PartsFor(plan));
         OutputTables[] outputs = [.. ranges.Select(_ => _tree.CreateOutput(plan.Tree))];
         var decisions = new List<FilterDecision>[ranges.Count];

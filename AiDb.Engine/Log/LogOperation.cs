@@ -35,6 +35,9 @@ public ref struct LogOperationReader
     /// <summary>Begins before the first operation.</summary>
     public LogOperationReader(ReadOnlySpan<byte> payload) => _payload = payload;
 
+    /// <summary>All of the payload.</summary>
+    internal readonly ReadOnlySpan<byte> Payload => _payload;
+
     /// <summary>What it does.</summary>
     public LogOperationKind Kind { get; private set; }
 

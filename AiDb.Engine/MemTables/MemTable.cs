@@ -1,4 +1,5 @@
 using AiDb.Engine.Encoding;
+using AiDb.Engine.Log;
 using AiDb.Engine.RangeDeletes;
 
 namespace AiDb.Engine.MemTables;
@@ -58,6 +59,10 @@ internal sealed unsafe class MemTable : RefCounted
         if (_list.Insert(tableId, userKey, version, kind, expiryUnixMs, value))
             Volatile.Write(ref _entries, _entries + 1);
     }
+
+    /// <summary>Finds the places of the next keys of a batch, which are added after this in this order; see
+    /// <see cref="SkipList.Locate"/>.</summary>
+    public int Locate(LogOperationReader operations, ulong version) => _list.Locate(operations, version);
 
     /// <summary>Adds a range tombstone: of the same version, what is added before or after it is not covered by
     /// it.</summary>

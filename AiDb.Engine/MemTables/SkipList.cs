@@ -13,7 +13,7 @@ namespace AiDb.Engine.MemTables;
 /// Invariant: a node is complete before a pointer to it is published, at level 0 first.
 /// Source: Pugh, "Skip Lists" (1990); the single-writer variant of LevelDB.
 /// </remarks>
-internal sealed unsafe class SkipList
+internal sealed unsafe partial class SkipList
 {
     private const int MaxHeight = 14;
     private const int BranchingBits = 2;
@@ -120,9 +120,11 @@ internal sealed unsafe class SkipList
     {
         ulong head = KeyHead(userKey);
         Node* found = null;
-        if (_tail[0] != (nint)_head && Compare((Node*)_tail[0], tableId, head, userKey, version) < 0)
+        int height = NextHeight();
+        bool isLocated = _nextLane < _laneCount && TryUseHint(tableId, head, userKey, version, height, out found);
+        if (!isLocated && _tail[0] != (nint)_head && Compare((Node*)_tail[0], tableId, head, userKey, version) < 0)
             _tail.CopyTo(_previous, 0);
-        else
+        else if (!isLocated)
             found = FindPrevious(tableId, head, userKey, version);
 
         byte* record = WriteValue(kind, expiryUnixMs, value);
@@ -132,7 +134,6 @@ internal sealed unsafe class SkipList
             return false;
         }
 
-        int height = NextHeight();
         Node* node = AllocateNode(height, userKey.Length);
         node->KeyHead = head;
         node->ValueRecord = (nint)record;

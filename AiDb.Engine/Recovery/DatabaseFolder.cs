@@ -14,6 +14,10 @@ internal static class DatabaseFolder
     public static void Create(EngineContext context)
     {
         context.FileSystem.CreateDirectory(context.Path);
+
+        // The log makes it durable; it is there for its lock.
+        if (context.Options.LogDirectory is { } log)
+            context.FileSystem.CreateDirectory(log);
         if (Parent(context.Path) is { } parent)
             context.FileSystem.SyncDirectory(parent);
     }
@@ -59,6 +63,14 @@ internal static class DatabaseFolder
             foreach (LiveTable table in levels[0])
                 table.Reader.PinPartitions();
             return new TreeVersion([.. levels.Select(static (tables, level) => TreeVersion.Order(level, tables))]);
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Internal)
+        {
+            // No program of this kind wrote it so; what a key holds cannot be told from tables that overlap.
+            throw new AiDbException(
+                AiDbErrorKind.DataLoss,
+                $"The manifest of {context.Path} is damaged: {error.Message} Restore the database from a checkpoint or a backup, or " +
+                "rebuild this node from a replica.", error);
         }
         finally
         {

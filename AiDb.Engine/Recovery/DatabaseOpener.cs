@@ -52,7 +52,7 @@ internal static class DatabaseOpener
 
         if (!exists)
             DatabaseFolder.Create(context);
-        IDisposable folderLock = files.Lock(DatabaseFiles.Combine(context.Path, DatabaseFiles.Lock));
+        FolderLocks folderLock = FolderLocks.Take(context);
         try
         {
             // Another process may have made it between the look and the lock.

@@ -1,6 +1,7 @@
 using AiDb.Engine.Catalogues;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Manifest;
+using AiDb.Engine.Recovery;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Repair;
@@ -20,8 +21,7 @@ internal static class DatabaseRepair
             CheckExists(context);
             try
             {
-                using IDisposable folderLock =
-                    context.FileSystem.Lock(DatabaseFiles.Combine(path, DatabaseFiles.Lock));
+                using FolderLocks locks = FolderLocks.Take(context);
                 report = new RepairJob(context, progress, cancellationToken).Run(dryRun);
             }
             catch (IOException error)

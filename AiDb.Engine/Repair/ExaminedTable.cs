@@ -18,6 +18,10 @@ internal sealed record ExaminedTable
     /// <summary>What the manifest says of it, or what the whole file says of itself; null when neither does.</summary>
     public TableMetadata? Metadata { get; init; }
 
+    /// <summary>The version that the manifest gives to all entries of an ingested table; 0: they have their
+    /// own.</summary>
+    public ulong VersionOfAllEntries => Metadata?.VersionOfAllEntries ?? 0;
+
     /// <summary>Whether the file is there.</summary>
     public bool Exists { get; init; }
 
@@ -57,7 +61,8 @@ internal sealed record ExaminedTable
                     Metadata = metadata ?? TableMetadata.From(
                         reader.Properties with { FileChecksum = ExaminedValues.Hash(context.FileSystem, path) }, sequence: 0),
                     Readable = reader.Properties.Entries,
-                    MaxVersion = Math.Max(reader.Properties.MaxVersion, NewestRange(reader)),
+                    MaxVersion = Math.Max(
+                        Math.Max(reader.Properties.MaxVersion, NewestRange(reader)), examined.VersionOfAllEntries),
                     References = [.. reader.Properties.ValueReferences.Select(static reference => reference.FileId)],
                 };
             }
@@ -69,7 +74,7 @@ internal sealed record ExaminedTable
             damage = new FileDamage(path, TableErrors.OffsetOf(error), error.Message);
         }
 
-        ulong maxVersion = 0;
+        ulong maxVersion = examined.VersionOfAllEntries;
         TableSalvage salvage = TableSalvage.Read(
             context.FileSystem,
             path,

@@ -138,7 +138,7 @@ internal sealed class RepairJob
                 continue;
 
             // The level's order is by sequence where tables overlap, so the place in it is kept.
-            foreach (TableMetadata saved in output.Salvage(table.Path, _cancellationToken))
+            foreach (TableMetadata saved in output.Salvage(table.Path, table.VersionOfAllEntries, _cancellationToken))
                 edit.Added.Add((table.Level, saved with { Sequence = table.Metadata!.Sequence }));
         }
     }
@@ -158,7 +158,7 @@ internal sealed class RepairJob
 
             replaced.Add(table.Path);
             if (table.Readable > 0)
-                usable.AddRange(output.Salvage(table.Path, _cancellationToken));
+                usable.AddRange(output.Salvage(table.Path, table.VersionOfAllEntries, _cancellationToken));
         }
 
         foreach (List<TableMetadata> cluster in TablePlan.Clusters(usable))

@@ -34,15 +34,31 @@ internal sealed class RepairOutput : IDisposable
     public HashSet<UInt128> References { get; } = [];
 
     /// <summary>Copies what can be read of a damaged table, or of one whose values are damaged.</summary>
-    public IReadOnlyList<TableMetadata> Salvage(string path, CancellationToken cancellationToken)
+    /// <param name="path">The file.</param>
+    /// <param name="versionOfAllEntries">The version that its entries have, of an ingested table whose file says 0;
+    /// 0: each has its own.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public IReadOnlyList<TableMetadata> Salvage(
+        string path, ulong versionOfAllEntries, CancellationToken cancellationToken)
     {
+        using var versioned = new GrowingBuffer(256);
         TableSalvage salvage = TableSalvage.Read(
             _context.FileSystem,
             path,
             _context.Cache,
             (key, value) =>
             {
-                Add(key, value);
+                if (versionOfAllEntries == 0)
+                {
+                    Add(key, value);
+                    return true;
+                }
+
+                versioned.Clear();
+                Span<byte> copy = versioned.Extend(key.Length);
+                key.CopyTo(copy);
+                InternalKey.SetVersion(copy, versionOfAllEntries);
+                Add(copy, value);
                 return true;
             },
             cancellationToken);
@@ -59,7 +75,13 @@ internal sealed class RepairOutput : IDisposable
         try
         {
             foreach (TableMetadata table in tables)
-                readers.Add(TableReader.Open(_context.FileSystem, _context.TablePath(table.Id), _context.Cache));
+            {
+                TableReader reader = TableReader.Open(_context.FileSystem, _context.TablePath(table.Id), _context.Cache);
+                readers.Add(reader);
+                if (table.VersionOfAllEntries != 0)
+                    reader.VersionOfAllEntries = table.VersionOfAllEntries;
+            }
+
             foreach (TableReader reader in readers)
                 reader.RangeDeletes?.CopyTo(rangeDeletes);
             using var entries = new MergingIterator(

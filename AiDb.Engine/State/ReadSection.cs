@@ -71,6 +71,13 @@ internal readonly struct ReadSection
         }
 
         Reclaim();
+        if (Volatile.Read(ref _waiting) == 0)
+            return;
+
+        // A reader that left just now may have looked for what waits before its leaving could be seen, and would leave
+        // it to nobody: past this barrier it is seen here, or it sees what waits.
+        Interlocked.MemoryBarrierProcessWide();
+        Reclaim();
     }
 
     private static void Reclaim()

@@ -145,13 +145,16 @@ internal sealed class StateHolder
         }
     }
 
-    /// <summary>The versions that snapshots stand at, ascending, each once.</summary>
-    public ulong[] SnapshotVersions()
+    /// <summary>The versions that snapshots stand at, or may yet be made at, ascending, each once.</summary>
+    /// <param name="newest">The newest version among what is to be merged or flushed. Tables of an ingest are in the tree
+    /// an instant before its version is visible: readers and snapshots of that instant stand below it.</param>
+    public ulong[] SnapshotVersions(ulong newest)
     {
         lock (_snapshotGate)
         {
+            bool isAhead = newest > _applied.Timestamp;
             if (_snapshots.Count == 0)
-                return [];
+                return isAhead ? [_applied.Timestamp] : [];
             List<ulong> versions = new(_snapshots.Count);
             foreach (Snapshot snapshot in _snapshots)
             {
@@ -159,6 +162,8 @@ internal sealed class StateHolder
                     versions.Add(snapshot.Version);
             }
 
+            if (isAhead && versions[^1] != _applied.Timestamp)
+                versions.Add(_applied.Timestamp);
             return [.. versions];
         }
     }

@@ -16,6 +16,9 @@ internal static partial class Posix
     /// <summary>MADV_HUGEPAGE of Linux.</summary>
     private const int AdviceHugePage = 14;
 
+    /// <summary>MADV_DONTNEED of Linux.</summary>
+    private const int AdviceDontNeed = 4;
+
     private const int CloseOnExecLinux = 0x80000;
 
     /// <summary>O_RDONLY, and O_CLOEXEC where its value is Linux's.</summary>
@@ -88,6 +91,14 @@ internal static partial class Posix
     {
         if (OperatingSystem.IsLinux())
             _ = Advise((byte*)memory, (nuint)bytes, AdviceHugePage);
+    }
+
+    /// <summary>Gives whole pages of private memory back to the system, where it can; they read as zeroes
+    /// then, or as before.</summary>
+    public static unsafe void DiscardPages(void* memory, long bytes)
+    {
+        if (OperatingSystem.IsLinux())
+            _ = Advise((byte*)memory, (nuint)(bytes & ~(Environment.SystemPageSize - 1L)), AdviceDontNeed);
     }
 
     /// <summary>The error of the call just made.</summary>

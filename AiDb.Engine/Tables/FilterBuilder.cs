@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 using AiDb.Engine.Encoding;
 
 namespace AiDb.Engine.Tables;
@@ -10,7 +9,7 @@ namespace AiDb.Engine.Tables;
 /// of.</remarks>
 internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule) : IDisposable
 {
-    private readonly GrowingBuffer _hashes = new(64 << 10);
+    private readonly NativeNumbers _hashes = new();
     private readonly List<int> _ends = [];
     private ulong _lastPrefix;
     private bool _hasPrefix;
@@ -53,15 +52,13 @@ internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule) : IDispo
         {
             int first = number == 0 ? 0 : _ends[number - 1];
             int end = number == _ends.Count ? Count : _ends[number];
-            handles[number] = Write(output, Hashes[first..end]);
+            handles[number] = Write(output, _hashes.Span[first..end]);
         }
 
         return handles;
     }
 
-    private int Count => _hashes.Length / sizeof(ulong);
-
-    private ReadOnlySpan<ulong> Hashes => MemoryMarshal.Cast<byte, ulong>(_hashes.Span);
+    private int Count => _hashes.Count;
 
     /// <inheritdoc/>
     public void Dispose() => _hashes.Dispose();
@@ -84,7 +81,7 @@ internal sealed class FilterBuilder(int bitsPerKey, FilterPrefix? rule) : IDispo
         }
     }
 
-    private void Add(ulong hash) => MemoryMarshal.Write(_hashes.Extend(sizeof(ulong)), hash);
+    private void Add(ulong hash) => _hashes.Add(hash);
 
     private void AddPrefix(ReadOnlySpan<byte> prefix)
     {

@@ -1,6 +1,10 @@
 using AiDb.Engine.Caching;
+using AiDb.Engine.Storage;
 using AiDb.Engine.Vectors.Distances;
+using AiDb.Engine.Vectors.Files;
 using AiDb.Engine.Vectors.Flat;
+using AiDb.Engine.Vectors.Hnsw;
+using AiDb.Engine.Vectors.Quantization;
 using AiDb.Engine.Vectors.Rows;
 
 namespace AiDb.Engine.Vectors;
@@ -21,6 +25,12 @@ internal sealed unsafe class DenseIndex : IDisposable
     private readonly VectorDistance _distance;
     private readonly RowStore _rows;
     private readonly FlatSearch _flat;
+    private readonly Lock _training = new();
+
+    // Shared by whatever changes something, whole for whoever saves.
+    private readonly ReaderWriterLockSlim _changes = new();
+    private GraphNavigator? _navigator;
+    private int _indexingThreads;
     private bool _disposed;
 
     /// <summary>Makes an empty index.</summary>
@@ -52,7 +62,9 @@ internal sealed unsafe class DenseIndex : IDisposable
     public long IndexedCount => _rows.LinkedCount;
 
     /// <summary>Bytes of native memory that are in use.</summary>
-    public long NativeBytes => _rows.Bytes;
+    public long NativeBytes => _rows.Bytes + (Volatile.Read(ref _navigator) is { } navigator
+        ? navigator.Codes.BytesOf(_rows.RowCount) + (navigator.Bits?.Rows.BytesOf(_rows.RowCount) ?? 0) + navigator.Graph.Links.BytesOf(_rows.RowCount)
+        : 0);
 
     /// <summary>Gives an offset a vector, which can be found at once.</summary>
     /// <param name="offset">The offset.</param>
@@ -67,7 +79,15 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             context.Vector.Ensure(_distance.RowBytes);
             _distance.Store(vector, context.Vector.Memory);
-            _rows.Set(offset, new ReadOnlySpan<byte>(context.Vector.Memory, _distance.RowBytes));
+            _changes.EnterReadLock();
+            try
+            {
+                _rows.Set(offset, new ReadOnlySpan<byte>(context.Vector.Memory, _distance.RowBytes));
+            }
+            finally
+            {
+                _changes.ExitReadLock();
+            }
         }
         finally
         {
@@ -81,7 +101,15 @@ internal sealed unsafe class DenseIndex : IDisposable
         SearchContext context = _contexts.Enter();
         try
         {
-            _rows.Remove(offset);
+            _changes.EnterReadLock();
+            try
+            {
+                _rows.Remove(offset);
+            }
+            finally
+            {
+                _changes.ExitReadLock();
+            }
         }
         finally
         {
@@ -99,7 +127,7 @@ internal sealed unsafe class DenseIndex : IDisposable
             uint row = _rows.RowOf(offset);
             if (row == RowHead.None)
                 return false;
-            _distance.Load(_rows.VectorOf(row), vector);
+            _distance.Load(FindVector(context, row, vector), vector);
             return true;
         }
         finally
@@ -117,9 +145,11 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             byte* prepared = Prepare(context, query);
             uint row = _rows.RowOf(offset);
-            return row == RowHead.None
-                ? float.NaN
-                : Options.Metric.ToScore(_distance.Between(prepared, _rows.VectorOf(row)));
+            if (row == RowHead.None)
+                return float.NaN;
+            context.Vector.Ensure((long)query.Length * sizeof(float));
+            byte* vector = FindVector(context, row, new Span<float>(context.Vector.Memory, query.Length));
+            return Options.Metric.ToScore(_distance.Between(prepared, vector));
         }
         finally
         {
@@ -133,8 +163,37 @@ internal sealed unsafe class DenseIndex : IDisposable
     /// <returns>Whether there is more to do.</returns>
     public bool IndexNext(int maxItems, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        return false;
+        if (Options.Hnsw.M == 0 || Options.IndexingThresholdKb == 0)
+            return false;
+        if (Volatile.Read(ref _navigator) is null
+            && (_rows.Count == 0 || _rows.Count * _distance.RowBytes < (long)Options.IndexingThresholdKb << 10))
+        {
+            return false;
+        }
+
+        int threads = Options.Hnsw.MaxIndexingThreads;
+        try
+        {
+            if (Interlocked.Increment(ref _indexingThreads) > threads && threads > 0)
+                return false;
+            GraphNavigator navigator = Navigator();
+            for (int i = 0; i < maxItems; i++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (!InsertNext(navigator, cancellationToken))
+                    break;
+            }
+
+            if (!KeepsVectors && _rows.Queued.Count == 0)
+                _rows.Trim();
+            if (navigator.IsRepairDue)
+                Repair(navigator, maxItems);
+            return _rows.Queued.Count > 0 || navigator.IsRepairDue;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _indexingThreads);
+        }
     }
 
     /// <summary>Finds the nearest vectors.</summary>
@@ -152,15 +211,64 @@ internal sealed unsafe class DenseIndex : IDisposable
         {
             byte* prepared = Prepare(context, query);
             BestRows found = new(context.Best, (int)Math.Min(best.Length, Math.Max(1, Count)));
-            if (search.Filter.Bitmap is { } bitmap && bitmap.Capacity < _rows.RowCount)
-                _flat.Matches(prepared, search, ref found);
+            GraphNavigator? navigator = Volatile.Read(ref _navigator);
+            if (navigator is null || (search.Exact && KeepsVectors))
+                Scan(prepared, search, ref found);
             else
-                _flat.All(prepared, search, ref found);
+                SearchGraph(context, navigator, query, prepared, search, ref found);
             return Emit(ref found, search, best);
         }
         finally
         {
             _contexts.Leave(context);
+        }
+    }
+
+    /// <summary>Writes the index to a file, under a temporary name until it is whole. Changes wait meanwhile,
+    /// searches do not.</summary>
+    /// <param name="fileSystem">Where.</param>
+    /// <param name="path">The file; replaced.</param>
+    /// <param name="fileId">A number that no other file has.</param>
+    /// <param name="databaseVersion">Up to which version of the database changes are in the index.</param>
+    /// <param name="cancellationToken">Ends the writing; a file that was there stays.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.ResourceExhausted"/>: the disk is full;
+    /// <see cref="AiDbErrorKind.Unavailable"/>: it refused.</exception>
+    public void Save(
+        IFileSystem fileSystem, string path, UInt128 fileId, ulong databaseVersion, CancellationToken cancellationToken)
+    {
+        _changes.EnterWriteLock();
+        try
+        {
+            DenseIndexFile.Save(
+                fileSystem, path, fileId, databaseVersion, Options, _rows, _navigator, cancellationToken);
+        }
+        finally
+        {
+            _changes.ExitWriteLock();
+        }
+    }
+
+    /// <summary>Reads an index that <see cref="Save"/> wrote.</summary>
+    /// <param name="fileSystem">Where.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="options">The shape that it must have.</param>
+    /// <param name="databaseVersion">Up to which version of the database changes are in it.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no file;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: it is damaged; <see cref="AiDbErrorKind.PreconditionFailed"/>: it has another
+    /// shape; <see cref="AiDbErrorKind.Unimplemented"/>: it is newer. Each time: rebuild the index.</exception>
+    public static DenseIndex Load(
+        IFileSystem fileSystem, string path, DenseIndexOptions options, out ulong databaseVersion)
+    {
+        DenseIndex index = new(options);
+        try
+        {
+            (index._navigator, databaseVersion) = DenseIndexFile.Load(fileSystem, path, options, index._rows, index.Make);
+            return index;
+        }
+        catch
+        {
+            index.Dispose();
+            throw;
         }
     }
 
@@ -170,7 +278,141 @@ internal sealed unsafe class DenseIndex : IDisposable
         if (Interlocked.Exchange(ref _disposed, true))
             return;
         _contexts.Dispose();
+        _navigator?.Dispose();
         _rows.Dispose();
+        _changes.Dispose();
+    }
+
+    private void Scan(byte* prepared, in DenseSearch search, ref BestRows found)
+    {
+        if (search.Filter.Bitmap is { } bitmap && Matches(search) < _rows.RowCount / 2)
+            _flat.Matches(prepared, search, ref found);
+        else
+            _flat.All(prepared, search, ref found);
+    }
+
+    private void SearchGraph(
+        SearchContext context, GraphNavigator navigator, ReadOnlySpan<float> query, byte* prepared, in DenseSearch search,
+        ref BestRows found)
+    {
+        // What is waiting first: a row that is linked meanwhile is then found by the one or the other.
+        VisitedRows visited = context.BeginVisits(_rows.RowCount);
+        if (!search.IndexedOnly)
+            _flat.Waiting(prepared, search, ref found, visited);
+        context.Vector.Ensure((long)query.Length * sizeof(float));
+        Span<float> vector = new(context.Vector.Memory, query.Length);
+        query.CopyTo(vector);
+        context.Original.Ensure(_distance.RowBytes);
+        GraphQuery graphQuery = new()
+        {
+            Vector = vector,
+            Prepared = prepared,
+            Ef = Candidates(search, found.Limit),
+            Search = search,
+            Matches = Matches(search),
+            Originals = Originals,
+            Original = context.Original.Memory,
+            Visited = visited,
+        };
+        if (search.Exact)
+            navigator.Scan(context, graphQuery, ref found);
+        else
+            navigator.Search(context, graphQuery, ref found);
+    }
+
+    private bool KeepsVectors => Options.Quantization?.KeepOriginals ?? true;
+
+    private int Candidates(in DenseSearch search, int wanted)
+    {
+        double oversampled = wanted * Math.Max(1.0, search.Oversampling);
+        int ef = search.Ef > 0 ? search.Ef : Options.Hnsw.EfConstruct;
+        return (int)Math.Min(int.MaxValue / 4, Math.Max(ef, oversampled));
+    }
+
+    private long Matches(in DenseSearch search)
+    {
+        if (search.Filter.Bitmap is not { } bitmap)
+            return Count;
+        return search.EstimatedMatches > 0 ? search.EstimatedMatches : bitmap.Count();
+    }
+
+    private bool InsertNext(GraphNavigator navigator, CancellationToken cancellationToken)
+    {
+        SearchContext context = _contexts.Enter();
+        _changes.EnterReadLock();
+        try
+        {
+            if (!_rows.TryTakeQueued(out uint row))
+                return false;
+            bool inserted = false;
+            try
+            {
+                // Not cancelled half way: the row would be linked in part.
+                navigator.Insert(context, row, CancellationToken.None);
+                inserted = true;
+            }
+            finally
+            {
+                if (inserted)
+                    _rows.FinishInsert(row, KeepsVectors);
+                else
+                    _rows.PutBack(row);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            return true;
+        }
+        finally
+        {
+            _changes.ExitReadLock();
+            _contexts.Leave(context);
+        }
+    }
+
+    private void Repair(GraphNavigator navigator, int maxItems)
+    {
+        SearchContext context = _contexts.Enter();
+        _changes.EnterReadLock();
+        try
+        {
+            // Looking at a row is a small part of inserting one.
+            navigator.Repair(context, (int)Math.Min(int.MaxValue, maxItems * 16L));
+        }
+        finally
+        {
+            _changes.ExitReadLock();
+            _contexts.Leave(context);
+        }
+    }
+
+    private GraphNavigator Navigator()
+    {
+        lock (_training)
+        {
+            if (_navigator is null)
+            {
+                CodeParameters parameters = CodeTraining.Train(_rows, _distance, Options);
+                Volatile.Write(ref _navigator, Make(parameters));
+            }
+
+            return _navigator;
+        }
+    }
+
+    private GraphNavigator Make(CodeParameters parameters) =>
+        GraphNavigator.Make(_account, Options, parameters, _rows, _contexts, _distance);
+
+    // What is not kept in full is read from where it is, or as its codes say.
+    private byte* FindVector(SearchContext context, uint row, Span<float> scratch)
+    {
+        byte* vector = _rows.VectorOf(row);
+        if (vector is not null)
+            return vector;
+        if (Originals is not { } originals || !originals.TryRead(_rows.Head(row)->Offset, scratch))
+            Volatile.Read(ref _navigator)!.Codes.Decode(row, scratch);
+        context.Original.Ensure(_distance.RowBytes);
+        _distance.Store(scratch, context.Original.Memory);
+        return context.Original.Memory;
     }
 
     // Looked at twice: an offset that got another row in between may have both in the list, but only one of them is
@@ -190,13 +432,28 @@ internal sealed unsafe class DenseIndex : IDisposable
         }
 
         int written = 0;
-        foreach (Candidate item in items[..count])
+        for (int i = 0; i < count && written < best.Length; i++)
         {
-            if (written < best.Length && _rows.IsValid(item.Row))
-                best[written++] = new ScoredOffset(_rows.Head(item.Row)->Offset, Options.Metric.ToScore(item.Distance));
+            if (_rows.IsValid(items[i].Row) && !WasBefore(items, i))
+            {
+                best[written++] = new ScoredOffset(
+                    _rows.Head(items[i].Row)->Offset, Options.Metric.ToScore(items[i].Distance));
+            }
         }
 
         return written;
+    }
+
+    // A row that was linked while the search went on may have been found beside the graph and in it.
+    private static bool WasBefore(Span<Candidate> items, int index)
+    {
+        for (int i = index - 1; i >= 0 && items[i].Distance == items[index].Distance; i--)
+        {
+            if (items[i].Row == items[index].Row)
+                return true;
+        }
+
+        return false;
     }
 
     private byte* Prepare(SearchContext context, ReadOnlySpan<float> query)

@@ -96,12 +96,9 @@ internal enum QuantizationKind
     /// <summary>A byte for each number.</summary>
     Scalar = 0,
 
-    /// <summary>A byte for each group of numbers: the nearest of 256 learnt centres.</summary>
-    Product = 1,
-
     /// <summary>A bit for each number, after a random rotation, with the factors that make the estimate
     /// unbiased.</summary>
-    Binary = 2,
+    Binary = 1,
 }
 
 /// <summary>Smaller codes that are searched instead of the vectors.</summary>
@@ -113,9 +110,6 @@ internal sealed record QuantizationOptions
     /// <summary>Scalar: the share of the numbers that the range of the codes covers, 0.5 to 1; the rest is
     /// cut.</summary>
     public float Quantile { get; init; } = 0.9995f;
-
-    /// <summary>Product: by how much the codes are smaller than floats: 4, 8, 16, 32 or 64.</summary>
-    public int Compression { get; init; } = 16;
 
     /// <summary>Keeps the vectors in memory for rescoring. Without them, a search by bits is rescored by bytes,
     /// a search by others not at all, and <see cref="DenseIndex.TryGet"/> gives what the codes say, unless
@@ -129,7 +123,5 @@ internal sealed record QuantizationOptions
             problems.Add($"quantization {nameof(Kind)} {(int)Kind} is unknown");
         if (Quantile is not (>= 0.5f and <= 1f))
             problems.Add($"{nameof(Quantile)} must be 0.5 to 1, not {Quantile}");
-        if (Compression is not (4 or 8 or 16 or 32 or 64))
-            problems.Add($"{nameof(Compression)} must be 4, 8, 16, 32 or 64, not {Compression}");
     }
 }

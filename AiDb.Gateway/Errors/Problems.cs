@@ -3,6 +3,7 @@ using System.Globalization;
 using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Front;
+using AiDb.Gateway.Qdrant.Rest;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AiDb.Gateway.Errors;
@@ -67,6 +68,12 @@ internal static class Problems
             context.Response.Headers.RetryAfter = "1";
         if (status == StatusCodes.Status401Unauthorized)
             context.Response.Headers.WWWAuthenticate = "Bearer";
+        if (QdrantRequest.Of(context) is not null)
+        {
+            await Envelope.WriteProblemAsync(context, problem);
+            return;
+        }
+
         await context.Response.WriteAsJsonAsync(
             problem, Rest.RestJson.Default.ProblemDetails, ContentType, context.RequestAborted);
     }

@@ -6,6 +6,9 @@ using AiDb.Gateway.Errors;
 using AiDb.Gateway.Front;
 using AiDb.Gateway.Grpc;
 using AiDb.Gateway.OpenApi;
+using AiDb.Gateway.Qdrant;
+using AiDb.Gateway.Qdrant.Rest;
+using AiDb.Gateway.Qdrant.Snapshots;
 using AiDb.Gateway.Rest;
 using AiDb.Gateway.Routing;
 using AiDb.Gateway.Security;
@@ -43,6 +46,7 @@ internal static class GatewayServer
         AddServices(builder.Services, options);
 
         WebApplication app = builder.Build();
+        app.Use(static next => context => QdrantRequest.MarkAsync(context, next));
         app.UseMiddleware<ProblemMiddleware>();
         app.Use(static next => context => KeyValueTarget.RewriteAsync(context, next));
         app.UseRouting();
@@ -75,6 +79,7 @@ internal static class GatewayServer
             options.Front,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AdminFront>();
+        services.AddSingleton<SnapshotStore>();
         services.AddHostedService<GatewayWorker>();
         services.AddHealthChecks().AddCheck<ClusterHost>("shards");
         services.AddGrpcHealthChecks();
@@ -104,6 +109,7 @@ internal static class GatewayServer
         BatchApi.Map(app);
         AdminApi.Map(app);
         BackupApi.Map(app);
+        QdrantApi.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
         app.MapDefaultEndpoints();
         app.MapHealthChecks("/healthz").AllowAnonymous();
@@ -118,5 +124,5 @@ internal static class GatewayServer
     }
 
     private static Task TitleAsync(HttpContext context) => context.Response.WriteAsJsonAsync(
-        new TitleAnswer("AiDb", Version), RestJson.Default.TitleAnswer, contentType: null, context.RequestAborted);
+        new TitleAnswer("AiDb", QdrantVersion.Spoken, Version), RestJson.Default.TitleAnswer, contentType: null, context.RequestAborted);
 }

@@ -63,7 +63,7 @@ internal static class AdminDocs
     public static EndpointDoc Title { get; } = new()
     {
         Summary = "Says what this is",
-        Description = "Needs no API key.",
-        Responses = [new(200, "Title and version.", typeof(TitleAnswer))],
+        Description = "Needs no API key. version is that of Qdrant's API, which its clients compare with theirs; aidb is that of the gateway.",
+        Responses = [new(200, "Title and versions.", typeof(TitleAnswer))],
     };
 }

@@ -20,6 +20,12 @@ internal sealed record EndpointDoc
     /// <summary>What a body of raw bytes is; null: there is none.</summary>
     public string? RawBody { get; init; }
 
+    /// <summary>The members of a JSON body that has no type of its own; null: there is none.</summary>
+    public IReadOnlyList<FieldDoc>? BodyFields { get; init; }
+
+    /// <summary>Whether errors come in Qdrant's envelope instead of problem details.</summary>
+    public bool HasEnvelope { get; init; }
+
     public required IReadOnlyList<ResponseDoc> Responses { get; init; }
 
     /// <summary>The statuses of problem details.</summary>
@@ -30,6 +36,9 @@ internal sealed record EndpointDoc
 internal sealed record ParameterDoc(
     string Name, string Description, JsonSchemaType Type = JsonSchemaType.String,
     ParameterLocation In = ParameterLocation.Query, string[]? Choices = null);
+
+/// <summary>A member of a JSON body. A type of null means that several are possible.</summary>
+internal sealed record FieldDoc(string Name, string Description, JsonSchemaType? Type = null, bool IsRequired = false);
 
 /// <summary>An answer that is no problem.</summary>
 internal sealed record ResponseDoc(
@@ -56,7 +65,13 @@ internal static class EndpointDocExtensions
         }
 
         foreach (int status in doc.Problems)
-            endpoint.ProducesProblem(status);
+        {
+            if (doc.HasEnvelope)
+                endpoint.Produces(status);
+            else
+                endpoint.ProducesProblem(status);
+        }
+
         return endpoint;
     }
 }

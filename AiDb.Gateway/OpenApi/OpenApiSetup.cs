@@ -19,7 +19,9 @@ internal static class OpenApiSetup
     {
         [400] = "The request cannot succeed as it stands; detail names the field and the limit.",
         [401] = "The API key is missing or wrong.",
-        [404] = "There is no such table or key.",
+        [403] = "The key does not allow this.",
+        [404] = "There is no such table, key, collection or point.",
+        [408] = "The time ran out.",
         [409] = "It exists with other settings, or (Aborted) the scan must be started anew.",
         [412] = "A condition does not hold; currentVersion is the version that the key has.",
         [413] = "The body is larger than the limit.",
@@ -28,6 +30,7 @@ internal static class OpenApiSetup
         [429] = "A limit is reached; Retry-After says when to try again.",
         [501] = "This build does not offer it.",
         [503] = "Nothing was done; try again.",
+        [507] = "The disk is full.",
         [504] = "The time ran out (DeadlineExceeded), or it is not known whether the write took effect (OutcomeUnknown).",
     };
 
@@ -58,8 +61,8 @@ internal static class OpenApiSetup
         {
             Title = "AiDb",
             Version = "v1",
-            Description = "Keys and values over HTTP. Errors are problem details (RFC 9457) with a stable `type`, and the members "
-                + "`kind`, `retryable` and `traceId`.",
+            Description = "Keys and values, and vectors by Qdrant's API, over HTTP. Errors of /v1 are problem details (RFC 9457) with a stable "
+                + "`type`, and the members `kind`, `retryable` and `traceId`; the other paths answer in Qdrant's envelope.",
             License = new OpenApiLicense { Name = "Apache-2.0", Identifier = "Apache-2.0" },
         };
         document.Servers = [];
@@ -68,6 +71,10 @@ internal static class OpenApiSetup
             new() { Name = "Keys", Description = "Reading and writing." },
             new() { Name = "Tables", Description = "What may be chosen for a table." },
             new() { Name = "Cluster", Description = "Who is there." },
+            new() { Name = "Collections", Description = "Points with vectors and payloads, and what was chosen for them." },
+            new() { Name = "Points", Description = "Writing and reading points." },
+            new() { Name = "Queries", Description = "The best points." },
+            new() { Name = "Snapshots", Description = "Collections as files." },
         };
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
@@ -128,8 +135,12 @@ internal static class OpenApiSetup
             };
         }
 
+        if (doc.BodyFields is not null)
+            operation.RequestBody = EnvelopeSchemas.Body(doc.BodyFields, doc.BodyIsOptional);
         foreach (ResponseDoc response in doc.Responses)
             DescribeResponse(operation, response);
+        if (doc.HasEnvelope)
+            EnvelopeSchemas.Describe(operation, doc);
         foreach (int status in doc.Problems)
         {
             string code = status.ToString(CultureInfo.InvariantCulture);

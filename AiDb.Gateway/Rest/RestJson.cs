@@ -237,7 +237,7 @@ internal sealed record NodeAnswer(string Id, string Role, string Address, bool A
 internal sealed record ShardAnswer(uint Id, string Primary, ulong Epoch, uint Slots, string State);
 
 [Description("What this is.")]
-internal sealed record TitleAnswer(string Title, string Version);
+internal sealed record TitleAnswer(string Title, string Version, string Aidb);
 
 /// <summary>The JSON of the REST API. A member that it does not have is an error: a misspelt one must not be
 /// ignored.</summary>

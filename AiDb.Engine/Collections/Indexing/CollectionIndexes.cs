@@ -1,5 +1,7 @@
 using AiDb.Engine.Collections.Offsets;
+using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Storage;
+using AiDb.Engine.Collections.Text;
 using AiDb.Engine.Log;
 using AiDb.Engine.Vectors;
 
@@ -35,10 +37,15 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         foreach (string name in options.Vectors.Keys.Concat(options.SparseVectors.Keys))
             fields.Add(name, VectorMapping.ToField(options, name));
         Fields = fields;
+        Payloads = new PayloadIndexSet(static words => new TextIndex(words));
+        Payloads.Add(options.PayloadIndexes.Select(entry => Payloads.Make(entry.Key, entry.Value)));
     }
 
     /// <summary>The vectors, by name.</summary>
     public IReadOnlyDictionary<string, VectorField> Fields { get; }
+
+    /// <summary>The indexes over payload fields.</summary>
+    public PayloadIndexSet Payloads { get; }
 
     /// <summary>The points.</summary>
     public PointTable Points { get; } = new();
@@ -56,7 +63,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     public OffsetBitmap Live => Points.Live;
 
     /// <summary>Bytes that all of it takes.</summary>
-    public long Bytes => Points.Bytes + Fields.Values.Sum(static vectors => vectors.Bytes + (vectors.Present.Capacity / 8));
+    public long Bytes => Points.Bytes + Payloads.MemoryBytes() + Fields.Values.Sum(static vectors => vectors.Bytes + (vectors.Present.Capacity / 8));
 
     /// <inheritdoc/>
     public bool TryFindOffset(PointId id, out uint offset) => Points.TryFind(id, out offset);
@@ -84,6 +91,9 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     /// <param name="version">The write's version.</param>
     public void Apply(PointChange change, ulong version)
     {
+        // Parsed before the lock is taken.
+        if (!Payloads.IsEmpty)
+            _ = change.Payload?.Root;
         if (!TryApply(change, version))
         {
             // What it builds on has not arrived here: the keys have it, and maybe more.
@@ -92,14 +102,22 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         }
     }
 
-    /// <summary>Takes a point out whose time is up, unless it was written meanwhile.</summary>
-    public void Expire(PointId id, ulong version)
+    /// <summary>Takes the point at an offset out if its time is up.</summary>
+    public void Expire(uint offset, ulong nowMs)
     {
         lock (_gate)
         {
-            if (Points.TryFind(id, out uint offset) && Points.VersionAt(offset) == version)
-                Remove(id, offset, version);
+            ulong expiresAtMs = Points.ExpiryAt(offset);
+            if (Live.Test(offset) && expiresAtMs != 0 && expiresAtMs <= nowMs)
+                Remove(Points.IdAt(offset), offset, Points.VersionAt(offset));
         }
+    }
+
+    /// <summary>The settings of the index over a payload field; null: there is none that is complete.</summary>
+    public PayloadIndexOptions? IndexOptionsOf(string path)
+    {
+        using (Payloads.EnterRead())
+            return Payloads.Find(JsonPath.Parse(path, "field_name"))?.Options;
     }
 
     /// <summary>Lets go what nobody can be looking at any more.</summary>
@@ -114,6 +132,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     {
         foreach (VectorField field in Fields.Values)
             field.Dispose();
+        Payloads.Dispose();
     }
 
     private bool TryApply(PointChange change, ulong version)
@@ -148,6 +167,8 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
 
             ulong expiresAtMs = change.TimeToLiveMs == 0 ? 0 : HybridClock.ToMilliseconds(version) + change.TimeToLiveMs;
             Points.Publish(offset, version, expiresAtMs);
+            if (change.Payload is { } payload)
+                Payloads.Set(offset, payload);
             return true;
         }
     }
@@ -165,6 +186,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         foreach (VectorField field in Fields.Values)
             field.Remove(offset);
         Points.Remove(id, offset);
+        Payloads.Remove(offset);
         _freed.Enqueue((offset, Readers.Current));
         ReclaimLocked();
     }

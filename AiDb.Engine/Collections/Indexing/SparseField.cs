@@ -1,8 +1,13 @@
+using AiDb.Engine.Collections.Sparse;
+using AiDb.Engine.Vectors;
+
 namespace AiDb.Engine.Collections.Indexing;
 
 /// <summary>Sparse vectors of one name.</summary>
-internal sealed class SparseField(string name, SparseVectorOptions options) : SimpleField<SparseVector>(name)
+internal sealed class SparseField(string name, SparseVectorOptions options) : VectorField(name)
 {
+    private readonly SparseIndex _index = new(options);
+
     /// <summary>The settings.</summary>
     public SparseVectorOptions Options { get; } = options;
 
@@ -10,41 +15,23 @@ internal sealed class SparseField(string name, SparseVectorOptions options) : Si
     public override bool HigherIsNearer => true;
 
     /// <inheritdoc/>
-    protected override float Between(SparseVector query, SparseVector vector)
-    {
-        ReadOnlySpan<uint> left = query.Indices.Span;
-        ReadOnlySpan<uint> right = vector.Indices.Span;
-        float sum = 0;
-        for (int at = 0, other = 0; at < left.Length && other < right.Length;)
-        {
-            if (left[at] == right[other])
-                sum += query.Values.Span[at++] * vector.Values.Span[other++];
-            else if (left[at] < right[other])
-                at++;
-            else
-                other++;
-        }
+    public override long Bytes => _index.MemoryBytes;
 
-        return sum;
+    /// <inheritdoc/>
+    public override int Search(VectorValue query, in DenseSearch search, Span<ScoredOffset> best) =>
+        _index.Search((SparseVector)query, search.Filter, search.ScoreThreshold, best, search.CancellationToken);
+
+    /// <inheritdoc/>
+    public override float Similarity(VectorValue query, uint offset) => _index.Score((SparseVector)query, offset);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
     }
 
     /// <inheritdoc/>
-    protected override float ToScore(float similarity) => similarity;
-
-    // Vectors without a dimension in common are not near one another at all.
-    /// <inheritdoc/>
-    protected override bool IsFound(SparseVector query, SparseVector vector)
-    {
-        ReadOnlySpan<uint> left = query.Indices.Span;
-        foreach (uint index in vector.Indices.Span)
-        {
-            if (left.BinarySearch(index) >= 0)
-                return true;
-        }
-
-        return false;
-    }
+    protected override void SetVector(uint offset, VectorValue vector) => _index.Set(offset, (SparseVector)vector);
 
     /// <inheritdoc/>
-    protected override long BytesOf(SparseVector vector) => (vector.Indices.Length * 8L) + 96;
+    protected override void RemoveVector(uint offset) => _index.Remove(offset);
 }

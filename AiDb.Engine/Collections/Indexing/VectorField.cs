@@ -1,3 +1,4 @@
+using System.Globalization;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Indexing;
@@ -55,6 +56,12 @@ internal abstract class VectorField(string name) : IDisposable
     /// <summary>Brings waiting vectors into the graph.</summary>
     /// <returns>Whether there is more to do.</returns>
     public virtual bool IndexNext(int maxItems, CancellationToken cancellationToken) => false;
+
+    /// <summary>How a search would be carried out, in words.</summary>
+    /// <param name="matches">Points that its filter leaves.</param>
+    /// <param name="parameters">How it is asked for.</param>
+    public virtual string Explain(long matches, SearchParameters parameters) =>
+        string.Create(CultureInfo.InvariantCulture, $"brute force over {Math.Min(matches, Present.Count())} vectors");
 
     /// <inheritdoc/>
     public abstract void Dispose();

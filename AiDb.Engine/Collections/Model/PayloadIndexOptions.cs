@@ -1,3 +1,5 @@
+using AiDb.Engine.Collections.Text;
+
 namespace AiDb.Engine.Collections;
 
 /// <summary>The kinds of index over a payload field.</summary>
@@ -125,5 +127,9 @@ public sealed record TextIndexOptions
             MaxTokenLength is null || (MaxTokenLength <= 4096 && MaxTokenLength >= (MinTokenLength ?? 1)), "max_token_len",
             "min_token_len to 4096");
         problems.Require(Stopwords.Count <= 10_000, "stopwords", "at most 10000 words");
+        problems.Require(
+            StopwordLanguages.All(StopWords.Has), "stopwords.languages", $"among {string.Join(", ", StopWords.Languages)}");
+        problems.Require(
+            StemmerLanguage is null || TextLanguages.HasStemmer(StemmerLanguage), "stemmer.language", "english");
     }
 }

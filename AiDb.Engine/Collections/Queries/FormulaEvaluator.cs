@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AiDb.Engine.Collections.Payloads;
 
 namespace AiDb.Engine.Collections.Queries;
 
@@ -10,7 +11,6 @@ internal sealed class FormulaEvaluator(Formula formula)
     /// <summary>The value of a decay at its scale where a request does not say.</summary>
     public const double DefaultMidpoint = 0.5;
 
-    private const double EarthRadiusMeters = 6_371_008.8;
     private readonly List<JsonElement> _values = [];
 
     /// <summary>The point at hand.</summary>
@@ -43,11 +43,11 @@ internal sealed class FormulaEvaluator(Formula formula)
             case ConditionExpression condition:
                 return Matches[formula.NumberOf(condition.Condition)].Contains(Point) ? 1 : 0;
             case GeoDistanceExpression geo:
-                return Distance(geo.Origin, Place(geo.Path));
+                return Geography.Distance(geo.Origin, Place(geo.Path));
             case DatetimeExpression time:
-                return Seconds(time.Time);
+                return Seconds(time.Time.UtcTicks);
             case DatetimeKeyExpression key:
-                return Seconds(Time(key.Path));
+                return Time(key.Path);
             case DecayExpression decay:
                 return Decay(decay);
             default:
@@ -146,24 +146,13 @@ internal sealed class FormulaEvaluator(Formula formula)
     private GeoPoint Place(string path)
     {
         JsonElement value = Value(path, "geo point");
-        if (value.ValueKind == JsonValueKind.Object
-            && value.TryGetProperty("lon", out JsonElement lon) && lon.ValueKind == JsonValueKind.Number
-            && value.TryGetProperty("lat", out JsonElement lat) && lat.ValueKind == JsonValueKind.Number)
-        {
-            return new GeoPoint(lon.GetDouble(), lat.GetDouble());
-        }
-
-        throw WrongKind(path, "geo point", value);
+        return JsonValues.TryGetPlace(value, out GeoPoint place) ? place : throw WrongKind(path, "geo point", value);
     }
 
-    private DateTimeOffset Time(string path)
+    private double Time(string path)
     {
-        const DateTimeStyles Styles = DateTimeStyles.AssumeUniversal | DateTimeStyles.AllowWhiteSpaces;
         JsonElement value = Value(path, "datetime");
-        return value.ValueKind == JsonValueKind.String
-            && DateTimeOffset.TryParse(value.GetString(), CultureInfo.InvariantCulture, Styles, out DateTimeOffset time)
-                ? time
-                : throw WrongKind(path, "datetime", value);
+        return JsonValues.TryGetTime(value, out long ticks) ? Seconds(ticks) : throw WrongKind(path, "datetime", value);
     }
 
     private JsonElement Value(string path, string kind)
@@ -194,17 +183,6 @@ internal sealed class FormulaEvaluator(Formula formula)
             AiDbErrorKind.InvalidArgument,
             string.Create(CultureInfo.InvariantCulture, $"formula: {what} of point {Point} is not a finite number."));
 
-    private static double Seconds(DateTimeOffset time) =>
-        (time - DateTimeOffset.UnixEpoch).Ticks / (double)TimeSpan.TicksPerSecond;
-
-    // The haversine formula over the mean radius of the Earth.
-    private static double Distance(GeoPoint left, GeoPoint right)
-    {
-        double leftLat = double.DegreesToRadians(left.Lat);
-        double rightLat = double.DegreesToRadians(right.Lat);
-        double lat = Math.Sin((rightLat - leftLat) / 2);
-        double lon = Math.Sin(double.DegreesToRadians(right.Lon - left.Lon) / 2);
-        double half = (lat * lat) + (Math.Cos(leftLat) * Math.Cos(rightLat) * lon * lon);
-        return 2 * EarthRadiusMeters * Math.Asin(Math.Min(1, Math.Sqrt(half)));
-    }
+    private static double Seconds(long ticks) =>
+        (ticks - DateTimeOffset.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerSecond;
 }

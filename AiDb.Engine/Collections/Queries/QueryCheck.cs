@@ -101,12 +101,12 @@ internal static class QueryCheck
     private static void CheckText(string field, TextQuery text)
     {
         if (text.Path.Length == 0)
-            throw QueryErrors.Invalid($"{field}.path", "is empty");
-        QueryErrors.RequireRange($"{field}.text (characters)", text.Text.Length, 0, QueryLimits.MaxTextLength);
+            throw QueryErrors.Invalid($"{field}.bm25.field", "is empty");
+        QueryErrors.RequireRange($"{field}.bm25.text (characters)", text.Text.Length, 0, QueryLimits.MaxTextLength);
         if (text.K1 is not (null or (>= 0 and <= 1000)))
-            throw QueryErrors.Invalid($"{field}.k1", $"is {text.K1}; it must be 0 to 1000");
+            throw QueryErrors.Invalid($"{field}.bm25.k1", $"is {text.K1}; it must be 0 to 1000");
         if (text.B is not (null or (>= 0 and <= 1)))
-            throw QueryErrors.Invalid($"{field}.b", $"is {text.B}; it must be 0 to 1");
+            throw QueryErrors.Invalid($"{field}.bm25.b", $"is {text.B}; it must be 0 to 1");
     }
 
     private static void RequireVector(CollectionOptions options, QueryStage stage)

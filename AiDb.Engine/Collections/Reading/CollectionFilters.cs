@@ -1,40 +1,59 @@
+using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Reading;
 
 /// <summary>Which points of a collection meet a filter.</summary>
+/// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class CollectionFilters(CollectionState state)
 {
-    /// <summary>The offsets that meet a filter; the caller is in <see cref="Offsets.Generations"/>.</summary>
-    /// <param name="filter">The filter; null: all.</param>
-    /// <param name="matches">How many there are.</param>
-    public OffsetFilter Resolve(Filter? filter, out long matches)
+    private readonly FilterEvaluator _evaluator = new(state.Indexes.Payloads);
+
+    /// <summary>Checks a filter against the limits of the collection.</summary>
+    /// <param name="filter">The filter; null: all points.</param>
+    /// <param name="isWrite">Whether it says what is written.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: it is not valid, or strict mode forbids
+    /// it.</exception>
+    public BoundFilter Bind(Filter? filter, bool isWrite = false)
     {
-        matches = state.Indexes.Points.Count;
-        if (filter is null)
-            return ForExpiry(null);
-        var bitmap = new OffsetBitmap(state.Indexes.Points.End);
-        foreach (uint offset in state.Indexes.Live)
+        var bound = BoundFilter.Bind(filter);
+        if (filter is null || state.Options.StrictMode is not { Enabled: true } strict)
+            return bound;
+        bool mayScan = (isWrite ? strict.UnindexedFilteringUpdate : strict.UnindexedFilteringRetrieve) ?? true;
+        if (!mayScan && _evaluator.UnindexedFields(bound) is [var first, ..])
         {
-            if (MeetsAt(filter, offset))
-                bitmap.Set(offset);
+            throw new AiDbException(
+                AiDbErrorKind.InvalidArgument,
+                $"filter: the field '{first}' has no index that answers, and the collection's strict mode allows no scans. " +
+                "Create an index over it.");
         }
 
-        matches = bitmap.Count();
-        return ForExpiry(bitmap);
+        return bound;
+    }
+
+    /// <summary>The offsets that meet a filter; the caller is in <see cref="Indexing.CollectionIndexes.Readers"/> until it
+    /// disposed what is returned.</summary>
+    public ResolvedFilter Resolve(BoundFilter filter, CancellationToken cancellationToken)
+    {
+        IOffsetPredicate? expiry = state.Indexes.Points.HasExpiries ? new NotExpired(state) : null;
+        if (filter.IsEverything)
+            return new ResolvedFilter(null, state.Indexes.Points.Count, expiry);
+        FilterResult result = _evaluator.Evaluate(filter, state.Indexes, cancellationToken);
+        return new ResolvedFilter(result, result.Count, expiry);
     }
 
     /// <summary>The ids of the points that meet a filter.</summary>
-    public List<PointId> FindIds(Filter filter)
+    public List<PointId> FindIds(Filter filter, CancellationToken cancellationToken)
     {
+        BoundFilter bound = Bind(filter, isWrite: true);
         long generation = state.Indexes.Readers.Enter();
         try
         {
             List<PointId> ids = [];
-            OffsetFilter resolved = Resolve(filter, out _);
-            foreach (uint offset in resolved.Bitmap ?? state.Indexes.Live)
+            using ResolvedFilter resolved = Resolve(bound, cancellationToken);
+            foreach (uint offset in resolved.Filter.Bitmap ?? state.Indexes.Live)
             {
-                if (resolved.Matches(offset))
+                if (resolved.Filter.Matches(offset))
                     ids.Add(state.Indexes.IdAt(offset));
             }
 
@@ -46,35 +65,17 @@ internal sealed class CollectionFilters(CollectionState state)
         }
     }
 
-    /// <summary>Whether one point, as given, meets a filter.</summary>
-    public bool Matches(Filter filter, PointId id, Payload payload, IReadOnlyCollection<string> vectors) =>
-        Meets(filter, id, vectors.Contains, payload);
-
-    /// <summary>Leaves out points whose time is up and that are still in the indexes.</summary>
-    private OffsetFilter ForExpiry(OffsetBitmap? bitmap) => state.Indexes.Points.HasExpiries
-        ? new OffsetFilter(bitmap, new NotExpired(state))
-        : new OffsetFilter(bitmap);
-
-    private bool MeetsAt(Filter filter, uint offset) => Meets(
-        filter, state.Indexes.IdAt(offset), name => state.Indexes.HasVector(name, offset),
-        null);
-
-    private static bool Meets(Filter filter, PointId id, Func<string, bool> hasVector, Payload? payload)
+    /// <summary>A point as it is given, for filters.</summary>
+    internal sealed class GivenPoint(PointId id, IReadOnlyCollection<string> vectors) : IPointFacts
     {
-        bool Holds(Condition condition) => condition switch
-        {
-            FilterCondition inner => Meets(inner.Filter, id, hasVector, payload),
-            HasIdCondition ids => ids.Ids.Contains(id),
-            HasVectorCondition vector => hasVector(vector.Vector),
-            _ => throw new AiDbException(
-                AiDbErrorKind.Unimplemented, $"{condition.GetType().Name} cannot be evaluated by this program."),
-        };
-        return filter.Must.All(Holds)
-            && (filter.Should.Count == 0 || filter.Should.Any(Holds))
-            && !filter.MustNot.Any(Holds)
-            && (filter.MinShould is not { } least || least.Conditions.Count(Holds) >= least.MinCount);
+        /// <inheritdoc/>
+        public PointId Id => id;
+
+        /// <inheritdoc/>
+        public bool HasVector(string name) => vectors.Contains(name);
     }
 
+    /// <summary>Leaves out points whose time is up and that are still in the indexes.</summary>
     private sealed class NotExpired(CollectionState state) : IOffsetPredicate
     {
         private readonly ulong _nowMs = state.Database.Clock.NowMs();
@@ -85,4 +86,20 @@ internal sealed class CollectionFilters(CollectionState state)
             return expiresAtMs == 0 || expiresAtMs > _nowMs;
         }
     }
+}
+
+/// <summary>The offsets that meet a filter and are not expired.</summary>
+internal sealed class ResolvedFilter(FilterResult? result, long matches, IOffsetPredicate? expiry) : IDisposable
+{
+    /// <summary>For searches.</summary>
+    public OffsetFilter Filter { get; } = new(result?.Matches, expiry);
+
+    /// <summary>How many meet the filter, expired ones included.</summary>
+    public long Matches { get; } = matches;
+
+    /// <summary>How the filter was evaluated; null: there was none.</summary>
+    public FilterResult? Result { get; } = result;
+
+    /// <inheritdoc/>
+    public void Dispose() => Result?.Dispose();
 }

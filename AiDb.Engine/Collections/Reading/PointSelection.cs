@@ -1,3 +1,4 @@
+using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Storage;
 
 namespace AiDb.Engine.Collections.Reading;
@@ -6,15 +7,14 @@ namespace AiDb.Engine.Collections.Reading;
 internal sealed class PointSelection
 {
     private readonly HashSet<string>? _names;
-    private readonly PayloadSelector _payload;
+    private readonly PayloadProjection _projection;
 
     /// <summary>Checks the selectors.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a vector does not exist, or a
     /// path is none.</exception>
     public PointSelection(CollectionState state, PayloadSelector withPayload, VectorSelector withVectors)
     {
-        _payload = withPayload;
-        WithPayload = withPayload.Enabled;
+        _projection = PayloadProjection.Compile(withPayload);
         WithVectors = withVectors.Enabled && withVectors.Names is not { Count: 0 };
         if (!WithVectors || withVectors.Names is not { } names)
             return;
@@ -28,7 +28,7 @@ internal sealed class PointSelection
     }
 
     /// <summary>Whether anything of the payload comes.</summary>
-    public bool WithPayload { get; }
+    public bool WithPayload => _projection.Enabled;
 
     /// <summary>Whether any vectors come.</summary>
     public bool WithVectors { get; }
@@ -40,5 +40,5 @@ internal sealed class PointSelection
     public bool Wants(string name) => _names is null || _names.Contains(name);
 
     /// <summary>What comes of a payload; null: nothing.</summary>
-    public Payload? Project(Payload payload) => WithPayload ? PayloadChanges.Project(payload, _payload) : null;
+    public Payload? Project(Payload payload) => _projection.Apply(payload);
 }

@@ -1,38 +1,65 @@
+using AiDb.Engine.Collections.Payloads;
+using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Storage;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Reading;
 
-/// <summary>Pages of points in the order of their ids.</summary>
+/// <summary>Pages of points in the order of their ids, or of a field.</summary>
 /// <remarks>Without a filter, and with one that many points meet, it walks over the keys; where few meet it, it sorts
 /// those. Thread safety: all members may be called concurrently.</remarks>
 internal sealed class ScrollReader(CollectionState state)
 {
-    /// <summary>Points of a page at most.</summary>
-    public const int MaxLimit = 1_000_000;
-
     private const int WalkedPerMatch = 32;
 
     /// <summary>A page.</summary>
     public ScrollPage Read(ScrollRequest request, CancellationToken cancellationToken)
     {
-        if (request.Limit is < 1 or > MaxLimit)
-            throw PointErrors.Invalid($"limit is {request.Limit}; it must be 1 to {MaxLimit}.");
+        QueryErrors.RequireRange("limit", request.Limit, 1, QueryLimits.MaxPoints);
+        if (request is { Offset: not null, OrderBy: not null })
+            throw QueryErrors.Invalid("offset", "cannot be given with order_by; give order_by.start_from");
         var selection = new PointSelection(state, request.WithPayload, request.WithVectors);
-        if (request.Filter is null)
+        BoundFilter bound = state.Filters.Bind(request.Filter);
+        if (bound.IsEverything && request.OrderBy is null)
             return Walk(request, selection, default, cancellationToken);
         long generation = state.Indexes.Readers.Enter();
         try
         {
-            OffsetFilter filter = state.Filters.Resolve(request.Filter, out long matches);
-            return filter.Bitmap is { } bitmap && matches * WalkedPerMatch < state.Indexes.Points.Count
-                ? Sort(request, selection, bitmap, filter, cancellationToken)
-                : Walk(request, selection, filter, cancellationToken);
+            using ResolvedFilter filter = state.Filters.Resolve(bound, cancellationToken);
+            if (request.OrderBy is { } order)
+                return ByField(request, order, filter, cancellationToken);
+            return filter.Filter.Bitmap is { } bitmap && filter.Matches * WalkedPerMatch < state.Indexes.Points.Count
+                ? Sort(request, bitmap, filter.Filter, cancellationToken)
+                : Walk(request, selection, filter.Filter, cancellationToken);
         }
         finally
         {
             state.Indexes.Readers.Leave(generation);
         }
+    }
+
+    /// <summary>The first points in the order of their ids, as results of a query.</summary>
+    public List<ScoredPoint> ReadAsHits(LeafQuery query, CancellationToken cancellationToken)
+    {
+        ScrollPage page = Read(
+            new ScrollRequest
+            {
+                Limit = query.Limit,
+                Filter = query.Filter,
+                WithPayload = query.WithPayload,
+                WithVectors = query.WithVectors,
+            },
+            cancellationToken);
+        return
+        [
+            .. page.Points.Select(static point => new ScoredPoint
+            {
+                Id = point.Id,
+                Version = point.Version,
+                Payload = point.Payload,
+                Vectors = point.Vectors,
+            }),
+        ];
     }
 
     private ScrollPage Walk(
@@ -61,8 +88,7 @@ internal sealed class ScrollReader(CollectionState state)
     }
 
     private ScrollPage Sort(
-        ScrollRequest request, PointSelection selection, OffsetBitmap bitmap, OffsetFilter filter,
-        CancellationToken cancellationToken)
+        ScrollRequest request, OffsetBitmap bitmap, OffsetFilter filter, CancellationToken cancellationToken)
     {
         List<PointId> ids = [];
         foreach (uint offset in bitmap)
@@ -81,14 +107,27 @@ internal sealed class ScrollReader(CollectionState state)
         {
             List<PointId> chunk = ids.GetRange(at, Math.Min(request.Limit - points.Count, ids.Count - at));
             at += chunk.Count;
-            foreach (PointRecord? record in state.Reader.Read(
-                chunk, request.WithPayload, request.WithVectors, cancellationToken))
-            {
-                if (record is not null)
-                    points.Add(record);
-            }
+            PointRecord?[] read = state.Reader.Read(chunk, request.WithPayload, request.WithVectors, cancellationToken);
+            points.AddRange(read.OfType<PointRecord>());
         }
 
         return new ScrollPage(points, at < ids.Count ? ids[at] : null);
+    }
+
+    private ScrollPage ByField(
+        ScrollRequest request, OrderBy order, ResolvedFilter filter, CancellationToken cancellationToken)
+    {
+        List<OrderedOffset> ordered = state.Search.Ordered(order, filter, request.Limit);
+        PointRecord?[] read = state.Reader.Read(
+            [.. ordered.Select(item => state.Indexes.IdAt(item.Offset))], request.WithPayload, request.WithVectors,
+            cancellationToken);
+        List<PointRecord> points = new(read.Length);
+        for (int index = 0; index < read.Length; index++)
+        {
+            if (read[index] is { } record)
+                points.Add(record with { OrderValue = ordered[index].Value });
+        }
+
+        return new ScrollPage(points, null);
     }
 }

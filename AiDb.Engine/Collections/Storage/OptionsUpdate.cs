@@ -1,3 +1,5 @@
+using AiDb.Engine.Collections.Payloads;
+
 namespace AiDb.Engine.Collections.Storage;
 
 /// <summary>Puts changes of settings on top of settings.</summary>
@@ -15,7 +17,7 @@ internal static class OptionsUpdate
         Optimizers = Merge(options.Optimizers, update.Optimizers),
         StrictMode = update.StrictMode ?? options.StrictMode,
         Metadata = update.Metadata is { } metadata
-            ? PayloadChanges.Set(options.Metadata ?? Payload.Empty, metadata, null)
+            ? PayloadEditor.Set(options.Metadata ?? Payload.Empty, metadata)
             : options.Metadata,
         TimeToLive = update.TimeToLive is { } lifetime ? (lifetime == TimeSpan.Zero ? null : lifetime) : options.TimeToLive,
     };

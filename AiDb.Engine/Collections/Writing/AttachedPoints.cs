@@ -48,7 +48,7 @@ internal sealed class AttachedPoints(CollectionState state, List<PointChange> ch
             {
                 foreach (PointChange change in changes)
                     state.Indexes.Apply(change, written.Version);
-                state.OnWritten();
+                state.OnWritten(changes.Count);
             }
         }
         finally

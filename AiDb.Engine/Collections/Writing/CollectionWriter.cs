@@ -49,6 +49,10 @@ internal sealed class CollectionWriter(CollectionState state) : IDisposable
             $"The points were changed by others {MaxAttempts} times while they were being changed. Try again.");
     }
 
+    /// <summary>Writes points that were kept by this collection or one like it.</summary>
+    public ValueTask<PointWriteResult> ImportAsync(List<Point> points, CancellationToken cancellationToken) =>
+        WriteAsync([new UpsertOperation(points)], WriteDurability.Default, cancellationToken);
+
     /// <summary>Adds whole points to a batch that is written elsewhere.</summary>
     public List<PointChange> AddTo(WriteBatch batch, IReadOnlyList<PointOperation> operations)
     {

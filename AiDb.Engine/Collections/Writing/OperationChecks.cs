@@ -1,3 +1,4 @@
+using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Storage;
 
 namespace AiDb.Engine.Collections.Writing;
@@ -65,12 +66,13 @@ internal static class OperationChecks
                 return delete;
             case SetPayloadOperation set:
                 CheckSelector(set.Selector, field);
-                PayloadChanges.CheckPath(set.Path, $"{field}key");
+                if (set.Path is not null)
+                    JsonPath.Parse(set.Path, $"{field}key");
                 return set;
             case DeletePayloadOperation delete:
                 CheckSelector(delete.Selector, field);
                 foreach (string path in delete.Paths)
-                    PayloadChanges.CheckPath(path, $"{field}keys");
+                    JsonPath.Parse(path, $"{field}keys");
                 return delete;
             case OverwritePayloadOperation overwrite:
                 CheckSelector(overwrite.Selector, field);

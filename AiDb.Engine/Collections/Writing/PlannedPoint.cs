@@ -24,6 +24,9 @@ internal sealed class PlannedPoint(PointId id)
     /// <summary>Whether there is anything to write.</summary>
     public bool IsChanged { get; private set; }
 
+    /// <summary>Whether the payload is another one.</summary>
+    private bool IsPayloadChanged { get; set; }
+
     /// <summary>Whether there is a point.</summary>
     public bool Exists { get; private set; }
 
@@ -86,6 +89,7 @@ internal sealed class PlannedPoint(PointId id)
     {
         Payload = payload;
         IsChanged = true;
+        IsPayloadChanged = true;
     }
 
     /// <summary>Milliseconds that it lives from now on; 0: for ever.</summary>
@@ -104,7 +108,7 @@ internal sealed class PlannedPoint(PointId id)
             Id = Id,
             Names = Names,
             Written = Written,
-            Payload = Payload,
+            Payload = IsReplaced || IsPayloadChanged ? Payload : null,
             BaseVersion = IsReplaced ? 0 : Base!.Version,
             TimeToLiveMs = timeToLiveMs,
         }

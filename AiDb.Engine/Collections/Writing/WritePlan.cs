@@ -1,4 +1,6 @@
 using AiDb.Engine.Collections.Indexing;
+using AiDb.Engine.Collections.Payloads;
+using AiDb.Engine.Collections.Reading;
 using AiDb.Engine.Collections.Storage;
 using AiDb.Engine.Encoding;
 
@@ -36,16 +38,18 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
                     point.RemoveVectors(delete.Names);
                 break;
             case SetPayloadOperation set:
+                JsonPath? into = set.Path is null ? null : JsonPath.Parse(set.Path, "key");
                 foreach (PlannedPoint point in Select(set.Selector, mustExist: true))
-                    point.SetPayload(PayloadChanges.Set(point.Payload, set.Payload, set.Path));
+                    point.SetPayload(PayloadEditor.Set(point.Payload, set.Payload, into));
                 break;
             case OverwritePayloadOperation overwrite:
                 foreach (PlannedPoint point in Select(overwrite.Selector, mustExist: true))
                     point.SetPayload(overwrite.Payload);
                 break;
             case DeletePayloadOperation delete:
+                JsonPath[] paths = [.. delete.Paths.Select(static path => JsonPath.Parse(path, "keys"))];
                 foreach (PlannedPoint point in Select(delete.Selector, mustExist: true))
-                    point.SetPayload(PayloadChanges.Delete(point.Payload, delete.Paths));
+                    point.SetPayload(PayloadEditor.Delete(point.Payload, paths));
                 break;
             case ClearPayloadOperation clear:
                 foreach (PlannedPoint point in Select(clear.Selector, mustExist: false))
@@ -78,6 +82,7 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
     private void AddUpsert(UpsertOperation upsert)
     {
         bool isPlain = upsert.Mode == UpsertMode.Upsert && upsert.UpdateFilter is null;
+        var filter = BoundFilter.Bind(upsert.UpdateFilter, "update_filter");
         foreach (Point point in upsert.Points)
         {
             PlannedPoint planned = PlannedOf(point.Id);
@@ -85,7 +90,7 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
             {
                 ReadBase(planned);
                 if (planned.Exists
-                    ? upsert.Mode == UpsertMode.InsertOnly || !Matches(upsert.UpdateFilter, planned)
+                    ? upsert.Mode == UpsertMode.InsertOnly || !Matches(filter, planned)
                     : upsert.Mode == UpsertMode.UpdateOnly)
                 {
                     continue;
@@ -115,13 +120,14 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
 
     private void AddVectors(UpdateVectorsOperation update)
     {
+        var filter = BoundFilter.Bind(update.UpdateFilter, "update_filter");
         foreach (PointVectors vectors in update.Points)
         {
             PlannedPoint planned = PlannedOf(vectors.Id);
             ReadBase(planned);
             if (!planned.Exists)
                 throw PointErrors.NotFound(vectors.Id);
-            if (Matches(update.UpdateFilter, planned))
+            if (Matches(filter, planned))
                 planned.SetVectors(vectors.Vectors);
         }
     }
@@ -130,6 +136,7 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
     private List<PlannedPoint> Select(PointSelector selector, bool mustExist)
     {
         List<PlannedPoint> selected = [];
+        var filter = BoundFilter.Bind(selector.Filter);
         foreach (PointId id in selector.Ids ?? IdsOf(selector.Filter!))
         {
             PlannedPoint planned = PlannedOf(id);
@@ -138,7 +145,7 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
                 throw PointErrors.NotFound(id);
 
             // What the filter met may have changed since; from here on a condition holds it.
-            if (planned.Exists && (selector.Ids is not null || Matches(selector.Filter, planned)))
+            if (planned.Exists && Matches(filter, planned))
                 selected.Add(planned);
         }
 
@@ -147,14 +154,15 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
 
     private List<PointId> IdsOf(Filter filter)
     {
-        List<PointId> ids = state.Filters.FindIds(filter);
+        List<PointId> ids = state.Filters.FindIds(filter, CancellationToken.None);
         foreach (PlannedPoint planned in _order)
             ids.Add(planned.Id);
         return [.. ids.Distinct()];
     }
 
-    private bool Matches(Filter? filter, PlannedPoint point) =>
-        filter is null || state.Filters.Matches(filter, point.Id, point.Payload, point.Names);
+    private static bool Matches(BoundFilter filter, PlannedPoint point) =>
+        filter.IsEverything
+        || filter.Matches(point.Payload, new CollectionFilters.GivenPoint(point.Id, point.Names));
 
     private PlannedPoint PlannedOf(PointId id)
     {

@@ -60,6 +60,15 @@ internal sealed unsafe class NativeRows : IDisposable
     /// <summary>Bytes of the first <paramref name="rows"/> rows.</summary>
     public long BytesOf(long rows) => rows * Stride;
 
+    /// <summary>Rows from <paramref name="first"/> on that lie behind one another, at least one, at most those below
+    /// <paramref name="end"/> and some <paramref name="mostBytes"/> bytes.</summary>
+    public Span<byte> Run(uint first, uint end, int mostBytes)
+    {
+        int chunk = 32 - BitOperations.LeadingZeroCount(first >> _firstBits);
+        long rows = Math.Min(Math.Min(1L << (_firstBits + chunk), end) - first, Math.Max(1, mostBytes / Stride));
+        return new Span<byte>(this[first], checked((int)(rows * Stride)));
+    }
+
     /// <summary>Makes room for a row.</summary>
     public void Ensure(uint row)
     {
@@ -78,6 +87,18 @@ internal sealed unsafe class NativeRows : IDisposable
             _chunks[_chunkCount] = (nint)memory;
             _biased[_chunkCount] = memory - (first * Stride);
             _chunkCount++;
+        }
+    }
+
+    /// <summary>Gives the memory of all rows back to the system; what they hold is lost, their addresses
+    /// stay.</summary>
+    public void Discard()
+    {
+        for (int chunk = 0; chunk < _chunkCount; chunk++)
+        {
+            long bytes = (chunk == 0 ? 1L << _firstBits : 1L << (_firstBits + chunk - 1)) * Stride;
+            if (bytes >= HugePageBytes)
+                Posix.DiscardPages((void*)_chunks[chunk], bytes);
         }
     }
 

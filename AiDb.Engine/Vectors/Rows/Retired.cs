@@ -26,6 +26,14 @@ internal sealed class Retired(SearchContexts contexts)
         return _free.TryPop(out number);
     }
 
-    /// <summary>All of them, for a file that is written while nothing else is at work.</summary>
-    public IEnumerable<uint> All() => _free.Concat(_waiting.Select(static entry => entry.Number));
+    /// <summary>Forgets all numbers, if nobody can know one of them any more.</summary>
+    public bool TryForget()
+    {
+        long safe = contexts.OldestActive();
+        if (_waiting.Count > 0 && _waiting.Max(static entry => entry.Epoch) > safe)
+            return false;
+        _waiting.Clear();
+        _free.Clear();
+        return true;
+    }
 }

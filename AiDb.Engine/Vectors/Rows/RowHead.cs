@@ -18,6 +18,9 @@ internal struct RowHead
     /// <summary>It is part of the graph.</summary>
     public const int Linked = 1 << 10;
 
+    /// <summary>It is being taken out of the graph: nothing may link to it any more.</summary>
+    public const int Dead = 1 << 11;
+
     /// <summary>The offset that the row was written for.</summary>
     public uint Offset;
 

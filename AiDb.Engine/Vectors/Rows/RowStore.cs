@@ -1,4 +1,5 @@
 using AiDb.Engine.Caching;
+using AiDb.Engine.Vectors.Files;
 
 namespace AiDb.Engine.Vectors.Rows;
 
@@ -12,6 +13,9 @@ namespace AiDb.Engine.Vectors.Rows;
 /// </remarks>
 internal sealed unsafe class RowStore : IDisposable
 {
+    /// <summary>The most rows: a bit of their numbers is used otherwise.</summary>
+    public const uint MaxRows = int.MaxValue;
+
     private readonly Lock _lock = new();
     private readonly SearchContexts _contexts;
     private readonly NativeRows _heads;
@@ -176,6 +180,20 @@ internal sealed unsafe class RowStore : IDisposable
         }
     }
 
+    /// <summary>Gives the memory of the vectors back to the system when none is in use: what is left of many that came
+    /// at once and are kept as codes only.</summary>
+    public void Trim()
+    {
+        lock (_lock)
+        {
+            if (_slotCount > 0 && _freeSlots.Count == _slotCount && _freeSlots.TryForget())
+            {
+                _vectors.Discard();
+                Volatile.Write(ref _slotCount, 0);
+            }
+        }
+    }
+
     /// <summary>Undoes <see cref="TryTakeQueued"/>.</summary>
     public void PutBack(uint row)
     {
@@ -200,8 +218,49 @@ internal sealed unsafe class RowStore : IDisposable
         {
             _linkedCount--;
             _removedLinkedCount--;
-            Interlocked.And(ref Head(row)->State, ~RowHead.Linked);
+            Interlocked.And(ref Head(row)->State, ~(RowHead.Linked | RowHead.Dead));
             Free(row);
+        }
+    }
+
+    /// <summary>Writes all to a file, while nothing changes.</summary>
+    public void Save(VectorIndexWriter writer, CancellationToken cancellationToken)
+    {
+        writer.Add(VectorSectionKind.Heads, _heads, _rowCount, cancellationToken);
+        writer.Add(VectorSectionKind.RowsOfOffsets, _rowOfOffset, _offsetCount, cancellationToken);
+        writer.Add(VectorSectionKind.Vectors, _vectors, _slotCount, cancellationToken);
+    }
+
+    /// <summary>Reads all from a file into an empty store, and checks that rows, offsets and slots fit each
+    /// other.</summary>
+    public void Load(VectorIndexReader reader)
+    {
+        VectorIndexHeader header = reader.Header;
+        reader.Read(VectorSectionKind.Heads, _heads, header.Rows);
+        reader.Read(VectorSectionKind.RowsOfOffsets, _rowOfOffset, header.Offsets);
+        reader.Read(VectorSectionKind.Vectors, _vectors, header.Slots);
+        if (header.Rows > MaxRows)
+            throw reader.Wrong(VectorSectionKind.Heads, "there are too many rows");
+        _rowCount = header.Rows;
+        _offsetCount = header.Offsets;
+        _slotCount = header.Slots;
+        OffsetBitmap usedSlots = new(header.Slots);
+        for (uint row = 0; row < _rowCount; row++)
+            LoadRow(reader, row, usedSlots);
+        for (uint offset = 0; offset < _offsetCount; offset++)
+        {
+            uint row = RowOf(offset);
+            if (row == RowHead.None)
+                continue;
+            if (row >= _rowCount || Head(row)->Offset != offset)
+                throw reader.Wrong(VectorSectionKind.RowsOfOffsets, $"offset {offset} leads to a row of another");
+            _liveCount++;
+        }
+
+        for (uint slot = 0; slot < _slotCount; slot++)
+        {
+            if (!usedSlots.Test(slot))
+                _freeSlots.Add(slot);
         }
     }
 
@@ -211,6 +270,43 @@ internal sealed unsafe class RowStore : IDisposable
         _heads.Dispose();
         _rowOfOffset.Dispose();
         _vectors.Dispose();
+    }
+
+    private void LoadRow(VectorIndexReader reader, uint row, OffsetBitmap usedSlots)
+    {
+        RowHead* head = Head(row);
+        head->State &= RowHead.LevelMask | RowHead.Removed | RowHead.Linked;
+        bool linked = (head->State & RowHead.Linked) != 0;
+        bool valid = RowOf(head->Offset) == row;
+        if (!valid && !linked)
+        {
+            head->Slot = RowHead.None;
+            _freeRows.Add(row);
+            return;
+        }
+
+        if (head->Slot != RowHead.None)
+        {
+            if (head->Slot >= _slotCount || usedSlots.Test(head->Slot))
+                throw reader.Wrong(VectorSectionKind.Heads, $"row {row} has no slot of its own");
+            usedSlots.Set(head->Slot);
+        }
+        else if (!linked)
+        {
+            throw reader.Wrong(VectorSectionKind.Heads, $"row {row} has no vector");
+        }
+
+        head->State = (head->State & ~RowHead.Removed) | (valid ? 0 : RowHead.Removed);
+        if (!linked)
+        {
+            Waiting.Add(row);
+            Queued.Add(row);
+            return;
+        }
+
+        _linkedCount++;
+        if (!valid)
+            _removedLinkedCount++;
     }
 
     private static int Stride(int vectorBytes)
@@ -223,8 +319,8 @@ internal sealed unsafe class RowStore : IDisposable
     {
         if (_freeRows.TryTake(out uint row))
             return row;
-        if (_rowCount == RowHead.None)
-            throw new AiDbException(AiDbErrorKind.ResourceExhausted, "The index is full: 4,294,967,295 vectors.");
+        if (_rowCount == MaxRows)
+            throw new AiDbException(AiDbErrorKind.ResourceExhausted, $"The index is full: {MaxRows} vectors.");
         row = _rowCount;
         _heads.Ensure(row);
         *Head(row) = new RowHead { Offset = RowHead.None, Slot = RowHead.None, Upper = RowHead.None };

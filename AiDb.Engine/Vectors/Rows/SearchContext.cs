@@ -19,6 +19,12 @@ internal sealed unsafe class SearchContext(NativeMemoryAccount account) : IDispo
     /// <summary>The query as codes are compared with it.</summary>
     public NativeBuffer CodedQuery { get; } = new(account);
 
+    /// <summary>The query as bits are compared with it.</summary>
+    public NativeBuffer BitQuery { get; } = new(account);
+
+    /// <summary>A vector as it is stored.</summary>
+    public NativeBuffer Original { get; } = new(account);
+
     /// <summary>The best so far.</summary>
     public NativeBuffer Best { get; } = new(account);
 
@@ -50,7 +56,7 @@ internal sealed unsafe class SearchContext(NativeMemoryAccount account) : IDispo
     public void Dispose()
     {
         foreach (NativeBuffer buffer in (ReadOnlySpan<NativeBuffer>)[
-            _stamps, Query, CodedQuery, Best, Candidates, Others, Neighbours, Vector])
+            _stamps, Query, CodedQuery, BitQuery, Original, Best, Candidates, Others, Neighbours, Vector])
         {
             buffer.Dispose();
         }

@@ -62,14 +62,17 @@ internal sealed class SearchContexts : IDisposable
     public long Retire() => Interlocked.Increment(ref _epoch);
 
     /// <summary>What was retired in this epoch or earlier is free.</summary>
-    public long OldestActive()
+    public long OldestActive() => OldestActiveBut(null);
+
+    /// <summary>As <see cref="OldestActive"/>, as far as all but one context are concerned.</summary>
+    public long OldestActiveBut(SearchContext? own)
     {
         Interlocked.MemoryBarrier();
         long oldest = Volatile.Read(ref _epoch);
         foreach (SearchContext context in Volatile.Read(ref _all))
         {
             long active = Volatile.Read(ref context.ActiveEpoch);
-            if (active != 0)
+            if (active != 0 && context != own)
                 oldest = Math.Min(oldest, active);
         }
 

@@ -96,6 +96,29 @@ public sealed class BlockCacheTests
     }
 
     [Fact]
+    public void Memory_that_is_given_up_while_blocks_are_held_goes_back_with_their_last_hold()
+    {
+        using var cache = new BlockCache(1 << 20);
+        TableBlocks table = cache.OpenTable(2000);
+        List<BlockLease> held = [];
+        for (int i = 0; i < 2000; i++)
+        {
+            BlockLease lease = Insert(table, i, fromScan: false);
+            if (i % 20 == 0)
+                held.Add(lease);
+            else
+                lease.Dispose();
+        }
+
+        cache.Charge(512 << 10);
+        Assert.True(cache.Pool.ReservedBytes > cache.CapacityBytes, "no block that is held was in the way");
+        foreach (BlockLease lease in held)
+            lease.Dispose();
+        Assert.InRange(cache.Pool.ReservedBytes, 0, cache.CapacityBytes);
+        Cached(table, 2000);
+    }
+
+    [Fact]
     public void Blocks_of_mixed_sizes_fill_the_capacity()
     {
         using var cache = new BlockCache(8 << 20);
@@ -169,8 +192,10 @@ public sealed class BlockCacheTests
         Assert.True(hits > peerHits * 1.1, $"{hits} hits, least recently used has {peerHits}");
     }
 
-    [Fact]
-    public void Concurrent_reads_inserts_evictions_closes_and_dispose_leave_nothing_and_mix_nothing_up()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Concurrent_reads_inserts_evictions_closes_and_dispose_leave_nothing_and_mix_nothing_up(bool disposesEarly)
     {
         var cache = new BlockCache(1 << 20);
         var shared = new TableBlocks[3];
@@ -202,7 +227,7 @@ public sealed class BlockCacheTests
 
                 if (i % 500 == 0)
                     cache.Charge(i % 1000 == 0 ? 300_000 : -300_000);
-                if (worker == 0 && i == 35_000)
+                if (disposesEarly && worker == 0 && i == 35_000)
                     cache.Dispose();
             }
 
@@ -210,8 +235,10 @@ public sealed class BlockCacheTests
                 lease.Dispose();
             own.Close();
         });
+        Assert.InRange(cache.Pool.ReservedBytes, 0, cache.CapacityBytes);
         foreach (TableBlocks table in shared)
             table.Close();
+        cache.Dispose();
         Assert.Equal(0, wrong);
         Assert.Equal(0, cache.Memory.AllocatedBytes);
         Assert.Equal(0, cache.UsedBytes);

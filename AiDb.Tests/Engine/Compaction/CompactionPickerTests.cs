@@ -40,12 +40,13 @@ public sealed class CompactionPickerTests
     }
 
     [Fact]
-    public void Level_0_waits_for_up_to_twice_its_tables_while_it_is_smaller_than_what_it_would_rewrite()
+    public void Level_0_waits_for_up_to_twice_its_tables_while_it_is_not_much_larger_than_what_it_would_rewrite()
     {
         LiveTable below = TableOf("a", "z", megabytes: 5);
         Assert.Null(Pick(Tree((0, TableOf("a", "z")), (0, TableOf("a", "z")), (1, below))));
         Assert.Equal(0, _picker.PendingBytes(Tree((0, TableOf("a", "z")), (0, TableOf("a", "z")), (1, below))));
-        Assert.NotNull(Pick(Tree((0, TableOf("a", "z", megabytes: 4)), (0, TableOf("a", "z")), (1, below))));
+        Assert.Null(Pick(Tree((0, TableOf("a", "z", megabytes: 6)), (0, TableOf("a", "z")), (1, below))));
+        Assert.NotNull(Pick(Tree((0, TableOf("a", "z", megabytes: 7)), (0, TableOf("a", "z")), (1, below))));
         Assert.NotNull(Pick(Tree(
             (0, TableOf("a", "z")), (0, TableOf("a", "z")), (0, TableOf("a", "z")), (0, TableOf("a", "z")), (1, below))));
     }

@@ -1,5 +1,6 @@
 using AiDb.Engine.Encoding;
 using AiDb.Engine.Iteration;
+using AiDb.Engine.Log;
 using AiDb.Engine.MemTables;
 using AiDb.Tests.TestSupport;
 
@@ -108,6 +109,93 @@ public sealed class MemTableTests
         await Task.WhenAll(writer, reader);
         table.Release();
     }
+
+    [Fact]
+    public void Batches_whose_places_are_found_ahead_are_in_order_whatever_else_is_added_or_left_out_between()
+    {
+        var random = new Random(TestSeed.Base);
+        var table = new MemTable(8 << 20, default, 1);
+        var model = new SortedDictionary<byte[], byte[]>(Comparer<byte[]>.Create((a, b) => InternalKey.Compare(a, b)));
+        for (ulong version = 1; version <= 400; version++)
+        {
+            var batch = new LogOperationWriter();
+            for (int count = random.Next(1, 60); count > 0; count--)
+                AddRandom(batch, random);
+
+            // As the applier does, which may leave out some (dropped tables) and add others (merges, range deletions).
+            var operations = new LogOperationReader(batch.WrittenSpan);
+            int located = 0;
+            for (int index = 0; ; index++)
+            {
+                if (index == located)
+                    located += table.Locate(operations, version);
+                if (!operations.MoveNext())
+                    break;
+                if (random.Next(40) == 0)
+                    Add(1, RandomKey(random), version, EntryKind.Put, "between"u8);
+                if (operations.Kind == LogOperationKind.Require || random.Next(40) == 0)
+                    continue;
+                EntryKind kind = operations.Kind == LogOperationKind.Put ? EntryKind.Put : EntryKind.Delete;
+                Add(operations.TableId, operations.Key, version, kind, operations.Value);
+            }
+        }
+
+        Assert.Equal(model.Count, table.EntryCount);
+        using InternalIterator entries = table.CreateIterator();
+        List<byte[]> keys = [];
+        for (entries.SeekToFirst(); entries.Valid; entries.Next())
+        {
+            keys.Add(entries.Key.ToArray());
+            Assert.Equal(model[keys[^1]], entries.Value.ToArray());
+        }
+
+        Assert.Equal(model.Keys, keys);
+        foreach (byte[] key in keys)
+        {
+            Assert.True(table.TryFind(
+                InternalKey.TableId(key), InternalKey.UserKey(key), InternalKey.Version(key), out ulong version, out _));
+            Assert.Equal(InternalKey.Version(key), version);
+        }
+
+        table.Release();
+
+        void Add(uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ReadOnlySpan<byte> value)
+        {
+            table.Add(tableId, userKey, version, kind, 0, value);
+            byte[] key = new byte[InternalKey.Length(userKey.Length)];
+            InternalKey.Write(key, tableId, userKey, version);
+            byte[] internalValue = new byte[InternalValue.Length(kind, value.Length)];
+            InternalValue.Write(internalValue, kind, 0, value);
+            model[key] = internalValue;
+        }
+    }
+
+    private static void AddRandom(LogOperationWriter batch, Random random)
+    {
+        byte[] key = RandomKey(random);
+        uint tableId = (uint)random.Next(1, 3);
+        switch (random.Next(12))
+        {
+            case 0:
+                batch.Require(tableId, key, default);
+                break;
+            case < 4:
+                batch.Delete(tableId, key, default);
+                break;
+            default:
+                batch.Put(tableId, key, key, 0, default);
+                break;
+        }
+    }
+
+    /// <summary>Few keys with equal beginnings, so that batches meet each other and themselves; some behind all
+    /// others.</summary>
+    private static byte[] RandomKey(Random random) => random.Next(3) switch
+    {
+        0 => BitConverter.GetBytes(random.Next(500)),
+        1 => [1, 2, 3, 4, 5, 6, 7, 8, (byte)random.Next(200), (byte)random.Next(2)],
+        _ => [.. new byte[random.Next(1, 20)], (byte)random.Next(256)],
+    };
 
     private static byte[] Key(int number) => BitConverter.GetBytes(number * 0x9E3779B1u);
 }

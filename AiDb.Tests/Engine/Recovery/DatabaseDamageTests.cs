@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Engine.Manifest;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
 using AiDb.Tests.TestSupport;
@@ -67,6 +68,36 @@ public sealed class DatabaseDamageTests
     }
 
     [Fact]
+    public async Task A_manifest_whose_tables_overlap_is_named_as_damaged()
+    {
+        (SimulatedFileSystem disk, _) = await MakeAsync();
+        using (Database database = Open(disk))
+        {
+            Table table = database.GetOrCreateTable("t");
+            foreach (string value in (string[])["1", "2"])
+            {
+                table.Put("a"u8, Bytes(value));
+                table.Put("z"u8, Bytes(value));
+                await database.FlushAsync();
+            }
+        }
+
+        ulong number = CurrentFile.Read(disk, Folder);
+        ManifestState state = ManifestFile.Scan(disk, DatabaseFiles.Combine(Folder, DatabaseFiles.Manifest(number))).State;
+        VersionEdit forged = state.ToEdit();
+        for (int index = 0; index < forged.Added.Count; index++)
+            forged.Added[index] = (3, forged.Added[index].Table);
+        var numbered = new ManifestState();
+        Assert.True(numbered.TryApply(new VersionEdit { NextNumber = state.NextNumber }));
+        using (var manifest = new ManifestLog(disk, Folder, numbered, 0, static () => 4711))
+            manifest.Append(forged);
+        AiDbException error = Assert.Throws<AiDbException>(() => Open(disk));
+        Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
+        Assert.Contains(Folder, error.Message, StringComparison.Ordinal);
+        Assert.Contains("overlap", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_folder_without_a_database_is_not_opened_unless_one_may_be_made()
     {
         SimulatedFileSystem disk = NewDisk();
@@ -93,6 +124,36 @@ public sealed class DatabaseDamageTests
         finally
         {
             Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_copy_is_refused_the_log_folder_of_its_original_while_that_is_open()
+    {
+        string root = Directory.CreateTempSubdirectory("aidb-lock-").FullName;
+        try
+        {
+            DatabaseOptions options = Tiny with { LogDirectory = Path.Combine(root, "log") };
+            string copy = Path.Combine(root, "copy");
+            using (Database database = Open(PhysicalFileSystem.Instance, options, path: Path.Combine(root, "db")))
+            {
+                database.GetOrCreateTable("t").Put("k"u8, "x"u8);
+                await database.CheckpointAsync(copy);
+                AiDbException error = Assert.Throws<AiDbException>(
+                    () => Open(PhysicalFileSystem.Instance, options, path: copy));
+                Assert.Equal(AiDbErrorKind.Unavailable, error.Kind);
+                Assert.Contains(options.LogDirectory, error.Message, StringComparison.Ordinal);
+
+                // It gave back the lock of its own folder.
+                using Database own = Open(PhysicalFileSystem.Instance, options with { LogDirectory = null }, path: copy);
+                Assert.Equal([("k", "x")], Walk(own.FindTable("t")!));
+            }
+
+            Open(PhysicalFileSystem.Instance, options, path: Path.Combine(root, "db")).Dispose();
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
         }
     }
 

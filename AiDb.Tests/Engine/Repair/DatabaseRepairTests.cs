@@ -98,6 +98,42 @@ public sealed class DatabaseRepairTests
     }
 
     [Fact]
+    public async Task What_is_saved_of_a_damaged_ingested_table_stays_newer_than_what_it_replaced()
+    {
+        SimulatedFileSystem disk = NewDisk();
+        List<string> keys = [.. Enumerable.Range(0, 60).Select(static number => $"key{number:d3}")];
+        string ingested;
+        using (Database database = Open(disk))
+        {
+            Table table = database.GetOrCreateTable("t");
+            keys.ForEach(key => table.Put(Bytes(key), "old"u8));
+            await database.CompactAsync(TestContext.Current.CancellationToken);
+            HashSet<string> others = [.. disk.ListFiles(Folder)];
+            disk.CreateDirectory("/data/outside");
+            var uncompressed = new ExternalTableOptions { BlockBytes = 512, Compression = BlockCompression.None };
+            using (var writer = new ExternalTableWriter("/data/outside/1", table.Id, uncompressed, disk))
+            {
+                keys.ForEach(key => writer.Put(Bytes(key), Bytes(new string('n', 100))));
+                writer.Finish();
+            }
+
+            await database.IngestAsync(
+                table, ["/data/outside/1"], copy: true, cancellationToken: TestContext.Current.CancellationToken);
+            ingested = disk.ListFiles(Folder).Single(name => !others.Contains(name) && name.EndsWith(".table", StringComparison.Ordinal));
+        }
+
+        disk.FlipBits($"{Folder}/{ingested}", disk.ReadRaw($"{Folder}/{ingested}").Length / 2);
+        AssertRefused(disk, onlyReads: true);
+        RepairLoss loss = Assert.Single((await RepairAsync(disk)).Losses);
+        using Database again = Open(disk);
+        await again.CompactAsync(TestContext.Current.CancellationToken);
+        List<(string Key, string Value)> found = Walk(again.FindTable("t")!);
+        Assert.Equal(keys, found.Select(static entry => entry.Key));
+        Assert.Equal(loss.Entries, found.Count(static entry => entry.Value == "old"));
+        Assert.InRange(loss.Entries!.Value, 1, 8);
+    }
+
+    [Fact]
     public async Task A_missing_table_is_reported_with_its_range_and_the_rest_is_served()
     {
         SimulatedFileSystem disk = await InspectionTests.MakeAsync();

@@ -76,6 +76,35 @@ public sealed class ReadSectionTests
             () => all.TrueForAll(static subject => subject.IsFreed), TimeSpan.FromMinutes(1)));
     }
 
+    [Fact]
+    public void What_is_retired_just_as_the_last_reader_leaves_is_left_to_one_of_the_two()
+    {
+        // Other tests' sections may end later and free it too, so most of the looks prove nothing; none may find it
+        // waiting while every section has ended.
+        using var together = new Barrier(2);
+        Subject[] subjects = [.. Enumerable.Range(0, 3000).Select(static _ => new Subject())];
+        var reader = new Thread(() =>
+        {
+            foreach (Subject _ in subjects)
+            {
+                ReadSection section = ReadSection.Enter();
+                together.SignalAndWait();
+                section.Exit();
+                together.SignalAndWait();
+            }
+        });
+        reader.Start();
+        foreach (Subject subject in subjects)
+        {
+            together.SignalAndWait();
+            ReadSection.Retire(subject);
+            together.SignalAndWait();
+            Assert.True(SpinWait.SpinUntil(() => subject.IsFreed, TimeSpan.FromMinutes(1)), "nobody gave it back");
+        }
+
+        reader.Join();
+    }
+
     /// <summary>Asks after making a section end, as any read does.</summary>
     private static Func<bool> Freed(Subject subject) => () =>
     {

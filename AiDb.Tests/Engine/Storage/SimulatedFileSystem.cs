@@ -262,11 +262,11 @@ public sealed class SimulatedFileSystem : IFileSystem
         lock (_gate)
         {
             ThrowIfCrashed();
+            _names.GetOrAdd(path);
             if (!_locks.Add(path))
                 throw new AiDbException(
                     AiDbErrorKind.Unavailable,
                     $"The folder '{Path.GetDirectoryName(path)}' is in use by another process, which holds '{path}'.");
-            _names.GetOrAdd(path);
             return new SimulatedLock(this, path);
         }
     }

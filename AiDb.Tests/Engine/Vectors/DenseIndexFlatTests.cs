@@ -125,11 +125,18 @@ public sealed class DenseIndexFlatTests
         using DenseIndex index = Line(1000);
         ScoredOffset[] best = new ScoredOffset[10];
         float[] query = [17];
-        index.Search(query, default, best);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < 100; round++)
-            index.Search(query, default, best);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        // The runtime allocates for itself now and then; a search that did would do so each time.
+        long least = long.MaxValue;
+        for (int round = 0; round < 5; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+                index.Search(query, default, best);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
     }
 
     [Fact]

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace AiDb.Engine.Collections.Diagnostics;
+
+/// <summary>What collections log.</summary>
+internal static partial class CollectionLog
+{
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Collection {Collection}: {Points} points indexed from their keys in {Elapsed}")]
+    public static partial void Loaded(ILogger logger, string collection, int points, TimeSpan elapsed);
+
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "Collection {Collection}: its indexes could not be made; the next use tries again")]
+    public static partial void NotLoaded(ILogger logger, string collection, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Collection {Collection}: the index over {Path} was not made; filters read payloads instead")]
+    public static partial void IndexNotBuilt(ILogger logger, string collection, string path, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Collection {Collection}: background work failed")]
+    public static partial void BackgroundFailed(ILogger logger, string collection, Exception error);
+}

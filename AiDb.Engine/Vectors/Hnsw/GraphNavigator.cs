@@ -1,0 +1,423 @@
+using AiDb.Engine.Vectors.Distances;
+using AiDb.Engine.Vectors.Files;
+using AiDb.Engine.Vectors.Flat;
+using AiDb.Engine.Vectors.Quantization;
+using AiDb.Engine.Vectors.Rows;
+
+namespace AiDb.Engine.Vectors.Hnsw;
+
+/// <summary>What the graph is asked for.</summary>
+internal readonly unsafe ref struct GraphQuery
+{
+    /// <summary>The query as floats; overwritten.</summary>
+    public required Span<float> Vector { get; init; }
+
+    /// <summary>The query as the exact distance takes it.</summary>
+    public required byte* Prepared { get; init; }
+
+    /// <summary>Candidates to keep, at least as many as are wanted.</summary>
+    public required int Ef { get; init; }
+
+    /// <summary>What to search with.</summary>
+    public required DenseSearch Search { get; init; }
+
+    /// <summary>Rows that match the filter; all rows when there is none.</summary>
+    public required long Matches { get; init; }
+
+    /// <summary>Reads vectors that are not in memory; null: nothing does.</summary>
+    public required IOriginalVectors? Originals { get; init; }
+
+    /// <summary>Takes a vector as it would be stored.</summary>
+    public required byte* Original { get; init; }
+
+    /// <summary>Rows that were looked at already.</summary>
+    public required VisitedRows Visited { get; init; }
+}
+
+/// <summary>A graph and the codes by which it is built and searched.</summary>
+/// <remarks>Thread safety: as <see cref="HnswGraph"/>.</remarks>
+internal abstract class GraphNavigator : IDisposable
+{
+    /// <summary>The graph.</summary>
+    public abstract HnswGraph Graph { get; }
+
+    /// <summary>The codes.</summary>
+    public abstract IByteCodes Codes { get; }
+
+    /// <summary>The bit codes; null: there are none.</summary>
+    public abstract BitCodes? Bits { get; }
+
+    /// <summary>Makes a navigator for the metric of the options.</summary>
+    public static GraphNavigator Make(
+        Caching.NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
+        SearchContexts contexts, VectorDistance distance) =>
+        options.Metric == VectorMetric.Manhattan
+            ? new GraphNavigator<ByteAbsoluteScorer>(account, options, parameters, rows, contexts, distance)
+            : new GraphNavigator<ByteProductScorer>(account, options, parameters, rows, contexts, distance);
+
+    /// <summary>Codes a row and brings it into the graph.</summary>
+    public abstract void Insert(SearchContext context, uint row, CancellationToken cancellationToken);
+
+    /// <summary>Offers the nearest rows that it finds, scored in full precision.</summary>
+    public abstract void Search(SearchContext context, in GraphQuery query, ref BestRows best);
+
+    /// <summary>Looks at every matching row by its codes, and offers the nearest in full precision.</summary>
+    public abstract void Scan(SearchContext context, in GraphQuery query, ref BestRows best);
+
+    /// <summary>Writes all to a file, while nothing changes.</summary>
+    public abstract void Save(VectorIndexWriter writer, uint rowCount, CancellationToken cancellationToken);
+
+    /// <summary>Reads all from a file into an empty graph, after the rows.</summary>
+    public abstract void Load(VectorIndexReader reader);
+
+    /// <summary>Whether removed rows wait to be taken out of the graph.</summary>
+    public abstract bool IsRepairDue { get; }
+
+    /// <summary>Goes on to take removed rows out, unless another thread does.</summary>
+    public abstract void Repair(SearchContext context, int maxRows);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}
+
+/// <summary><see cref="GraphNavigator"/> for one kind of scorer.</summary>
+internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
+    where TScorer : struct, IByteScorer<TScorer>
+{
+    private const int Seeds = 24;
+
+    /// <summary>How many standard errors below its estimate by bits a row may be.</summary>
+    private static readonly float BitConfidence = float.Parse(Environment.GetEnvironmentVariable("BITC") ?? "1.5");
+
+    private const int ScanStride = 4096;
+    private const int Ahead = 2;
+
+    /// <summary>How many times as many candidates as wanted are scored again before the rest may be left.</summary>
+    private const int RescoredAnyway = 2;
+
+    private readonly ByteCodes<TScorer> _codes;
+    private readonly BitCodes? _bits;
+    private readonly HnswGraph _graph;
+    private readonly GraphInserter<TScorer> _inserter;
+    private readonly GraphRepair<TScorer> _repair;
+    private readonly Lock _repairing = new();
+    private readonly RowStore _rows;
+    private readonly VectorDistance _distance;
+    private readonly Lock _growth = new();
+
+    public GraphNavigator(
+        Caching.NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
+        SearchContexts contexts, VectorDistance distance)
+    {
+        _rows = rows;
+        _distance = distance;
+        _codes = new ByteCodes<TScorer>(account, options, parameters.Grid);
+        if (parameters.Centre is not null)
+            _bits = new BitCodes(account, options.Metric, parameters.Centre, parameters.RotationSeed);
+        _graph = new HnswGraph(account, rows, options.Hnsw.M);
+        _inserter = new GraphInserter<TScorer>(_graph, _codes, rows, options.Hnsw.EfConstruct);
+        _repair = new GraphRepair<TScorer>(_graph, _inserter, _codes, rows, contexts);
+    }
+
+    /// <inheritdoc/>
+    public override HnswGraph Graph => _graph;
+
+    /// <inheritdoc/>
+    public override IByteCodes Codes => _codes;
+
+    /// <inheritdoc/>
+    public override BitCodes? Bits => _bits;
+
+    /// <inheritdoc/>
+    public override void Save(VectorIndexWriter writer, uint rowCount, CancellationToken cancellationToken)
+    {
+        for (uint row = 0; row < rowCount; row++)
+        {
+            if ((_rows.Head(row)->State & RowHead.Linked) != 0)
+                continue;
+            _graph.Links.Complete(row);
+            _codes.Clear(row);
+            _bits?.Clear(row);
+        }
+
+        writer.Add(VectorSectionKind.ByteCodes, _codes.Rows, rowCount, cancellationToken);
+        _graph.Links.Save(writer, rowCount, cancellationToken);
+        if (_bits is null)
+            return;
+        writer.Add(VectorSectionKind.BitCodes, _bits.Rows, rowCount, cancellationToken);
+        writer.Add(
+            VectorSectionKind.BitParameters, DenseIndexFile.WriteBitParameters(_bits.Centre, _bits.Rotation.Seed));
+    }
+
+    /// <inheritdoc/>
+    public override void Load(VectorIndexReader reader)
+    {
+        VectorIndexHeader header = reader.Header;
+        reader.Read(VectorSectionKind.ByteCodes, _codes.Rows, header.Rows);
+        if (_bits is not null)
+            reader.Read(VectorSectionKind.BitCodes, _bits.Rows, header.Rows);
+        _graph.Links.Load(reader);
+        long entry = header.Entry;
+        bool empty = _rows.LinkedCount + _rows.RemovedLinkedCount == 0;
+        if (entry < 0 ? !empty : (uint)entry >= header.Rows || (entry >> 32) > RowHead.LevelMask
+            || (_rows.Head((uint)entry)->State & RowHead.Linked) == 0 || !_graph.Links.Has((uint)entry, (int)(entry >> 32)))
+        {
+            throw reader.Wrong(VectorSectionKind.BottomLinks, "the graph is entered at no node");
+        }
+
+        _graph.Entry = entry;
+    }
+
+    /// <inheritdoc/>
+    public override bool IsRepairDue => _repair.IsDue;
+
+    /// <inheritdoc/>
+    public override void Repair(SearchContext context, int maxRows)
+    {
+        if (!_repairing.TryEnter())
+            return;
+        try
+        {
+            _repair.Step(context, maxRows);
+        }
+        finally
+        {
+            _repairing.Exit();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Insert(SearchContext context, uint row, CancellationToken cancellationToken)
+    {
+        Encode(context, row);
+        _inserter.Insert(context, row, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Search(SearchContext context, in GraphQuery query, ref BestRows best)
+    {
+        long total = _rows.LinkedCount + _rows.RemovedLinkedCount;
+        SearchPlan plan = SearchPlan.Make(query.Matches, total, query.Ef, _codes.Layout.Stride, _graph.Links.Capacity(0));
+        if (plan.Path == SearchPath.Scan)
+        {
+            Scan(context, query, ref best);
+            return;
+        }
+
+        context.CodedQuery.Ensure(_codes.QueryBytes);
+        TScorer scorer = _codes.OfQuery(query.Vector, context.CodedQuery.Memory);
+        context.Neighbours.Ensure(MatchingWalk.NeighbourBytes(_graph.Links));
+        uint at = _graph.Descend(ref scorer, 0, _graph.Entry, query.Visited, out float distance);
+        if (at == RowHead.None)
+            return;
+        RowMatcher matcher = new(_rows, query.Search.Filter);
+        bool all = query.Search.Filter.IsEmpty && _rows.RemovedLinkedCount == 0;
+        if (plan.Path == SearchPath.Walk)
+        {
+            CandidatePool pool = new(context.Candidates, plan.Ef);
+            query.Visited.Visit(at);
+            pool.Offer(distance, at);
+            Walk(context, query, ref scorer, ref pool);
+
+            // Where fewer matches than their share lets expect lie near the query, the pool says little.
+            if (all || HasEnough(ref pool, query, matcher))
+                Rescore(ref pool, query, matcher, all, ref best);
+            else
+                Scan(context, query, ref best);
+            return;
+        }
+
+        WalkMatching(context, query, ref scorer, at, distance, matcher, ref best);
+    }
+
+    /// <inheritdoc/>
+    public override void Scan(SearchContext context, in GraphQuery query, ref BestRows best)
+    {
+        context.CodedQuery.Ensure(_codes.QueryBytes);
+        TScorer scorer = _codes.OfQuery(query.Vector, context.CodedQuery.Memory);
+        BestRows nearest = new(context.Others, query.Ef);
+        int seen = 0;
+        RowMatcher matcher = new(_rows, query.Search.Filter);
+        if (query.Search.Filter.Bitmap is { } bitmap)
+        {
+            uint end = _rows.OffsetCount;
+            foreach (uint offset in bitmap)
+            {
+                if (offset >= end)
+                    break;
+                uint row = _rows.RowOf(offset);
+                if (row != RowHead.None)
+                    Consider(scorer, row, matcher, ref nearest);
+                if (++seen % ScanStride == 0)
+                    query.Search.CancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        else
+        {
+            uint end = _rows.RowCount;
+            for (uint row = 0; row < end; row++)
+            {
+                if (matcher.MayMatch(row))
+                    Consider(scorer, row, matcher, ref nearest);
+                if (++seen % ScanStride == 0)
+                    query.Search.CancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+
+        foreach (Candidate candidate in nearest.Items)
+            OfferExact(query, candidate, ref best);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _graph.Dispose();
+        _codes.Dispose();
+        _bits?.Dispose();
+    }
+
+    private void Encode(SearchContext context, uint row)
+    {
+        lock (_growth)
+        {
+            _codes.Ensure(row);
+            _bits?.Rows.Ensure(row);
+        }
+
+        int dimensions = _codes.Layout.Dimensions;
+        context.Vector.Ensure((long)dimensions * sizeof(float));
+        Span<float> vector = new(context.Vector.Memory, dimensions);
+        _distance.Load(_rows.VectorOf(row), vector);
+        _codes.Encode(row, vector);
+        _bits?.Encode(row, vector);
+    }
+
+    private void Walk(SearchContext context, in GraphQuery query, ref TScorer scorer, ref CandidatePool pool)
+    {
+        var neighbours = (uint*)context.Neighbours.Memory;
+        CancellationToken cancellationToken = query.Search.CancellationToken;
+        if (_bits is null || query.Search.IgnoreQuantization)
+        {
+            _graph.Walk(ref scorer, 0, ref pool, query.Visited, neighbours, cancellationToken);
+            return;
+        }
+
+        context.BitQuery.Ensure(_bits.QueryBytes);
+        BitScorer bits = _bits.OfQuery(query.Vector, context.BitQuery.Memory, BitConfidence);
+        BitWalk.Run(_graph.Links, ref scorer, bits, ref pool, query.Visited, neighbours, cancellationToken);
+    }
+
+    // Rows beside the graph have no codes.
+    private void Consider(TScorer scorer, uint row, in RowMatcher matcher, ref BestRows nearest)
+    {
+        if ((_rows.Head(row)->State & (RowHead.Linked | RowHead.Removed)) != RowHead.Linked)
+            return;
+        float distance = scorer.Distance(row);
+        if (distance < nearest.Bound && matcher.Matches(row))
+            nearest.Offer(distance, row);
+    }
+
+    private void WalkMatching(
+        SearchContext context, in GraphQuery query, ref TScorer scorer, uint at, float distance, in RowMatcher matcher,
+        ref BestRows best)
+    {
+        CandidatePool pool = new(context.Candidates, query.Ef);
+        query.Visited.Visit(at);
+        if (matcher.MayMatch(at))
+            pool.Offer(distance, at);
+        AddSeeds(query, ref scorer, matcher, ref pool);
+        MatchingWalk.Run(
+            _graph.Links, ref scorer, matcher, ref pool, query.Visited, (uint*)context.Neighbours.Memory,
+            query.Search.CancellationToken);
+        Rescore(ref pool, query, matcher, all: false, ref best);
+    }
+
+    // Matches from all over, since none may lie where the descent ended.
+    private void AddSeeds(in GraphQuery query, ref TScorer scorer, in RowMatcher matcher, ref CandidatePool pool)
+    {
+        uint end = _rows.OffsetCount;
+        for (int seed = 0; seed < Seeds; seed++)
+        {
+            uint offset = (uint)((ulong)end * (uint)seed / Seeds);
+            uint limit = Math.Min(end, offset + (end / Seeds));
+            for (; offset < limit; offset++)
+            {
+                if (query.Search.Filter.Bitmap is { } bitmap && !bitmap.Test(offset))
+                    continue;
+                uint row = _rows.RowOf(offset);
+                if (row < query.Visited.Count && matcher.MayMatch(row)
+                    && (_rows.Head(row)->State & RowHead.Linked) != 0 && query.Visited.Visit(row))
+                {
+                    pool.Offer(scorer.Distance(row), row);
+                    break;
+                }
+            }
+        }
+    }
+
+    private static bool HasEnough(ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher)
+    {
+        long wanted = (Math.Min(query.Ef, query.Matches) + 1) / 2;
+        for (int i = 0; i < pool.Count && wanted > 0; i++)
+        {
+            if (matcher.Matches(pool.Row(i)))
+                wanted--;
+        }
+
+        return wanted <= 0;
+    }
+
+    private void Rescore(ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher, bool all, ref BestRows best)
+    {
+        int kept = 0;
+        int surely = RescoredAnyway * best.Limit;
+        float overestimated = 0;
+        for (int i = 0; i < Math.Min(pool.Count, Ahead); i++)
+            PrefetchVector(pool.Row(i));
+        for (int i = 0; i < pool.Count && kept < query.Ef; i++)
+        {
+            if (i + Ahead < pool.Count)
+                PrefetchVector(pool.Row(i + Ahead));
+            uint row = pool.Row(i);
+            if (!all && !matcher.Matches(row))
+                continue;
+
+            // In order of the codes' distances: what is left is too far unless the codes err by more than twice of what
+            // they have so far.
+            float coded = pool.Distance(i);
+            if (++kept > surely && coded - (2 * overestimated) > best.Bound)
+                break;
+            float exact = OfferExact(query, new Candidate { Distance = coded, Row = row }, ref best);
+            overestimated = MathF.Max(overestimated, coded - exact);
+        }
+    }
+
+    private void PrefetchVector(uint row)
+    {
+        byte* vector = _rows.VectorOf(row);
+        if (vector is not null)
+            FlatSearch.Prefetch(vector, _distance.RowBytes);
+    }
+
+    private float OfferExact(in GraphQuery query, Candidate candidate, ref BestRows best)
+    {
+        float distance = candidate.Distance;
+        if (query.Search.Rescore ?? true)
+        {
+            byte* vector = _rows.VectorOf(candidate.Row);
+            if (vector is null && query.Search.Rescore == true && query.Originals is { } originals
+                && originals.TryRead(_rows.Head(candidate.Row)->Offset, query.Vector))
+            {
+                _distance.Store(query.Vector, query.Original);
+                vector = query.Original;
+            }
+
+            if (vector is not null)
+                distance = _distance.Between(query.Prepared, vector);
+        }
+
+        if (distance < best.Bound)
+            best.Offer(distance, candidate.Row);
+        return distance;
+    }
+}
