@@ -1,7 +1,5 @@
-using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.IO.Compression;
-using System.Text;
 using System.Text.Json;
 using AiDb.Benchmarks.Vectors;
 

@@ -6,6 +6,9 @@ namespace AiDb.Engine.Manifest;
 /// <summary>What all edits of a manifest amount to.</summary>
 internal sealed class ManifestState
 {
+    /// <summary>The greatest number of an entry or file: what comes after it can still be counted.</summary>
+    private const ulong MaxCount = long.MaxValue;
+
     private readonly Dictionary<UInt128, (int Level, TableMetadata Table)> _tables = [];
     private readonly List<ulong> _rejected = [];
     private readonly Dictionary<UInt128, ValueFileMetadata> _valueFiles = [];
@@ -35,9 +38,15 @@ internal sealed class ManifestState
     /// <summary>The tables by id, with their levels.</summary>
     public IReadOnlyDictionary<UInt128, (int Level, TableMetadata Table)> Tables => _tables;
 
-    /// <summary>Takes an edit in; false when it contradicts what was before.</summary>
+    /// <summary>Takes an edit in; false when it contradicts what was before, or counts beyond what any database reaches.</summary>
     public bool TryApply(VersionEdit edit)
     {
+        if (edit.Flushed?.Lsn > MaxCount || edit.KnownDurableLsn > MaxCount || edit.NextNumber > MaxCount
+            || edit.Added.Exists(added => added.Table.Sequence > MaxCount))
+        {
+            return false;
+        }
+
         foreach ((int level, UInt128 id) in edit.Removed)
         {
             if (!_tables.TryGetValue(id, out (int Level, TableMetadata Table) known) || known.Level != level)

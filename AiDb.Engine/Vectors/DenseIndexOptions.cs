@@ -25,10 +25,6 @@ internal sealed record DenseIndexOptions
     /// <summary>Smaller codes that are searched instead of the vectors; null: the vectors.</summary>
     public QuantizationOptions? Quantization { get; init; }
 
-    /// <summary>Whether the rows are parts of multi-vectors: the index treats them like all others, but their
-    /// owner asks for more of them, and needs them in full precision.</summary>
-    public bool MultiVector { get; init; }
-
     /// <summary>Throws an error that names every setting out of its limits.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>.</exception>
     public void Validate()
@@ -71,9 +67,6 @@ internal sealed record HnswOptions
     /// <summary>Threads that may insert at one time; 0: as many as call.</summary>
     public int MaxIndexingThreads { get; init; }
 
-    /// <summary>Links among the vectors of one payload value; null: as <see cref="M"/>, 0: none.</summary>
-    public int? PayloadM { get; init; }
-
     /// <summary>Adds what is out of its limits.</summary>
     public void AddProblems(List<string> problems)
     {
@@ -85,8 +78,6 @@ internal sealed record HnswOptions
             problems.Add($"{nameof(FullScanThresholdKb)} must be 0 or more, not {FullScanThresholdKb}");
         if (MaxIndexingThreads < 0)
             problems.Add($"{nameof(MaxIndexingThreads)} must be 0 or more, not {MaxIndexingThreads}");
-        if (PayloadM is < 0 or > MaxM)
-            problems.Add($"{nameof(PayloadM)} must be 0 to {MaxM}, not {PayloadM}");
     }
 }
 
@@ -96,9 +87,14 @@ internal enum QuantizationKind
     /// <summary>A byte for each number.</summary>
     Scalar = 0,
 
+    /// <summary>Asks for codes smaller than a byte for each number, and gets those of <see cref="Binary"/>: they are
+    /// smaller than any product code of <see cref="QuantizationOptions.Compression"/>, need no training that grows with the
+    /// data, and their estimates are bounded.</summary>
+    Product = 1,
+
     /// <summary>A bit for each number, after a random rotation, with the factors that make the estimate
     /// unbiased.</summary>
-    Binary = 1,
+    Binary = 2,
 }
 
 /// <summary>Smaller codes that are searched instead of the vectors.</summary>
@@ -110,6 +106,10 @@ internal sealed record QuantizationOptions
     /// <summary>Scalar: the share of the numbers that the range of the codes covers, 0.5 to 1; the rest is
     /// cut.</summary>
     public float Quantile { get; init; } = 0.9995f;
+
+    /// <summary>Product: by how much the codes should be smaller than floats: 4, 8, 16, 32 or 64. Checked, no
+    /// more: see <see cref="QuantizationKind.Product"/>.</summary>
+    public int Compression { get; init; } = 16;
 
     /// <summary>Keeps the vectors in memory for rescoring. Without them, a search by bits is rescored by bytes,
     /// a search by others not at all, and <see cref="DenseIndex.TryGet"/> gives what the codes say, unless
@@ -123,5 +123,7 @@ internal sealed record QuantizationOptions
             problems.Add($"quantization {nameof(Kind)} {(int)Kind} is unknown");
         if (Quantile is not (>= 0.5f and <= 1f))
             problems.Add($"{nameof(Quantile)} must be 0.5 to 1, not {Quantile}");
+        if (Compression is not (4 or 8 or 16 or 32 or 64))
+            problems.Add($"{nameof(Compression)} must be 4, 8, 16, 32 or 64, not {Compression}");
     }
 }

@@ -1,3 +1,5 @@
+using AiDb.Engine.Vectors.Hnsw;
+
 namespace AiDb.Engine.Vectors;
 
 /// <summary>What a search looks for besides the query.</summary>
@@ -29,6 +31,9 @@ internal struct DenseSearch
     /// <summary>How many times as many candidates as asked for are taken from the codes; below 1: as
     /// many as the codes need.</summary>
     public float Oversampling { get; set; }
+
+    /// <summary>How the rows that match are looked for; null: as it is expected to cost least.</summary>
+    public SearchPath? Path { get; set; }
 
     /// <summary>Leaves out what the graph does not hold yet.</summary>
     public bool IndexedOnly { get; set; }

@@ -86,8 +86,9 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 {
     private const int Seeds = 24;
 
-    /// <summary>How many standard errors below its estimate by bits a row may be.</summary>
-    private static readonly float BitConfidence = float.Parse(Environment.GetEnvironmentVariable("BITC") ?? "1.5");
+    /// <summary>How many standard errors below its estimate by bits a row may be: by trial, more reads codes for
+    /// nothing and less loses recall.</summary>
+    private const float BitConfidence = 1;
 
     private const int ScanStride = 4096;
     private const int Ahead = 2;
@@ -103,6 +104,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     private readonly Lock _repairing = new();
     private readonly RowStore _rows;
     private readonly VectorDistance _distance;
+    private readonly long _fullScanBytes;
     private readonly Lock _growth = new();
 
     public GraphNavigator(
@@ -111,6 +113,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     {
         _rows = rows;
         _distance = distance;
+        _fullScanBytes = (long)options.Hnsw.FullScanThresholdKb << 10;
         _codes = new ByteCodes<TScorer>(account, options, parameters.Grid);
         if (parameters.Centre is not null)
             _bits = new BitCodes(account, options.Metric, parameters.Centre, parameters.RotationSeed);
@@ -197,8 +200,10 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     public override void Search(SearchContext context, in GraphQuery query, ref BestRows best)
     {
         long total = _rows.LinkedCount + _rows.RemovedLinkedCount;
-        SearchPlan plan = SearchPlan.Make(query.Matches, total, query.Ef, _codes.Layout.Stride, _graph.Links.Capacity(0));
-        if (plan.Path == SearchPath.Scan)
+        SearchPlan plan = SearchPlan.Make(
+            query.Matches, total, query.Ef, _codes.Layout.Stride, _graph.Links.Capacity(0), query.Search.Path);
+        bool isSmall = query.Search.Path is null && !query.Search.Filter.IsEmpty && query.Matches * _distance.RowBytes <= _fullScanBytes;
+        if (isSmall || plan.Path == SearchPath.Scan)
         {
             Scan(context, query, ref best);
             return;
@@ -227,7 +232,20 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             return;
         }
 
-        WalkMatching(context, query, ref scorer, at, distance, matcher, ref best);
+        CandidatePool matching = new(context.Candidates, plan.Ef);
+        query.Visited.Visit(at);
+        if (matcher.MayMatch(at))
+            matching.Offer(distance, at);
+        AddSeeds(query, ref scorer, matcher, ref matching);
+        MatchingWalk.Run(
+            _graph.Links, ref scorer, matcher, ref matching, query.Visited, (uint*)context.Neighbours.Memory,
+            query.Search.CancellationToken);
+
+        // Fewer than there are: the rows that match do not hang together.
+        if (matching.Count < Math.Min(plan.Ef, query.Matches))
+            Scan(context, query, ref best);
+        else
+            Rescore(ref matching, query, matcher, all: false, ref best);
     }
 
     /// <inheritdoc/>
@@ -264,8 +282,17 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             }
         }
 
-        foreach (Candidate candidate in nearest.Items)
-            OfferExact(query, candidate, ref best);
+        nearest.Sort();
+        Span<Candidate> items = nearest.Items;
+        float overestimated = 0;
+        for (int i = 0; i < items.Length; i++)
+        {
+            if (i + Ahead < items.Length)
+                PrefetchVector(items[i + Ahead].Row);
+            if (i >= RescoredAnyway * best.Limit && items[i].Distance - (2 * overestimated) > best.Bound)
+                break;
+            overestimated = MathF.Max(overestimated, items[i].Distance - OfferExact(query, items[i], ref best));
+        }
     }
 
     /// <inheritdoc/>
@@ -317,21 +344,6 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             nearest.Offer(distance, row);
     }
 
-    private void WalkMatching(
-        SearchContext context, in GraphQuery query, ref TScorer scorer, uint at, float distance, in RowMatcher matcher,
-        ref BestRows best)
-    {
-        CandidatePool pool = new(context.Candidates, query.Ef);
-        query.Visited.Visit(at);
-        if (matcher.MayMatch(at))
-            pool.Offer(distance, at);
-        AddSeeds(query, ref scorer, matcher, ref pool);
-        MatchingWalk.Run(
-            _graph.Links, ref scorer, matcher, ref pool, query.Visited, (uint*)context.Neighbours.Memory,
-            query.Search.CancellationToken);
-        Rescore(ref pool, query, matcher, all: false, ref best);
-    }
-
     // Matches from all over, since none may lie where the descent ended.
     private void AddSeeds(in GraphQuery query, ref TScorer scorer, in RowMatcher matcher, ref CandidatePool pool)
     {
@@ -374,7 +386,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         float overestimated = 0;
         for (int i = 0; i < Math.Min(pool.Count, Ahead); i++)
             PrefetchVector(pool.Row(i));
-        for (int i = 0; i < pool.Count && kept < query.Ef; i++)
+        for (int i = 0; i < pool.Count; i++)
         {
             if (i + Ahead < pool.Count)
                 PrefetchVector(pool.Row(i + Ahead));

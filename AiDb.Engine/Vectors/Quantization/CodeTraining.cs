@@ -30,7 +30,7 @@ internal static unsafe class CodeTraining
 
     /// <summary>Whether there are bit codes: they say nothing of sums of absolute differences.</summary>
     public static bool HasBits(DenseIndexOptions options) =>
-        options.Quantization is { Kind: QuantizationKind.Binary } && options.Metric != VectorMetric.Manhattan;
+        options.Quantization is { Kind: QuantizationKind.Binary or QuantizationKind.Product } && options.Metric != VectorMetric.Manhattan;
 
     private static float[] Sample(RowStore rows, VectorDistance distance, DenseIndexOptions options)
     {

@@ -18,6 +18,7 @@ internal sealed unsafe class NativeRows : IDisposable
 {
     private const int MaxChunks = 33;
     private const int HugePageBytes = 2 << 20;
+    private const int PagedBytes = 64 << 10;
     private const int FirstChunkBytes = 4 << 10;
     private const int MinFirstBits = 4;
 
@@ -78,7 +79,7 @@ internal sealed unsafe class NativeRows : IDisposable
             long first = _chunkCount == 0 ? 0 : 1L << (_firstBits + _chunkCount - 1);
             long bytes = (_chunkCount == 0 ? 1L << _firstBits : first) * Stride;
             bool huge = bytes >= HugePageBytes;
-            byte* memory = NativeMemoryAccount.AllocatePages(bytes, huge ? HugePageBytes : 64);
+            byte* memory = NativeMemoryAccount.AllocatePages(bytes, huge ? HugePageBytes : Alignment(bytes));
             if (huge)
                 Posix.AdviseHugePages(memory, bytes);
             if (_fill is { } value)
@@ -97,7 +98,7 @@ internal sealed unsafe class NativeRows : IDisposable
         for (int chunk = 0; chunk < _chunkCount; chunk++)
         {
             long bytes = (chunk == 0 ? 1L << _firstBits : 1L << (_firstBits + chunk - 1)) * Stride;
-            if (bytes >= HugePageBytes)
+            if (bytes >= PagedBytes)
                 Posix.DiscardPages((void*)_chunks[chunk], bytes);
         }
     }
@@ -111,6 +112,8 @@ internal sealed unsafe class NativeRows : IDisposable
         _chunkCount = 0;
         NativeMemory.Free(_biased);
     }
+
+    private static int Alignment(long bytes) => bytes >= PagedBytes ? Environment.SystemPageSize : 64;
 }
 
 /// <summary>Finds rows; see <see cref="NativeRows"/>, whose memory it uses.</summary>

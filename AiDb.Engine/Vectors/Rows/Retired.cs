@@ -34,6 +34,8 @@ internal sealed class Retired(SearchContexts contexts)
             return false;
         _waiting.Clear();
         _free.Clear();
+        _waiting.TrimExcess();
+        _free.TrimExcess();
         return true;
     }
 }

@@ -1,4 +1,5 @@
 using AiDb.Engine.Vectors;
+using AiDb.Engine.Vectors.Hnsw;
 using AiDb.Tests.TestSupport;
 
 namespace AiDb.Tests.Engine.Vectors.Hnsw;
@@ -141,11 +142,32 @@ public sealed class DenseIndexGraphTests
                 OffsetBitmap bitmap = new();
                 foreach (uint offset in model.Vectors.Keys.Where(filter))
                     bitmap.Set(offset);
-                DenseSearch search = new() { Ef = 80, Filter = new OffsetFilter(bitmap), EstimatedMatches = bitmap.Count() };
-                double recall = vectors.Recall(index, model, search, 20, filter);
-                Assert.True(recall >= 0.95, $"share {share}: recall {recall}, seed {TestSeed.Base}");
+                foreach (SearchPath? path in (SearchPath?[])[null, SearchPath.Scan, SearchPath.Walk, SearchPath.MatchingWalk])
+                {
+                    DenseSearch search = new()
+                    {
+                        Ef = 80,
+                        Filter = new OffsetFilter(bitmap),
+                        EstimatedMatches = bitmap.Count(),
+                        Path = path,
+                    };
+                    double recall = vectors.Recall(index, model, search, 15, filter);
+                    Assert.True(recall >= 0.95, $"share {share} by {path}: recall {recall}, seed {TestSeed.Base}");
+                }
             }
         }
+    }
+
+    [Fact]
+    public void The_cheapest_way_to_search_depends_on_how_much_a_filter_leaves()
+    {
+        Assert.Equal(SearchPath.Scan, SearchPlan.Make(500, 1_000_000, 100, 128, 32).Path);
+        Assert.Equal(SearchPath.MatchingWalk, SearchPlan.Make(100_000, 1_000_000, 100, 128, 32).Path);
+        Assert.Equal(SearchPath.MatchingWalk, SearchPlan.Make(900_000, 1_000_000, 100, 128, 32).Path);
+        SearchPlan most = SearchPlan.Make(980_000, 1_000_000, 100, 128, 32);
+        Assert.Equal(SearchPath.Walk, most.Path);
+        Assert.InRange(most.Ef, 103, 140);
+        Assert.Equal(new SearchPlan(SearchPath.Walk, 100), SearchPlan.Make(1_000_000, 1_000_000, 100, 128, 32));
     }
 
     [Fact]
