@@ -130,7 +130,7 @@ public sealed class Collection : IQuerySource
         if (_state.Indexes.IndexOptionsOf(field) is not { } present || !PayloadIndexEquality.AreEqual(present, options))
         {
             await Database.RunJobAsync(
-                CollectionLoader.Job, () => _state.BuildIndexes([KeyValuePair.Create(field, options)], cancellationToken),
+                CollectionState.RebuildJob, () => _state.BuildIndexes([KeyValuePair.Create(field, options)], cancellationToken),
                 cancellationToken).ConfigureAwait(false);
         }
 
@@ -223,9 +223,12 @@ public sealed class Collection : IQuerySource
         return true;
     }
 
-    internal void Close()
+    internal void Close(bool isDropped = false)
     {
         _writer.Dispose();
-        _state.Dispose();
+        if (isDropped)
+            _state.Drop();
+        else
+            _state.Dispose();
     }
 }

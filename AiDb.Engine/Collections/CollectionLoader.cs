@@ -1,4 +1,6 @@
 using AiDb.Engine.Collections.Diagnostics;
+using AiDb.Engine.Collections.Files;
+using AiDb.Engine.Collections.Indexing;
 using AiDb.Engine.Collections.Storage;
 
 namespace AiDb.Engine.Collections;
@@ -19,6 +21,8 @@ internal sealed class CollectionLoader
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource? _loading;
     private volatile bool _loaded;
+    private SavedPoints? _saved;
+    private bool _isAdopted;
 
     public CollectionLoader(CollectionState state)
     {
@@ -49,6 +53,13 @@ internal sealed class CollectionLoader
         await Task.WhenAny(loading, pause).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
         return _loaded;
+    }
+
+    /// <summary>Begins where nobody has begun: what is written is kept aside until then.</summary>
+    public void Start()
+    {
+        if (!_loaded && !Stopping.IsCancellationRequested)
+            _ = Begin();
     }
 
     /// <summary>Ends it and waits for that.</summary>
@@ -109,22 +120,65 @@ internal sealed class CollectionLoader
         _ = loading.Task.Exception;
     }
 
+    private void Adopt()
+    {
+        _saved = _state.Files.TryLoad();
+        _state.Indexes.Adopt(_saved);
+        _isAdopted = true;
+    }
+
+    private void TakeAll(Snapshot snapshot)
+    {
+        using var walk = new PointWalk(_state.Table, snapshot, withVectors: _state.VectorNames.Count > 0);
+        while (walk.MoveNext(Stopping))
+            _state.Indexes.Apply(CollectionState.WholeOf(walk.Id, walk.Stored, walk.ReadVectors()), walk.Stored.Version);
+    }
+
+    /// <summary>Reads the vectors of those points only that are not in the saved indexes as their keys have
+    /// them.</summary>
+    private void TakeChanged(Snapshot snapshot, SavedPoints saved)
+    {
+        using var walk = new PointWalk(_state.Table, snapshot, withVectors: false);
+        while (walk.MoveNext(Stopping))
+        {
+            bool isSaved = _state.Indexes.IsSaved(walk.Id, walk.Stored.Version);
+            NamedVectors vectors = [];
+            foreach (string name in walk.Stored.Vectors)
+            {
+                bool isThere = isSaved && saved.VectorFiles.ContainsKey(name)
+                    && _state.Indexes.Fields.GetValueOrDefault(name) is DenseField { IsRestored: true };
+                if (!isThere && _state.Reader.TryReadVector(walk.Id, name, snapshot) is { } vector)
+                    vectors.Add(name, vector);
+            }
+
+            PointChange change = CollectionState.WholeOf(walk.Id, walk.Stored, vectors);
+            _state.Indexes.Apply(
+                isSaved ? change with { Names = walk.Stored.Vectors, IsConfirmation = true } : change, walk.Stored.Version);
+        }
+    }
+
     private void Load()
     {
         // Deletions that overtake the walk are remembered until it has passed.
+        bool isSame;
         long generation = _state.Indexes.Writers.Enter();
         try
         {
+            if (!_isAdopted)
+                Adopt();
             using Snapshot snapshot = _state.Database.CreateSnapshot();
-            using var walk = new PointWalk(_state.Table, snapshot, withVectors: _state.VectorNames.Count > 0);
-            while (walk.MoveNext(Stopping))
-                _state.Indexes.Apply(CollectionState.WholeOf(walk.Id, walk.Stored, walk.ReadVectors()), walk.Stored.Version);
+            if (_saved is null)
+                TakeAll(snapshot);
+            else
+                TakeChanged(snapshot, _saved);
+            isSame = _state.Indexes.EndAdoption();
+            _saved = null;
         }
         finally
         {
             _state.Indexes.Writers.Leave(generation);
         }
 
-        _state.OnLoaded();
+        _state.OnLoaded(isSame);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using AiDb.Engine.Collections.Background;
 using AiDb.Engine.Collections.Exchange;
+using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Queries;
 using AiDb.Engine.Collections.Storage;
@@ -23,7 +24,11 @@ public sealed class CollectionSet : ICollections
     {
         _database = database;
         _services = new Lazy<CollectionServices>(
-            () => new CollectionServices(database, () => _open.Values.Select(static open => open.Collection.State)));
+            () =>
+            {
+                IndexFiles.RemoveDropped(database);
+                return new CollectionServices(database, () => _open.Values.Select(static open => open.Collection.State));
+            });
         _directory = new CollectionDirectory(database);
     }
 
@@ -63,7 +68,9 @@ public sealed class CollectionSet : ICollections
 
     /// <summary>Gives up what a collection holds in memory; false: it was not open. It is opened again when it is used
     /// again.</summary>
-    public bool Close(uint id)
+    public bool Close(uint id) => Close(id, isDropped: false);
+
+    private bool Close(uint id, bool isDropped)
     {
         OpenCollection? open;
         lock (_gate)
@@ -72,7 +79,7 @@ public sealed class CollectionSet : ICollections
                 return false;
         }
 
-        open.Collection.Close();
+        open.Collection.Close(isDropped);
         return true;
     }
 
@@ -112,7 +119,7 @@ public sealed class CollectionSet : ICollections
     {
         if (await _directory.DeleteAsync(collection, cancellationToken).ConfigureAwait(false) is not { } id)
             return false;
-        Close(id);
+        Close(id, isDropped: true);
         return true;
     }
 
@@ -242,12 +249,12 @@ public sealed class CollectionSet : ICollections
             long points = await target.ImportAsync(reader, cancellationToken).ConfigureAwait(false);
             uint? replaced = await _directory.NameAsync(collection, id, replace, cancellationToken).ConfigureAwait(false);
             if (replaced is { } old)
-                Close(old);
+                Close(old, isDropped: true);
             return points;
         }
         catch
         {
-            Close(id);
+            Close(id, isDropped: true);
             await _directory.AbandonAsync(id, CancellationToken.None).ConfigureAwait(false);
             throw;
         }

@@ -1,8 +1,10 @@
 using AiDb.Engine.Collections.Background;
 using AiDb.Engine.Collections.Diagnostics;
+using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Collections.Indexing;
 using AiDb.Engine.Collections.Reading;
 using AiDb.Engine.Collections.Storage;
+using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections;
 
@@ -11,6 +13,12 @@ namespace AiDb.Engine.Collections;
 /// <remarks>Thread safety: all members may be called concurrently, <see cref="Dispose"/> last.</remarks>
 internal sealed class CollectionState : IDisposable
 {
+    /// <summary>The name of jobs on the executor that other settings make necessary.</summary>
+    public const string RebuildJob = "collection-rebuild";
+
+    /// <summary>Smaller graphs are only saved when the collection is closed.</summary>
+    private const long LeastSavedVectors = 10_000;
+
     private readonly CollectionLoader _loader;
     private readonly CollectionServices _services;
     private readonly Lock _settings = new();
@@ -18,6 +26,9 @@ internal sealed class CollectionState : IDisposable
     private long _searches;
     private long _searchesSeen;
     private volatile bool _closing;
+    private long _savedVectors;
+    private ulong _savedVersion;
+    private bool _isDropped;
 
     public CollectionState(
         Database database, CollectionServices services, Table table, string name, CollectionOptions options)
@@ -28,8 +39,9 @@ internal sealed class CollectionState : IDisposable
         Name = name;
         _options = options;
         VectorNames = [.. options.Vectors.Keys, .. options.SparseVectors.Keys];
-        Indexes = new CollectionIndexes(table, options, ReadWhole);
         Reader = new PointKeyReader(this);
+        Indexes = new CollectionIndexes(table, options, ReadWhole, (id, vector) => Reader.TryReadVector(id, vector));
+        Files = new IndexFiles(this);
         Filters = new CollectionFilters(this);
         Search = new LeafSearch(this);
         Scroll = new ScrollReader(this);
@@ -58,6 +70,8 @@ internal sealed class CollectionState : IDisposable
 
     public ScrollReader Scroll { get; }
 
+    public IndexFiles Files { get; }
+
     public CollectionIndexes Indexes { get; }
 
     /// <summary>Whether the indexes hold all that the keys hold.</summary>
@@ -71,6 +85,9 @@ internal sealed class CollectionState : IDisposable
 
     /// <summary>Vectors that every search looks at until they are indexed.</summary>
     public long UnindexedVectors => Indexes.Fields.Values.Sum(static vectors => vectors.UnindexedCount);
+
+    /// <summary>Vectors in graphs.</summary>
+    public long IndexedVectors => Indexes.Fields.Values.Sum(static vectors => vectors.IndexedCount);
 
     /// <summary>Whether background indexing is under way.</summary>
     public bool IsIndexing => _services.IsIndexing(this);
@@ -104,12 +121,29 @@ internal sealed class CollectionState : IDisposable
     public void OnSearch() => Interlocked.Increment(ref _searches);
 
     /// <summary>The indexes were made.</summary>
-    public void OnLoaded() => _services.OnChanged(this);
+    /// <param name="isSaved">Whether they are as they were saved.</param>
+    public void OnLoaded(bool isSaved)
+    {
+        _savedVersion = isSaved ? Indexes.LastVersion : 0;
+        _savedVectors = IndexedVectors;
+        _services.OnChanged(this);
+    }
+
+    /// <summary>The graphs have taken in what waited: saves them when they have grown by a half since the last
+    /// time.</summary>
+    public void OnIndexed(CancellationToken cancellationToken)
+    {
+        long indexed = IndexedVectors;
+        if (IsLoaded && indexed >= LeastSavedVectors && indexed >= _savedVectors + (_savedVectors / 2))
+            Save(indexed, cancellationToken);
+    }
 
     /// <summary>Points were written.</summary>
     public void OnWritten(int points)
     {
         Metrics.Written(points);
+        if (!_closing)
+            _loader.Start();
         _services.OnChanged(this);
     }
 
@@ -158,7 +192,13 @@ internal sealed class CollectionState : IDisposable
                     || !PayloadIndexEquality.AreEqual(present, entry.Value)),
             ];
             if (wanted.Length > 0)
-                Database.QueueJob(CollectionLoader.Job, () => BuildQuietly(wanted));
+                Database.QueueJob(RebuildJob, () => BuildQuietly(wanted));
+            foreach (DenseField vectors in Indexes.Fields.Values.OfType<DenseField>())
+            {
+                DenseIndexOptions shape = VectorMapping.ToIndex(options, options.Vectors[vectors.Name]);
+                if (vectors.NeedsRebuild(shape))
+                    _ = RebuildWhenLoadedAsync(vectors, shape);
+            }
         }
     }
 
@@ -177,12 +217,24 @@ internal sealed class CollectionState : IDisposable
         }
     }
 
+    /// <summary>Ends it without saving anything, and deletes what was saved.</summary>
+    public void Drop()
+    {
+        _isDropped = true;
+        Dispose();
+        Files.Delete();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _closing = true;
         _services.Remove(this);
         _loader.Stop();
+        Indexes.Close();
+        long indexed = IndexedVectors;
+        if (!_isDropped && IsLoaded && indexed > 0 && Indexes.LastVersion != _savedVersion)
+            Save(indexed, CancellationToken.None);
         Indexes.Dispose();
     }
 
@@ -197,6 +249,43 @@ internal sealed class CollectionState : IDisposable
             ? 0
             : Math.Max(1, stored.ExpiresAtMs - Math.Min(stored.ExpiresAtMs, Log.HybridClock.ToMilliseconds(stored.Version))),
     };
+
+    private void Save(long indexed, CancellationToken cancellationToken)
+    {
+        ulong version = Indexes.LastVersion;
+        if (!Files.TrySave(cancellationToken))
+            return;
+        _savedVersion = version;
+        _savedVectors = indexed;
+    }
+
+    private async Task RebuildWhenLoadedAsync(DenseField vectors, DenseIndexOptions shape)
+    {
+        try
+        {
+            await EnsureLoadedAsync(_loader.Stopping).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is AiDbException or OperationCanceledException or ObjectDisposedException)
+        {
+            CollectionLog.NotRebuilt(Database.Context.Logger, Name, vectors.Name, error);
+            return;
+        }
+
+        Database.QueueJob(RebuildJob, () => RebuildQuietly(vectors, shape));
+    }
+
+    private void RebuildQuietly(DenseField vectors, DenseIndexOptions shape)
+    {
+        try
+        {
+            if (!_closing)
+                vectors.Rebuild(shape, _loader.Stopping);
+        }
+        catch (Exception error) when (error is AiDbException or OperationCanceledException or ObjectDisposedException)
+        {
+            CollectionLog.NotRebuilt(Database.Context.Logger, Name, vectors.Name, error);
+        }
+    }
 
     private void BuildQuietly(KeyValuePair<string, PayloadIndexOptions>[] wanted)
     {

@@ -149,7 +149,8 @@ public sealed partial class PrimaryNode : IShardClient
 
         ClusterMap map = Map.Current;
         var host = new ShardHost(
-            shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>());
+            shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>(),
+            Map);
         host.Archive = Backup?.Start(shard.Id, database);
         _hosts[shard.Id] = host;
         await PersistAsync(() => election.ActivateAsync(elected, cancellationToken), cancellationToken)
@@ -197,14 +198,15 @@ public sealed partial class PrimaryNode : IShardClient
             }
 
             host.Ownership = OwnershipOf(map, host.Shard);
-            DropTables(host, map);
+            DropTables(host, map.DroppedTables, host.DropTable);
+            DropTables(host, map.Collections.Dropped, host.DropCollection);
             map = await Map.WaitForNewerAsync(map.Version, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private void DropTables(ShardHost host, ClusterMap map)
+    private void DropTables(ShardHost host, IEnumerable<uint> dropped, Action<uint> drop)
     {
-        foreach (uint table in map.DroppedTables)
+        foreach (uint table in dropped)
         {
             if (_droppedTables.Contains(table))
                 continue;
@@ -220,7 +222,7 @@ public sealed partial class PrimaryNode : IShardClient
                     }
                 }
 
-                host.DropTable(table);
+                drop(table);
                 _droppedTables.Add(table);
                 LogDropped(host.Shard, table);
             }

@@ -138,13 +138,13 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
     };
 
     // The write quorum of a group of one is the one disk: what is synced has reached it.
-    private static WriteDurability DurabilityOf(Durability durability, bool isArchived) => durability switch
+    public static WriteDurability DurabilityOf(Durability durability, bool isArchived = false) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
         Durability.Memory => WriteDurability.Memory,
         Durability.Archived => isArchived ? WriteDurability.Synced : throw new AiDbException(
             AiDbErrorKind.Unimplemented,
-            "durability=archived needs an archive, and this node has none: set AiDb:Backup:Location, or ask for local or quorum."),
+            "durability=archived is for keys of a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
         _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
     };
 

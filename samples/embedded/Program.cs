@@ -2,6 +2,7 @@
 using System.Text;
 using AiDb;
 using AiDb.Engine;
+using AiDb.Engine.Collections;
 
 string folder = args.Length > 0 ? args[0] : Path.Combine(Path.GetTempPath(), "aidb-embedded-sample");
 string copy = folder + "-copy";
@@ -49,6 +50,39 @@ using (Database database = Database.Open(folder))
     {
         Console.WriteLine($"or as an exception: {exception.Kind}");
     }
+
+    // Collections: points with vectors and payloads, in one batch with keys.
+    await database.Collections.CreateAsync("people", new CollectionOptions
+    {
+        Vectors = new Dictionary<string, VectorOptions>
+        {
+            [NamedVectors.Unnamed] = new() { Dimensions = 3, Metric = VectorMetric.Cosine },
+        },
+    });
+    Collection people = database.Collections.Open("people");
+    batch.Clear();
+    batch.Put(cities, Bytes("new york"), Bytes("40.71,-74.01"));
+    batch.Upsert(people, new Point
+    {
+        Id = new PointId(1),
+        Vectors = NamedVectors.Of(1, 0, 0),
+        Payload = Payload.Parse("""{"name":"Ada","born":1815}"""u8),
+    });
+    batch.Upsert(people, new Point
+    {
+        Id = new PointId(2),
+        Vectors = NamedVectors.Of(0, 1, 0),
+        Payload = Payload.Parse("""{"name":"Grace","born":1906}"""u8),
+    });
+    database.Write(batch);
+    IReadOnlyList<ScoredPoint> nearest = await database.Collections.QueryAsync("people", new QueryRequest
+    {
+        Query = new NearestQuery(new VectorValueInput(new DenseVector(new float[] { 0.9f, 0.8f, 0 }))),
+        Filter = new Filter { Must = [new RangeCondition("born", Gte: 1900)] },
+        WithPayload = PayloadSelector.All,
+        Limit = 1,
+    });
+    Console.WriteLine($"nearest born since 1900: {nearest[0].Payload}, score {nearest[0].Score:F3}");
 
     // Snapshots: the state of one moment, however much is written meanwhile.
     using (Snapshot snapshot = database.CreateSnapshot())

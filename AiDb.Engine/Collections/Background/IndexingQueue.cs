@@ -1,3 +1,5 @@
+using AiDb.Engine.Collections.Diagnostics;
+
 namespace AiDb.Engine.Collections.Background;
 
 /// <summary>Brings waiting vectors into graphs in the background: the collections of a database take turns, a slice of work
@@ -66,9 +68,17 @@ internal sealed class IndexingQueue(Database database)
             try
             {
                 more = state.IndexSlice(SliceItems, _stop.Token);
+                if (!more)
+                    state.OnIndexed(_stop.Token);
             }
             catch (OperationCanceledException)
             {
+                more = false;
+            }
+            catch (Exception error)
+            {
+                // What waits is still found by searches; the next write tries again.
+                CollectionLog.BackgroundFailed(database.Context.Logger, state.Name, error);
                 more = false;
             }
             finally

@@ -17,6 +17,17 @@ internal static partial class CollectionLog
         Message = "Collection {Collection}: the index over {Path} was not made; filters read payloads instead")]
     public static partial void IndexNotBuilt(ILogger logger, string collection, string path, Exception error);
 
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Collection {Collection}: saved indexes are of no use; they are made from the keys")]
+    public static partial void NotRead(ILogger logger, string collection, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Collection {Collection}: its indexes could not be saved")]
+    public static partial void NotSaved(ILogger logger, string collection, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Collection {Collection}: the index over the vector '{Vector}' was not made anew; its settings stay as they were")]
+    public static partial void NotRebuilt(ILogger logger, string collection, string vector, Exception error);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Collection {Collection}: background work failed")]
     public static partial void BackgroundFailed(ILogger logger, string collection, Exception error);
 }

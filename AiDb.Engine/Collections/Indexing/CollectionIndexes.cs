@@ -1,3 +1,4 @@
+using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Collections.Offsets;
 using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Storage;
@@ -22,20 +23,27 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     private readonly Dictionary<PointId, (ulong Version, long Generation)> _deleted = [];
     private readonly Queue<(PointId Id, long Generation)> _deletedOrder = new();
     private readonly Queue<(uint Offset, long Generation)> _freed = new();
+    private readonly List<(PointChange Change, ulong Version)> _early = [];
     private ulong _lastVersion;
+    private ulong[] _saved = [];
+    private bool _isAdopted;
+    private bool _isAsSaved;
+    private bool _isClosed;
 
     /// <summary>Makes empty indexes.</summary>
     /// <param name="table">The collection's keys.</param>
     /// <param name="options">Its settings.</param>
     /// <param name="reload">Reads a point as it is now, whole, with the version that it is of.</param>
+    /// <param name="readVector">Reads a vector from its key.</param>
     public CollectionIndexes(
-        Table table, CollectionOptions options, Func<PointId, (PointChange Change, ulong Version)> reload)
+        Table table, CollectionOptions options, Func<PointId, (PointChange Change, ulong Version)> reload,
+        Func<PointId, string, VectorValue?> readVector)
     {
         _table = table;
         _reload = reload;
         Dictionary<string, VectorField> fields = new(StringComparer.Ordinal);
         foreach (string name in options.Vectors.Keys.Concat(options.SparseVectors.Keys))
-            fields.Add(name, VectorMapping.ToField(options, name));
+            fields.Add(name, VectorMapping.ToField(options, name, new KeyOriginals(this, name, readVector)));
         Fields = fields;
         Payloads = new PayloadIndexSet(static words => new TextIndex(words));
         Payloads.Add(options.PayloadIndexes.Select(entry => Payloads.Make(entry.Key, entry.Value)));
@@ -91,6 +99,9 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     /// <param name="version">The write's version.</param>
     public void Apply(PointChange change, ulong version)
     {
+        if (IsEarly(change, version))
+            return;
+
         // Parsed before the lock is taken.
         if (!Payloads.IsEmpty)
             _ = change.Payload?.Root;
@@ -100,6 +111,88 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
             (PointChange whole, ulong wholeVersion) = _reload(change.Id);
             TryApply(whole, Math.Max(version, wholeVersion));
         }
+    }
+
+    /// <summary>Begins with what was saved; null: empty. What was written before is taken in now.</summary>
+    public void Adopt(SavedPoints? saved)
+    {
+        List<(PointChange Change, ulong Version)> early;
+        lock (_gate)
+        {
+            if (saved is not null)
+            {
+                Points.Restore(saved.Points);
+                _isAsSaved = true;
+                _saved = new ulong[Points.End];
+                foreach (SavedPoint point in saved.Points)
+                    _saved[point.Offset] = point.Version;
+            }
+
+            _isAdopted = true;
+            early = [.. _early];
+            _early.Clear();
+        }
+
+        foreach ((PointChange change, ulong version) in early)
+            Apply(change, version);
+    }
+
+    /// <summary>Counts a saved point as there, if the indexes were saved with this version of it; false: it is to be
+    /// taken in from its keys.</summary>
+    /// <param name="id">The point.</param>
+    /// <param name="version">The version of its key.</param>
+    public bool IsSaved(PointId id, ulong version)
+    {
+        lock (_gate)
+            return Points.TryFind(id, out uint offset) && IsSavedAt(offset, version);
+    }
+
+    /// <summary>Ends with what was saved: offsets that no key confirmed are removed.</summary>
+    /// <returns>Whether everything is as it was saved.</returns>
+    public bool EndAdoption()
+    {
+        lock (_gate)
+        {
+            uint end = (uint)_saved.Length;
+            for (uint offset = 0; offset < end; offset++)
+            {
+                if (_saved[offset] == 0)
+                    continue;
+                _isAsSaved &= Points.VersionAt(offset) == _saved[offset];
+                if (!Live.Test(offset) && Points.VersionAt(offset) == 0)
+                    Remove(Points.IdAt(offset), offset, 0);
+            }
+
+            bool isSame = _isAsSaved && end == Points.End;
+
+            if (end > 0)
+            {
+                foreach (DenseField vectors in Fields.Values.OfType<DenseField>())
+                    vectors.RemoveUnconfirmed(Points.End);
+            }
+
+            _saved = [];
+            return isSame;
+        }
+    }
+
+    /// <summary>The points as they are now.</summary>
+    public List<SavedPoint> CapturePoints()
+    {
+        lock (_gate)
+        {
+            List<SavedPoint> points = new(Points.Count);
+            foreach (uint offset in Live)
+                points.Add(new SavedPoint(offset, Points.IdAt(offset), Points.VersionAt(offset)));
+            return points;
+        }
+    }
+
+    /// <summary>Takes in nothing more.</summary>
+    public void Close()
+    {
+        lock (_gate)
+            _isClosed = true;
     }
 
     /// <summary>Takes the point at an offset out if its time is up.</summary>
@@ -130,6 +223,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Close();
         foreach (VectorField field in Fields.Values)
             field.Dispose();
         Payloads.Dispose();
@@ -139,6 +233,8 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
     {
         lock (_gate)
         {
+            if (_isClosed)
+                return true;
             Volatile.Write(ref _lastVersion, Math.Max(_lastVersion, version));
             bool exists = Points.TryFind(change.Id, out uint offset);
             if (exists ? Points.VersionAt(offset) >= version : WasDeletedLater(change.Id, version))
@@ -149,7 +245,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
                 return true;
             }
 
-            if (!change.IsWhole && (!exists || (change.BaseVersion != 0 && Points.VersionAt(offset) != change.BaseVersion)))
+            if (!change.IsWhole && !change.IsConfirmation && (!exists || (change.BaseVersion != 0 && Points.VersionAt(offset) != change.BaseVersion)))
                 return false;
             if (!exists)
             {
@@ -157,19 +253,42 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
                 offset = Points.Add(change.Id);
             }
 
-            foreach (VectorField field in Fields.Values)
-            {
-                if (change.Written.TryGetValue(field.Name, out VectorValue? vector))
-                    field.Set(offset, vector);
-                else if (!change.Names.Contains(field.Name))
-                    field.Remove(offset);
-            }
+            if (!TrySetVectors(offset, change, exists && IsSavedAt(offset, version)))
+                return false;
 
             ulong expiresAtMs = change.TimeToLiveMs == 0 ? 0 : HybridClock.ToMilliseconds(version) + change.TimeToLiveMs;
             Points.Publish(offset, version, expiresAtMs);
             if (change.Payload is { } payload)
                 Payloads.Set(offset, payload);
             return true;
+        }
+    }
+
+    private bool TrySetVectors(uint offset, PointChange change, bool isSaved)
+    {
+        foreach (VectorField vectors in Fields.Values)
+        {
+            if (change.Written.TryGetValue(vectors.Name, out VectorValue? vector))
+                vectors.Set(offset, vector);
+            else if (!change.Names.Contains(vectors.Name))
+                vectors.Remove(offset);
+            else if (isSaved && vectors is DenseField dense && !dense.TryConfirm(offset))
+                return false;
+        }
+
+        return true;
+    }
+
+    private bool IsSavedAt(uint offset, ulong version) =>
+        offset < _saved.Length && _saved[offset] == version && Points.VersionAt(offset) == 0;
+
+    private bool IsEarly(PointChange change, ulong version)
+    {
+        lock (_gate)
+        {
+            if (!_isAdopted)
+                _early.Add((change, version));
+            return !_isAdopted;
         }
     }
 
@@ -185,6 +304,12 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
             return;
         foreach (VectorField field in Fields.Values)
             field.Remove(offset);
+        if (offset < _saved.Length)
+        {
+            _saved[offset] = 0;
+            _isAsSaved = false;
+        }
+
         Points.Remove(id, offset);
         Payloads.Remove(offset);
         _freed.Enqueue((offset, Readers.Current));

@@ -25,6 +25,9 @@ internal sealed record PointChange
     /// <summary>How many milliseconds it lives from its version on; 0: for ever.</summary>
     public ulong TimeToLiveMs { get; init; }
 
+    /// <summary>Whether vectors that are named and not written are in the saved indexes.</summary>
+    public bool IsConfirmation { get; init; }
+
     /// <summary>Whether it stands on its own.</summary>
     public bool IsWhole => IsDeleted || (BaseVersion == 0 && Written.Count == Names.Count && Payload is not null);
 }

@@ -5,6 +5,11 @@ namespace AiDb.Engine.Collections.Indexing;
 /// <summary>What the settings of a collection mean for its indexes.</summary>
 internal static class VectorMapping
 {
+    private const int DefaultM = 16;
+    private const int LeastM = 4;
+    private const int DefaultEfConstruct = 100;
+    private const int DefaultThresholdKb = 10_000;
+
     /// <summary>The metric of the kernels.</summary>
     public static Vectors.VectorMetric ToKernel(this VectorMetric metric) => metric switch
     {
@@ -28,15 +33,49 @@ internal static class VectorMapping
         Dimensions = vector.Dimensions,
         Metric = vector.Metric.ToKernel(),
         Element = vector.Element.ToKernel(),
+        Hnsw = ToGraph(collection.Hnsw ?? new HnswOptions(), vector.Hnsw ?? new HnswOptions()),
+        IndexingThresholdKb = ToKb(collection.Optimizers?.IndexingThresholdKb),
+        Quantization = ToCodes(vector.Quantization ?? collection.Quantization, vector.OnDisk == true),
     };
 
     /// <summary>The index over the vectors of a name.</summary>
-    public static VectorField ToField(CollectionOptions collection, string name)
+    public static VectorField ToField(CollectionOptions collection, string name, IOriginalVectors originals)
     {
         if (!collection.Vectors.TryGetValue(name, out VectorOptions? vector))
             return new SparseField(name, collection.SparseVectors[name]);
         return vector.MultiVector is null
-            ? new DenseField(name, vector, ToIndex(collection, vector))
+            ? new DenseField(name, vector, ToIndex(collection, vector), originals)
             : new MultiField(name, vector);
     }
+
+    private static Vectors.HnswOptions ToGraph(HnswOptions collection, HnswOptions vector)
+    {
+        int m = vector.M ?? collection.M ?? DefaultM;
+        return new Vectors.HnswOptions
+        {
+            // What is out of the graph's limits was taken from the user and is brought into them.
+            M = m == 0 ? 0 : Math.Clamp(m, LeastM, Vectors.HnswOptions.MaxM),
+            EfConstruct = Math.Clamp(
+                vector.EfConstruct ?? collection.EfConstruct ?? DefaultEfConstruct, LeastM, Vectors.HnswOptions.MaxEfConstruct),
+            FullScanThresholdKb = ToKb(vector.FullScanThresholdKb ?? collection.FullScanThresholdKb),
+            MaxIndexingThreads = vector.MaxIndexingThreads ?? collection.MaxIndexingThreads ?? 0,
+        };
+    }
+
+    private static Vectors.QuantizationOptions? ToCodes(QuantizationOptions? options, bool onDisk)
+    {
+        if (options is null or { Kind: QuantizationKind.Disabled })
+            return null;
+        bool isBinary = options.Kind is QuantizationKind.Binary or QuantizationKind.RotatedBinary;
+
+        // Bytes serve where product codes are asked for: they are more exact, and the walk is bound by other things.
+        return new Vectors.QuantizationOptions
+        {
+            Kind = isBinary ? Vectors.QuantizationKind.Binary : Vectors.QuantizationKind.Scalar,
+            Quantile = options.Quantile ?? 1,
+            KeepOriginals = !onDisk,
+        };
+    }
+
+    private static int ToKb(long? kilobytes) => (int)Math.Clamp(kilobytes ?? DefaultThresholdKb, 0, int.MaxValue >> 10);
 }

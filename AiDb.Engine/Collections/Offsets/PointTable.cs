@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Offsets;
@@ -95,6 +96,33 @@ internal sealed class PointTable
         InsertSlot(id, offset);
         Volatile.Write(ref _count, _count + 1);
         return offset;
+    }
+
+    /// <summary>Takes over points with their offsets, into an empty table; they are not live and have the version
+    /// 0.</summary>
+    /// <param name="points">The points; no offset and no id comes twice.</param>
+    public void Restore(IReadOnlyList<SavedPoint> points)
+    {
+        uint end = 0;
+        foreach (SavedPoint point in points)
+            end = Math.Max(end, point.Offset + 1);
+        for (uint piece = 0; piece << PieceBits < end; piece++)
+            AddPiece(piece);
+        var taken = new OffsetBitmap(end);
+        foreach (SavedPoint point in points)
+        {
+            taken.Set(point.Offset);
+            PieceOf(point.Offset).SetId((int)point.Offset & (PieceLength - 1), point.Id);
+            InsertSlot(point.Id, point.Offset);
+            _count++;
+        }
+
+        _end = end;
+        for (uint offset = end; offset-- > 0;)
+        {
+            if (!taken.Test(offset))
+                _free.Push(offset);
+        }
     }
 
     /// <summary>Sets the version and expiry of a point, which is live from now on.</summary>
