@@ -20,6 +20,7 @@ internal static class AidbCommand
         root.Add(ImportCommand.Create(context));
         root.Add(ExportCommand.Create(context));
         root.Add(TableCommands.Create(context));
+        root.Add(CollectionCommands.Create(context));
         root.Add(ClusterCommands.Create(context));
         root.Add(DoctorCommand.Create(context));
         root.Add(InspectCommand.Create(context));

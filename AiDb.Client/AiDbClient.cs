@@ -27,6 +27,7 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
         settings.Validate();
         Settings = settings;
         _calls = new CallExecutor(settings, timeProvider ?? TimeProvider.System);
+        Collections = new AiDbCollections(_calls);
     }
 
     /// <summary>Starts to connect to what a connection string names; see
@@ -55,6 +56,17 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
     {
         WireMapping.CheckTable(name);
         return new AiDbTable(_calls, name);
+    }
+
+    /// <summary>Makes, shows and drops collections of points with vectors.</summary>
+    public AiDbCollections Collections { get; }
+
+    /// <summary>A handle on a collection, which must exist when it is used.</summary>
+    /// <param name="name">Its name, or an alias.</param>
+    public AiDbCollection Collection(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new AiDbCollection(_calls, name);
     }
 
     /// <summary>Writes a batch.</summary>

@@ -6,7 +6,8 @@ namespace AiDb.Cli.Data;
 /// <summary>Shows how far a long command is, on standard error: a bar on a terminal, else a line every few
 /// seconds.</summary>
 /// <remarks>Thread safety: the counters may be advanced by anyone.</remarks>
-internal sealed class ProgressReport(CliConsole console, TimeProvider time, string what, long totalBytes)
+internal sealed class ProgressReport(
+    CliConsole console, TimeProvider time, string what, long totalBytes, string unit = "keys")
 {
     private static readonly TimeSpan BarInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
@@ -35,7 +36,7 @@ internal sealed class ProgressReport(CliConsole console, TimeProvider time, stri
         else
             await ShowLinesAsync(work()).ConfigureAwait(false);
         await console.Error.WriteLineAsync(string.Create(
-            CultureInfo.InvariantCulture, $"{what}: {Items:N0} keys in {Elapsed.TotalSeconds:N1} s, {Rate:N0} keys/s"))
+            CultureInfo.InvariantCulture, $"{what}: {Items:N0} {unit} in {Elapsed.TotalSeconds:N1} s, {Rate:N0} {unit}/s"))
             .ConfigureAwait(false);
     }
 
@@ -80,7 +81,7 @@ internal sealed class ProgressReport(CliConsole console, TimeProvider time, stri
             }
 
             await console.Error.WriteLineAsync(string.Create(
-                CultureInfo.InvariantCulture, $"{what}: {Items:N0} keys, {Rate:N0}/s{ahead}")).ConfigureAwait(false);
+                CultureInfo.InvariantCulture, $"{what}: {Items:N0} {unit}, {Rate:N0}/s{ahead}")).ConfigureAwait(false);
         }
 
         await running.ConfigureAwait(false);

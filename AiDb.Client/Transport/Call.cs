@@ -33,6 +33,9 @@ internal sealed class Call(CallKind kind, string table, IMessage message, bool i
 /// <summary>The operations, with what retries and telemetry need to know of them.</summary>
 internal sealed record CallKind(string Name, bool IsRead)
 {
+    /// <summary>Whether doing it twice does no harm.</summary>
+    public bool Repeats { get; init; } = IsRead;
+
     public static readonly CallKind Get = new("get", IsRead: true);
     public static readonly CallKind MultiGet = new("multi_get", IsRead: true);
     public static readonly CallKind Put = new("put", IsRead: false);
@@ -41,4 +44,6 @@ internal sealed record CallKind(string Name, bool IsRead)
     public static readonly CallKind Scan = new("scan", IsRead: true);
     public static readonly CallKind Administer = new("admin", IsRead: true);
     public static readonly CallKind ChangeCatalogue = new("admin_change", IsRead: false);
+    public static readonly CallKind ReadPoints = new("points_read", IsRead: true);
+    public static readonly CallKind WritePoints = new("points_write", IsRead: false) { Repeats = true };
 }

@@ -79,7 +79,26 @@ internal sealed class CallExecutor : IAsyncDisposable
         where TRequest : IMessage =>
         MeasureAsync(
             kind, "", NewCall(kind, "", request, idempotent: kind.IsRead, null),
-            (call, token) => AdministerOnceAsync(call, request, send, token), cancellationToken);
+            (call, token) => SendAloneAsync(
+                call, (connection, options) => send(connection.Admin, request, options), token),
+            cancellationToken);
+
+    /// <summary>Runs a call about a collection.</summary>
+    /// <param name="kind">Read or write.</param>
+    /// <param name="collection">The collection's name, for telemetry.</param>
+    /// <param name="request">The message.</param>
+    /// <param name="timeout">How long it may take; null: as the settings say.</param>
+    /// <param name="send">Sends one attempt.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    public ValueTask<TResult> CallAsync<TRequest, TResult>(
+        CallKind kind, string collection, TRequest request, TimeSpan? timeout,
+        Func<CallInvoker, TRequest, CallOptions, AsyncUnaryCall<TResult>> send, CancellationToken cancellationToken)
+        where TRequest : IMessage =>
+        MeasureAsync(
+            kind, collection, NewCall(kind, collection, request, idempotent: kind.Repeats, timeout),
+            (call, token) => SendAloneAsync(
+                call, (connection, options) => send(connection.Invoker, request, options), token),
+            cancellationToken);
 
     /// <summary>Streams the items of a scan. A stream that breaks is opened again at the cursor of its last
     /// page.</summary>
@@ -228,16 +247,14 @@ internal sealed class CallExecutor : IAsyncDisposable
         }
     }
 
-    private async ValueTask<TResult> AdministerOnceAsync<TRequest, TResult>(
-        Call call, TRequest request, Func<Admin.AdminClient, TRequest, CallOptions, AsyncUnaryCall<TResult>> send,
-        CancellationToken cancellationToken)
+    private async ValueTask<TResult> SendAloneAsync<TResult>(
+        Call call, Func<GatewayConnection, CallOptions, AsyncUnaryCall<TResult>> send, CancellationToken cancellationToken)
     {
         GatewayConnection connection = _pool.Pick(call.LastConnection);
         call.LastConnection = connection;
         try
         {
-            using AsyncUnaryCall<TResult> sent = send(
-                connection.Admin, request, connection.Options(call.Deadline, cancellationToken));
+            using AsyncUnaryCall<TResult> sent = send(connection, connection.Options(call.Deadline, cancellationToken));
             return await sent.ResponseAsync.ConfigureAwait(false);
         }
         catch (RpcException exception)

@@ -68,6 +68,8 @@ internal sealed class GatewayConnection : IAsyncDisposable
 
     public KeyValue.KeyValueClient KeyValue => _lanes[0].KeyValue;
 
+    public CallInvoker Invoker => _lanes[0].Channel.CreateCallInvoker();
+
     public Admin.AdminClient Admin => new(_lanes[0].Channel);
 
     /// <summary>Remembers that it could not be reached, until a stream stands again.</summary>

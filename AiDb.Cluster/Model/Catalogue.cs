@@ -134,7 +134,7 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
         }
     }
 
-    private static uint ReadCounter(MetadataKeyValue counter) =>
+    internal static uint ReadCounter(MetadataKeyValue counter) =>
         uint.TryParse(counter.Value.Span, NumberStyles.None, CultureInfo.InvariantCulture, out uint id) && id >= Table.FirstHostId
             ? id
             : throw new AiDbException(AiDbErrorKind.DataLoss, $"The metadata key '{counter.Key}' does not hold a table id.");

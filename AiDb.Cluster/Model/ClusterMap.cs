@@ -56,6 +56,9 @@ public sealed class ClusterMap
     /// too.</summary>
     public IReadOnlySet<uint> DroppedTables { get; }
 
+    /// <summary>All collections and their aliases.</summary>
+    public CollectionMap Collections { get; internal init; } = CollectionMap.Empty;
+
     /// <summary>The shard of a slot; null when the slot has none yet.</summary>
     public ShardDescriptor? ShardOfSlot(int slot) => FindShard(Slots[slot]);
 

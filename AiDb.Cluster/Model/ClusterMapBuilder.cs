@@ -11,6 +11,7 @@ internal sealed class ClusterMapBuilder
     private readonly Dictionary<uint, ShardDescriptor> _shards = [];
     private readonly Dictionary<string, TableDescriptor> _tables = new(StringComparer.Ordinal);
     private readonly HashSet<uint> _dropped = [];
+    private CollectionMap _collections = CollectionMap.Empty;
     private SlotMap _slots = SlotMap.Empty;
     private string _clusterId = "";
 
@@ -42,6 +43,14 @@ internal sealed class ClusterMapBuilder
             Set(_shards, shard, item is null ? null : MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision));
         else if (TryName(key, MetadataKeys.DroppedPrefix, out name) && uint.TryParse(name, out uint table))
             _ = item is null ? _dropped.Remove(table) : _dropped.Add(table);
+        else if (TryName(key, MetadataKeys.CollectionPrefix, out name))
+            _collections = item is null
+                ? _collections.Without(Uri.UnescapeDataString(name))
+                : _collections.With(CollectionJson.Read(item));
+        else if (TryName(key, MetadataKeys.DroppedCollectionPrefix, out name) && uint.TryParse(name, out uint collection))
+            _collections = _collections.WithDropped(collection, item is not null);
+        else if (string.Equals(key, MetadataKeys.CollectionAliases, StringComparison.Ordinal))
+            _collections = _collections.WithAliases(item is null ? null : CollectionJson.ReadAliases(item));
         else if (string.Equals(key, MetadataKeys.Slots, StringComparison.Ordinal))
             _slots = item is null ? SlotMap.Empty : ReadSlots(item);
         else if (string.Equals(key, MetadataKeys.ClusterId, StringComparison.Ordinal))
@@ -55,7 +64,10 @@ internal sealed class ClusterMapBuilder
         [.. _members.Values.Select(member => member.ToDescriptor(_alive.GetValueOrDefault(member.Id)))],
         _shards.Values,
         _tables.Values,
-        _dropped);
+        _dropped)
+    {
+        Collections = _collections,
+    };
 
     private static void Set<TKey, TValue>(Dictionary<TKey, TValue> items, TKey key, TValue? value)
         where TKey : notnull

@@ -14,6 +14,9 @@ internal static class MetadataKeys
     public const string ShardPrefix = "shards/";
     public const string TablePrefix = "tables/";
     public const string DroppedPrefix = "dropped/";
+    public const string CollectionPrefix = "collections/";
+    public const string CollectionAliases = "collection-aliases";
+    public const string DroppedCollectionPrefix = "dropped-collections/";
 
     public static string Member(string nodeId) => MemberPrefix + nodeId;
 
@@ -24,4 +27,10 @@ internal static class MetadataKeys
     public static string Table(string name) => TablePrefix + name;
 
     public static string Dropped(uint id) => DroppedPrefix + id.ToString("D10", CultureInfo.InvariantCulture);
+
+    /// <summary>Names of collections may have any letters; keys are printable ASCII.</summary>
+    public static string Collection(string name) => CollectionPrefix + Uri.EscapeDataString(name);
+
+    public static string DroppedCollection(uint id) =>
+        DroppedCollectionPrefix + id.ToString("D10", CultureInfo.InvariantCulture);
 }

@@ -2,11 +2,14 @@ using System.Text.Json.Serialization;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
+using AiDb.Engine.Collections;
+using AiDb.Gateway.Collections;
 using AiDb.Gateway.Errors;
 using AiDb.Gateway.Front;
 using AiDb.Gateway.Grpc;
 using AiDb.Gateway.OpenApi;
 using AiDb.Gateway.Qdrant;
+using AiDb.Gateway.Qdrant.Grpc;
 using AiDb.Gateway.Qdrant.Rest;
 using AiDb.Gateway.Qdrant.Snapshots;
 using AiDb.Gateway.Rest;
@@ -80,6 +83,7 @@ internal static class GatewayServer
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AdminFront>();
         services.AddSingleton<SnapshotStore>();
+        AddCollections(services, options);
         services.AddHostedService<GatewayWorker>();
         services.AddHealthChecks().AddCheck<ClusterHost>("shards");
         services.AddGrpcHealthChecks();
@@ -99,6 +103,23 @@ internal static class GatewayServer
         services.AddOpenApi(OpenApiSetup.DocumentName, OpenApiSetup.Configure);
     }
 
+    private static void AddCollections(IServiceCollection services, GatewayOptions options)
+    {
+        services.AddSingleton<CollectionCatalogue>();
+        services.AddSingleton(provider => new CollectionCaller(
+            new ShardCaller(
+                provider.GetRequiredService<IShardRouter>(), provider.GetRequiredService<TimeProvider>(),
+                options.Front.RetryTime),
+            options.Front));
+        services.AddSingleton<CollectionFront>();
+        services.AddSingleton<ICollections>(static provider => provider.GetRequiredService<CollectionFront>());
+        services.AddSingleton<GrpcCalls>();
+        services.AddSingleton<PointWriteCalls>();
+        services.AddSingleton<PointReadCalls>();
+        services.AddSingleton<QueryCalls>();
+        services.AddSingleton<OlderCalls>();
+    }
+
     private static void MapEndpoints(WebApplication app, GatewayOptions options)
     {
         app.MapGet("/", (Delegate)TitleAsync)
@@ -116,6 +137,11 @@ internal static class GatewayServer
             "/livez", new HealthCheckOptions { Predicate = static check => check.Tags.Contains("live") }).AllowAnonymous();
         app.MapGrpcService<KeyValueService>();
         app.MapGrpcService<AdminService>();
+        app.MapGrpcService<HealthService>();
+        app.MapGrpcService<CollectionsService>();
+        app.MapGrpcService<PointsService>();
+        app.MapGrpcService<SnapshotsService>();
+        app.MapGrpcService<VectorsService>();
         app.MapGrpcHealthChecksService().AllowAnonymous();
         if (options.Mode == GatewayMode.Cluster)
             app.MapGrpcService<MetadataService>();

@@ -138,7 +138,8 @@ public sealed partial class PrimaryNode : IShardClient
 
         ClusterMap map = Map.Current;
         var host = new ShardHost(
-            shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>());
+            shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>(),
+            Map);
         _hosts[shard.Id] = host;
         await PersistAsync(() => election.ActivateAsync(elected, cancellationToken), cancellationToken)
             .ConfigureAwait(false);
@@ -185,14 +186,15 @@ public sealed partial class PrimaryNode : IShardClient
             }
 
             host.Ownership = OwnershipOf(map, host.Shard);
-            DropTables(host, map);
+            DropTables(host, map.DroppedTables, host.DropTable);
+            DropTables(host, map.Collections.Dropped, host.DropCollection);
             map = await Map.WaitForNewerAsync(map.Version, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private void DropTables(ShardHost host, ClusterMap map)
+    private void DropTables(ShardHost host, IEnumerable<uint> dropped, Action<uint> drop)
     {
-        foreach (uint table in map.DroppedTables)
+        foreach (uint table in dropped)
         {
             if (_droppedTables.Contains(table))
                 continue;
@@ -208,7 +210,7 @@ public sealed partial class PrimaryNode : IShardClient
                     }
                 }
 
-                host.DropTable(table);
+                drop(table);
                 _droppedTables.Add(table);
                 LogDropped(host.Shard, table);
             }

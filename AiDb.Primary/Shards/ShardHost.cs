@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
@@ -26,6 +27,7 @@ public sealed partial class ShardHost : IShardClient
     private readonly ConcurrentDictionary<uint, Table> _tables = new();
     private readonly ShardScans _scans;
     private readonly ShardWrites _writes;
+    private readonly ShardCollections _collections;
     private readonly ILogger _logger;
     private SlotOwnership _ownership;
     private Position _position = new();
@@ -38,13 +40,15 @@ public sealed partial class ShardHost : IShardClient
     /// <param name="options">Bounds.</param>
     /// <param name="timeProvider">The clock of idle snapshots.</param>
     /// <param name="logger">Where faults go.</param>
+    /// <param name="map">Where the settings of collections come from; null: it serves none.</param>
     public ShardHost(
         uint shard,
         Database database,
         SlotOwnership ownership,
         ShardHostOptions? options = null,
         TimeProvider? timeProvider = null,
-        ILogger? logger = null)
+        ILogger? logger = null,
+        ClusterMapWatcher? map = null)
     {
         options ??= new ShardHostOptions();
         options.Validate();
@@ -54,6 +58,7 @@ public sealed partial class ShardHost : IShardClient
         _logger = logger ?? NullLogger.Instance;
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System);
         _writes = new ShardWrites(database, TableOf);
+        _collections = new ShardCollections(database, map);
     }
 
     /// <summary>The shard's number.</summary>
@@ -138,6 +143,7 @@ public sealed partial class ShardHost : IShardClient
                 Request.OperationOneofCase.MultiGet when request.MultiGet.Keys.Count <= InlineKeys =>
                     ValueTask.FromResult(MultiGet(request.MultiGet)),
                 Request.OperationOneofCase.Write => WriteAsync(request.Write, cancellationToken),
+                Request.OperationOneofCase.Collection => CollectionAsync(request, cancellationToken),
                 Request.OperationOneofCase.ReadPosition => ValueTask.FromResult(At(Database.AppliedPosition)),
                 Request.OperationOneofCase.None => throw RequestLimits.Invalid("operation is missing or not known."),
                 _ => OnPoolAsync(request, cancellationToken),
@@ -181,6 +187,28 @@ public sealed partial class ShardHost : IShardClient
             }
 
             return await _writes.WriteAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            return Failed(exception);
+        }
+    }
+
+    // Searches compute for a while; the thread that brings the requests must not.
+    private async ValueTask<Response> CollectionAsync(Request request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            SlotOwnership ownership = Ownership;
+            (CollectionAnswer? answer, uint wrongSlot) = await Task.Run(
+                async () => await _collections.ExecuteAsync(request.Collection, ownership, cancellationToken)
+                    .ConfigureAwait(false),
+                cancellationToken).ConfigureAwait(false);
+            if (answer is null)
+                return WrongSlot(wrongSlot, ownership);
+            Response response = At(Database.AppliedPosition);
+            response.Collection = answer;
+            return response;
         }
         catch (Exception exception)
         {
@@ -284,6 +312,9 @@ public sealed partial class ShardHost : IShardClient
         _tables.TryRemove(tableId, out _);
         Database.DropTableById(tableId);
     }
+
+    /// <summary>Drops a collection's points.</summary>
+    public void DropCollection(uint id) => _collections.Drop(id);
 
     private static void Fill(Value value, in ValueLease lease, bool head)
     {

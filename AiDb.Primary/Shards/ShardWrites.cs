@@ -101,7 +101,7 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf)
     };
 
     // The write quorum of a group of one is the one disk: what is synced has reached it.
-    private static WriteDurability DurabilityOf(Durability durability) => durability switch
+    public static WriteDurability DurabilityOf(Durability durability) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
         Durability.Memory => WriteDurability.Memory,

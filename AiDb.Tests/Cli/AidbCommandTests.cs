@@ -28,6 +28,7 @@ public sealed class AidbCommandTests
     [InlineData("import", "--help")]
     [InlineData("bench", "--help")]
     [InlineData("table", "create", "--help")]
+    [InlineData("collection", "search", "--help")]
     public async Task Help_is_given_for_every_command(params string[] arguments)
     {
         Outcome outcome = await RunAsync(arguments);

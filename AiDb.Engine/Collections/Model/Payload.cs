@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 
 namespace AiDb.Engine.Collections;
@@ -72,8 +73,39 @@ public sealed class Payload : IEquatable<Payload>
             : throw new AiDbException(AiDbErrorKind.InvalidArgument, $"payload has {utf8.Length} bytes; the limit is {MaxBytes}.");
     }
 
-    /// <summary>A payload from text that was validated before.</summary>
-    internal static Payload FromTrusted(ReadOnlyMemory<byte> utf8) => utf8.Length <= 2 ? Empty : new Payload(utf8);
+    /// <summary>A payload that a writer writes: one object.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: nested too deeply, or too
+    /// big.</exception>
+    public static Payload Create(Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { MaxDepth = MaxDepth }))
+        {
+            try
+            {
+                write(writer);
+            }
+            catch (InvalidOperationException error)
+            {
+                throw new AiDbException(
+                    AiDbErrorKind.InvalidArgument, $"payload is nested deeper than {MaxDepth} levels.", error);
+            }
+            catch (ArgumentException error)
+            {
+                throw new AiDbException(
+                    AiDbErrorKind.InvalidArgument, $"payload has text that is not valid: {error.Message}", error);
+            }
+        }
+
+        return buffer.WrittenCount <= MaxBytes
+            ? FromTrusted(buffer.WrittenMemory)
+            : throw new AiDbException(
+                AiDbErrorKind.InvalidArgument, $"payload has {buffer.WrittenCount} bytes; the limit is {MaxBytes}.");
+    }
+
+    /// <summary>A payload from the text of another (<see cref="Utf8"/>), which is not looked at and not
+    /// copied.</summary>
+    public static Payload FromTrusted(ReadOnlyMemory<byte> utf8) => utf8.Length <= 2 ? Empty : new Payload(utf8);
 
     /// <inheritdoc/>
     public bool Equals(Payload? other) => other is not null && _utf8.Span.SequenceEqual(other._utf8.Span);

@@ -184,6 +184,11 @@ public sealed record CollectionUpdate
 
     /// <summary>How long points live; zero: for ever.</summary>
     public TimeSpan? TimeToLive { get; init; }
+
+    /// <summary>Settings with these changes.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: a vector does not
+    /// exist.</exception>
+    public CollectionOptions ApplyTo(CollectionOptions options) => Storage.OptionsUpdate.Apply(options, this);
 }
 
 /// <summary>Changes of one dense vector's settings; null: unchanged.</summary>
