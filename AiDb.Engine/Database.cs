@@ -4,9 +4,11 @@ using AiDb.Engine.Collections;
 using AiDb.Engine.Collections.Writing;
 using AiDb.Engine.Commit;
 using AiDb.Engine.Diagnostics;
+using AiDb.Engine.Images;
 using AiDb.Engine.Ingest;
 using AiDb.Engine.Iteration;
 using AiDb.Engine.Log;
+using AiDb.Engine.Manifest;
 using AiDb.Engine.Recovery;
 using AiDb.Engine.Repair;
 using AiDb.Engine.Scrubbing;
@@ -284,6 +286,27 @@ public sealed class Database : IDisposable, IAsyncDisposable
             cancellationToken).ConfigureAwait(false);
         return position;
     }
+
+    /// <summary>The tables and value files as of now, kept on the disk until the result is disposed; for backups.
+    /// Entries that are not in them yet are in the log (<see cref="TailLog"/>).</summary>
+    public TreeImage CaptureTree()
+    {
+        ThrowIfDisposed();
+        (TreeVersion tree, VersionEdit whole) = _parts.Tree.Capture();
+        return new TreeImage(_parts.Context, tree, whole);
+    }
+
+    /// <summary>Where an entry of the log stands; null when the log has given it up, or has no such entry.</summary>
+    public LogPosition? FindLogPosition(ulong lsn)
+    {
+        ThrowIfDisposed();
+        return lsn <= _parts.Signal.ReadableLsn ? _parts.Log.FindPosition(lsn) : null;
+    }
+
+    /// <summary>Lets the log give up entries that were kept for an archive
+    /// (<see cref="DatabaseOptions.ArchiveLogBytes"/>).</summary>
+    /// <param name="lsn">The last entry that the archive holds.</param>
+    public void MarkArchived(ulong lsn) => _parts.Log.MarkArchived(lsn);
 
     /// <summary>Reads every table and every closed segment of the log from the disk, past the block cache, and compares
     /// them with their checksums; reads and writes go on meanwhile. Damage is also in

@@ -110,6 +110,11 @@ public sealed record DatabaseOptions
     /// MiB.</summary>
     public long LogRetentionBytes { get; init; } = 64L << 20;
 
+    /// <summary>Log bytes kept for an archive until it has them (<see cref="Database.MarkArchived"/>), beyond what recovery
+    /// needs. Bigger: the archive may be unreachable for longer before it needs a new snapshot; smaller: less disk. 0:
+    /// nothing is kept for an archive. Default: 0.</summary>
+    public long ArchiveLogBytes { get; init; }
+
     /// <summary>How often the database reads its tables and closed log segments by itself and compares them with
     /// their checksums, counted from its opening; zero: never. Shorter: damage shows while the replica or checkpoint that
     /// mends it is still there; longer: less reading. Default: 7 days.</summary>
@@ -176,6 +181,7 @@ public sealed record DatabaseOptions
             WriteStallTimeout > TimeSpan.Zero && WriteStallTimeout <= TimeSpan.FromHours(1),
             nameof(WriteStallTimeout), "more than zero, at most an hour (01:00:00)");
         Check(LogRetentionBytes >= 0, nameof(LogRetentionBytes), "0 or more");
+        Check(ArchiveLogBytes >= 0, nameof(ArchiveLogBytes), "0 or more");
         Check(
             ScrubInterval == TimeSpan.Zero || (ScrubInterval >= TimeSpan.FromMinutes(1) && ScrubInterval <= TimeSpan.FromDays(45)),
             nameof(ScrubInterval), "zero (never), or a minute (00:01:00) to 45 days (45.00:00:00)");

@@ -62,6 +62,20 @@ public static class MetadataTransfer
         await RunAsync(store, underWay, [MetadataOperation.Delete(MarkerKey)], cancellationToken);
     }
 
+    /// <summary>The tables of an export.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: the export is
+    /// malformed.</exception>
+    public static async Task<IReadOnlyList<TableDescriptor>> ReadTablesAsync(
+        Stream source, CancellationToken cancellationToken = default)
+    {
+        MetadataExport export = await ReadAsync(source, cancellationToken);
+        return
+        [
+            .. export.Items.Where(static item => item.Key.StartsWith(MetadataKeys.TablePrefix, StringComparison.Ordinal))
+                .Select(static item => MetadataJson.ReadTable(item.Key, item.Value).ToDescriptor()),
+        ];
+    }
+
     private static async Task<MetadataExport> ReadAsync(Stream source, CancellationToken cancellationToken)
     {
         try

@@ -117,6 +117,14 @@ internal sealed class CollectionCatalogue
         }
     }
 
+    /// <summary>Collections that have settings and no name: restores that are under way, or were when the process
+    /// ended.</summary>
+    public IReadOnlyList<uint> Unnamed()
+    {
+        lock (_gate)
+            return [.. _settings.Keys.Where(id => !_names.ContainsKey(id))];
+    }
+
     /// <summary>The names, sorted.</summary>
     public IReadOnlyList<string> Names()
     {

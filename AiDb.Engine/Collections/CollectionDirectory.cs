@@ -14,6 +14,7 @@ internal sealed class CollectionDirectory(Database database)
     /// <summary>Changes of aliases in one request at most.</summary>
     public const int MaxAliasChanges = 1_000;
 
+    private readonly HashSet<uint> _reserved = [];
     private readonly Table _system = new(database, Catalogue.SystemTableId, null);
 
     private CollectionCatalogue Names => database.Catalogue.Collections;
@@ -42,13 +43,29 @@ internal sealed class CollectionDirectory(Database database)
     public async ValueTask<uint> ReserveAsync(string name, CollectionOptions options, CancellationToken cancellationToken)
     {
         CheckName(name, "collection_name");
+        await AbandonUnfinishedAsync(cancellationToken).ConfigureAwait(false);
         while (true)
         {
             var batch = new WriteBatch();
             uint id = AddId(batch);
             batch.Put(_system, CollectionCatalogue.KeyOfSettings(id), OptionsCodec.Write(options));
+            lock (_reserved)
+                _reserved.Add(id);
             if (await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
                 return id;
+        }
+    }
+
+    /// <summary>Drops what restores of earlier processes left, which ended before they were through.</summary>
+    private async ValueTask AbandonUnfinishedAsync(CancellationToken cancellationToken)
+    {
+        foreach (uint id in Names.Unnamed())
+        {
+            bool isUnderWay;
+            lock (_reserved)
+                isUnderWay = _reserved.Contains(id);
+            if (!isUnderWay)
+                await AbandonAsync(id, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -23,6 +23,7 @@ internal sealed class CollectionLoader
     private volatile bool _loaded;
     private SavedPoints? _saved;
     private bool _isAdopted;
+    private bool _isRunning;
 
     public CollectionLoader(CollectionState state)
     {
@@ -68,9 +69,10 @@ internal sealed class CollectionLoader
         _stop.Cancel();
         IAsyncResult? running;
         lock (_gate)
-            running = _loading?.Task;
+            running = _isRunning ? _loading?.Task : null;
+
+        // A job that has not begun ends when it begins.
         running?.AsyncWaitHandle.WaitOne();
-        _stop.Dispose();
     }
 
     private Task Begin()
@@ -92,8 +94,11 @@ internal sealed class CollectionLoader
     private void Run(TaskCompletionSource loading)
     {
         long begun = _state.Database.TimeProvider.GetTimestamp();
+        lock (_gate)
+            _isRunning = true;
         try
         {
+            Stopping.ThrowIfCancellationRequested();
             Load();
             Problem = null;
             _loaded = true;
@@ -114,6 +119,12 @@ internal sealed class CollectionLoader
             lock (_gate)
                 _loading = null;
             loading.SetException(Problem);
+        }
+
+        finally
+        {
+            lock (_gate)
+                _isRunning = false;
         }
 
         // Nobody may be waiting for a failure.

@@ -16,6 +16,9 @@ internal sealed record LogOptions
     /// <summary>Bytes of released segments that are kept for readers.</summary>
     public long RetentionBytes { get; init; } = 64L << 20;
 
+    /// <summary>Bytes of released segments that are kept until they are archived.</summary>
+    public long ArchiveBytes { get; init; }
+
     /// <summary>Whether the active segment may be written through memory.</summary>
     public bool MapSegments { get; init; } = true;
 

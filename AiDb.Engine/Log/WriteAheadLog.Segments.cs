@@ -21,6 +21,7 @@ internal sealed partial class WriteAheadLog
             int drop = below;
             while (drop > 0 && kept + _segments[drop - 1].AllocatedBytes <= _options.RetentionBytes)
                 kept += _segments[--drop].AllocatedBytes;
+            drop = HoldForArchive(drop);
             if (drop == 0)
                 return;
             released.AddRange(_segments.GetRange(0, drop));
@@ -40,6 +41,57 @@ internal sealed partial class WriteAheadLog
             FailClosed("sync the log's folder", error);
             throw Repeat(_failure!);
         }
+    }
+
+    /// <summary>Says that entries up to <paramref name="lsn"/> need not be kept for an archive any more. Their segments go
+    /// with the next release.</summary>
+    public void MarkArchived(ulong lsn)
+    {
+        lock (_gate)
+            _archivedLsn = Math.Max(_archivedLsn, lsn);
+    }
+
+    /// <summary>Where an entry stands: one that is kept, or the one right before them. Null: the log no longer
+    /// knows.</summary>
+    public LogPosition? FindPosition(ulong lsn)
+    {
+        lock (_gate)
+        {
+            if (lsn > _appendedLsn)
+                return null;
+            foreach (LogSegment segment in _segments)
+            {
+                LogChain chain = segment.Header.Chain;
+                if (chain.NextLsn == lsn + 1)
+                    return new LogPosition(chain.Epoch, lsn, chain.Timestamp);
+            }
+
+            if (lsn < _firstLsn)
+                return null;
+        }
+
+        try
+        {
+            using LogReader reader = OpenReader(lsn);
+            return reader.TryRead(lsn, out LogEntry entry) ? entry.Position : null;
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Of the segments that could go, the newest that are not archived yet stay, up to the limit.</summary>
+    private int HoldForArchive(int drop)
+    {
+        long held = 0;
+        while (drop > 0 && _segments[drop].FirstLsn - 1 > _archivedLsn
+            && held + _segments[drop - 1].AllocatedBytes <= _options.ArchiveBytes)
+        {
+            held += _segments[--drop].AllocatedBytes;
+        }
+
+        return drop;
     }
 
     /// <summary>Cuts off what follows <paramref name="lsn"/>, durably: entries of an epoch that lost. Readers

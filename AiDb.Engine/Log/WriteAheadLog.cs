@@ -44,6 +44,7 @@ internal sealed partial class WriteAheadLog : IDisposable
     private ulong _appendedLsn;
     private ulong _durableLsn;
     private ulong _committedLsn;
+    private ulong _archivedLsn;
     private ulong _epoch;
     private ulong _lastTimestamp;
     private volatile int _cuts;

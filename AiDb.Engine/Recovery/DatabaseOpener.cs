@@ -133,6 +133,7 @@ internal static class DatabaseOpener
             SegmentBytes = context.Options.LogSegmentBytes,
             MapSegments = context.Options.MapLogSegments,
             RetentionBytes = context.Options.LogRetentionBytes,
+            ArchiveBytes = context.Options.ArchiveLogBytes,
             FileSystem = context.FileSystem,
             Random = context.Random,
             Logger = context.Logger,

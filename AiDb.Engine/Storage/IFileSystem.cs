@@ -64,6 +64,9 @@ public interface IFileSystem
     /// it.</exception>
     IDisposable Lock(string path);
 
+    /// <summary>When a file was last written to; the far future where a file system does not know.</summary>
+    DateTimeOffset GetLastWriteTime(string path) => DateTimeOffset.MaxValue;
+
     /// <summary>Bytes that can still be written on the volume of <paramref name="path"/>.</summary>
     long GetFreeBytes(string path);
 }

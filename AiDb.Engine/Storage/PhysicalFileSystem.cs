@@ -115,6 +115,9 @@ public sealed class PhysicalFileSystem : IFileSystem
     }
 
     /// <inheritdoc/>
+    public DateTimeOffset GetLastWriteTime(string path) => new(File.GetLastWriteTimeUtc(path));
+
+    /// <inheritdoc/>
     public long GetFreeBytes(string path) => new DriveInfo(Path.GetFullPath(path)).AvailableFreeSpace;
 
     private static string[] Names(string[] paths) => Array.ConvertAll(paths, static path => Path.GetFileName(path));

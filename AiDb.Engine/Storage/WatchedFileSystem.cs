@@ -48,6 +48,8 @@ internal sealed class WatchedFileSystem(IFileSystem inner, DiskWatch watch) : IF
     public IDisposable Lock(string path) => inner.Lock(path);
 
     /// <inheritdoc/>
+    public DateTimeOffset GetLastWriteTime(string path) => inner.GetLastWriteTime(path);
+
     public long GetFreeBytes(string path) => inner.GetFreeBytes(path);
 
     private void Watch(string path, Action change)

@@ -20,9 +20,6 @@ namespace AiDb.Engine.Vectors;
 /// </remarks>
 internal sealed unsafe class DenseIndex : IDisposable
 {
-    // So many rows for each candidate are looked at sooner than their codes, with the candidates scored again.
-    private const int FewMatches = 12;
-
     private readonly NativeMemoryAccount _account = new();
     private readonly SearchContexts _contexts;
     private readonly VectorDistance _distance;
@@ -289,7 +286,7 @@ internal sealed unsafe class DenseIndex : IDisposable
     private void Scan(byte* prepared, in DenseSearch search, ref BestRows found)
     {
         if (search.Filter.Bitmap is { } bitmap && Matches(search) < _rows.RowCount / 2)
-            _flat.Matches(prepared, default, search, ref found);
+            _flat.Matches(prepared, search, ref found);
         else
             _flat.All(prepared, search, ref found);
     }
@@ -317,11 +314,7 @@ internal sealed unsafe class DenseIndex : IDisposable
             Original = context.Original.Memory,
             Visited = visited,
         };
-        long few = (long)FewMatches * graphQuery.Ef;
-        bool isFew = search.Filter.Bitmap is not null && graphQuery.Matches <= few;
-        if (isFew && KeepsVectors && search is { Path: null, IndexedOnly: false })
-            _flat.Matches(prepared, visited, search, ref found);
-        else if (search.Exact)
+        if (search.Exact)
             navigator.Scan(context, graphQuery, ref found);
         else
             navigator.Search(context, graphQuery, ref found);

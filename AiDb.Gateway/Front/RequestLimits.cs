@@ -69,12 +69,6 @@ internal static class RequestLimits
     {
         if (!Enum.IsDefined(durability))
             throw Invalid($"durability: {(int)durability} is unknown.");
-        if (durability == Durability.Archived)
-        {
-            throw new AiDbException(
-                AiDbErrorKind.Unimplemented,
-                "durability: this build archives nothing; ask for memory, local or quorum.");
-        }
     }
 
     /// <summary>Checks how many things a request asks for.</summary>

@@ -4,7 +4,9 @@ using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Gateway.Routing;
+using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
+using AiDb.Primary.Shards;
 using AiDb.ServiceDefaults;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -52,6 +54,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                     },
                     DataDirectory = options.DataDirectory,
                     Database = options.Engine,
+                    Backup = options.Backup,
                 },
                 _store, Map, clock, loggers);
             _nodes = new InProcessNode(StandaloneNode, _node);
@@ -63,6 +66,12 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
 
         Router = new ShardRouter(Map, _nodes, clock);
     }
+
+    /// <summary>Of a stand-alone gateway: its archives; null: there are none.</summary>
+    public BackupHost? Backup => _node?.Backup;
+
+    /// <summary>Of a stand-alone gateway: its shards.</summary>
+    public ICollection<ShardHost> LocalShards => _node?.Shards ?? [];
 
     /// <summary>The metadata store.</summary>
     public IMetadataStore Store => _store;
@@ -132,6 +141,8 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
         string without = Describe(map.Shards.Where(shard =>
             shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+        if (BackupHealth.Problem(LocalShards, Backup) is { } problem)
+            return Task.FromResult(HealthCheckResult.Degraded(problem));
         return Task.FromResult(without.Length == 0
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Degraded($"Shards without a primary that serves: {without}."));

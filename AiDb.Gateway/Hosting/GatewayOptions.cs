@@ -1,6 +1,7 @@
 using System.Globalization;
 using AiDb.Engine;
 using AiDb.Gateway.Front;
+using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
 
 namespace AiDb.Gateway.Hosting;
@@ -54,6 +55,9 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Engine</c>: settings of the engine of a stand-alone gateway.</summary>
     public DatabaseOptions Engine { get; init; } = new();
 
+    /// <summary><c>AiDb:Backup</c>: where a stand-alone gateway archives; null: nowhere.</summary>
+    public BackupOptions? Backup { get; init; }
+
     /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30
     /// s.</summary>
     public FrontOptions Front { get; init; } = new();
@@ -101,8 +105,10 @@ internal sealed record GatewayOptions
             return fallback;
         }
 
+        BackupOptions? backup = BackupOptions.Read(configuration, errors);
         GatewayOptions options = defaults with
         {
+            Backup = backup,
             ApiKey = apiKey,
             ClusterSecret = secret,
             NodeAddress = address?.TrimEnd('/'),
@@ -112,7 +118,7 @@ internal sealed record GatewayOptions
                 (int)Number("AiDb:Limits:MaxRequestsInFlight", defaults.MaxRequestsInFlight, 1, 1 << 20),
             MaxBodyBytesInFlight =
                 Number("AiDb:Limits:MaxBodyBytesInFlight", defaults.MaxBodyBytesInFlight, 1 << 20, 1L << 40),
-            Engine = EngineSettings.Read(configuration, errors),
+            Engine = BackupOptions.Apply(backup, EngineSettings.Read(configuration, errors)),
             Front = defaults.Front with
             {
                 RequestTimeout = TimeSpan.FromSeconds(Number(

@@ -98,6 +98,7 @@ internal static class GatewayServer
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, BackupJson.Default);
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, RestJson.Default);
         });
         services.AddOpenApi(OpenApiSetup.DocumentName, OpenApiSetup.Configure);
@@ -128,6 +129,7 @@ internal static class GatewayServer
         ListApi.Map(app);
         BatchApi.Map(app);
         AdminApi.Map(app);
+        BackupApi.Map(app);
         QdrantApi.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
         app.MapDefaultEndpoints();

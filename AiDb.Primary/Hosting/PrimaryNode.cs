@@ -7,6 +7,7 @@ using AiDb.Cluster.Placement;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
+using AiDb.Primary.Backup;
 using AiDb.Primary.Shards;
 
 namespace AiDb.Primary.Hosting;
@@ -44,7 +45,12 @@ public sealed partial class PrimaryNode : IShardClient
         _loggers = loggers;
         _logger = loggers.CreateLogger<PrimaryNode>();
         _components = new DatabaseComponents { TimeProvider = time, LoggerFactory = loggers };
+        if (options.Backup is { } backup)
+            Backup = new BackupHost(backup, store, _components.FileSystem, options.DataDirectory, time, loggers);
     }
+
+    /// <summary>The archives of its shards; null: nothing is archived.</summary>
+    public BackupHost? Backup { get; }
 
     /// <summary>The cluster as the node sees it; its host runs it.</summary>
     public ClusterMapWatcher Map { get; }
@@ -93,6 +99,8 @@ public sealed partial class PrimaryNode : IShardClient
         NotReady = "stopped";
         foreach (uint shard in _hosts.Keys)
             await CloseAsync(shard).ConfigureAwait(false);
+        if (Backup is not null)
+            await Backup.DisposeAsync().ConfigureAwait(false);
         Interlocked.Exchange(ref _directoryLock, null)?.Dispose();
     }
 
@@ -125,8 +133,11 @@ public sealed partial class PrimaryNode : IShardClient
         ShardDescriptor elected;
         try
         {
+            ulong leastEpoch = Backup is null
+                ? 0
+                : await Backup.FindEpochAsync(shard.Id, folder, cancellationToken).ConfigureAwait(false);
             elected = await PersistAsync(
-                () => election.ElectAsync(shard.Id, database.Epoch, cancellationToken), cancellationToken)
+                () => election.ElectAsync(shard.Id, Math.Max(database.Epoch, leastEpoch), cancellationToken), cancellationToken)
                 .ConfigureAwait(false);
             database.BeginEpoch(elected.Epoch);
         }
@@ -140,6 +151,7 @@ public sealed partial class PrimaryNode : IShardClient
         var host = new ShardHost(
             shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>(),
             Map);
+        host.Archive = Backup?.Start(shard.Id, database);
         _hosts[shard.Id] = host;
         await PersistAsync(() => election.ActivateAsync(elected, cancellationToken), cancellationToken)
             .ConfigureAwait(false);

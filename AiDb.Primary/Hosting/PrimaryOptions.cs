@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Primary.Backup;
 using AiDb.Primary.Shards;
 using AiDb.ServiceDefaults;
 
@@ -17,6 +18,9 @@ public sealed record PrimaryOptions
     /// <summary><c>AiDb:Engine</c>: settings of each shard's engine.</summary>
     public DatabaseOptions Database { get; init; } = new();
 
+    /// <summary><c>AiDb:Backup</c>: where shards are archived; null: nowhere.</summary>
+    public BackupOptions? Backup { get; init; }
+
     /// <summary>Bounds of each shard.</summary>
     public ShardHostOptions Shards { get; init; } = new();
 
@@ -29,7 +33,14 @@ public sealed record PrimaryOptions
         if (string.IsNullOrWhiteSpace(directory))
             errors.Add("AiDb:DataDirectory is empty; name a folder, or leave it out for ./data");
         DatabaseOptions database = EngineSettings.Read(configuration, errors);
+        BackupOptions? backup = BackupOptions.Read(configuration, errors);
         NodeOptions.ThrowIfAny(errors);
-        return new PrimaryOptions { Node = node, DataDirectory = Path.GetFullPath(directory), Database = database };
+        return new PrimaryOptions
+        {
+            Node = node,
+            DataDirectory = Path.GetFullPath(directory),
+            Database = BackupOptions.Apply(backup, database),
+            Backup = backup,
+        };
     }
 }

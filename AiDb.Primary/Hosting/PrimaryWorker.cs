@@ -1,3 +1,4 @@
+using AiDb.Primary.Backup;
 using AiDb.ServiceDefaults;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -25,7 +26,9 @@ internal sealed partial class PrimaryWorker(
                 return Task.FromResult(HealthCheckResult.Degraded($"Shard {shard.Shard}: {readOnly.Message}"));
         }
 
-        return Task.FromResult(HealthCheckResult.Healthy());
+        return Task.FromResult(BackupHealth.Problem(node.Shards, node.Backup) is { } problem
+            ? HealthCheckResult.Degraded(problem)
+            : HealthCheckResult.Healthy());
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using AiDb.Backup.Archiving;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
@@ -57,7 +58,7 @@ public sealed partial class ShardHost : IShardClient
         _ownership = ownership;
         _logger = logger ?? NullLogger.Instance;
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System);
-        _writes = new ShardWrites(database, TableOf);
+        _writes = new ShardWrites(database, TableOf, () => Archive);
         _collections = new ShardCollections(database, map);
     }
 
@@ -66,6 +67,9 @@ public sealed partial class ShardHost : IShardClient
 
     /// <summary>Its data.</summary>
     public Database Database { get; }
+
+    /// <summary>Its archive, which belongs to this object; null: it is not archived.</summary>
+    public ArchiveRunner? Archive { get; set; }
 
     /// <summary>Snapshots that scans hold between their pages.</summary>
     public int PinnedSnapshots => _scans.PinnedSnapshots;
@@ -130,6 +134,8 @@ public sealed partial class ShardHost : IShardClient
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         _scans.Dispose();
+        if (Archive is not null)
+            await Archive.DisposeAsync().ConfigureAwait(false);
         await Database.DisposeAsync().ConfigureAwait(false);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using AiDb.Backup.Archiving;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Engine;
@@ -7,17 +8,53 @@ using AiDb.Engine;
 namespace AiDb.Primary.Shards;
 
 /// <summary>Turns write requests into batches of the engine.</summary>
-internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf)
+internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf)
 {
     private const int MaxPooled = 256;
     private const int MaxPooledBytes = 256 << 10;
+
+    /// <summary>How long a write waits for an archive that is behind, where the settings make it wait.</summary>
+    private static readonly TimeSpan LongestThrottle = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentQueue<WriteBatch> _batches = new();
 
     /// <summary>Writes a batch whose limits and owner have been checked.</summary>
     public ValueTask<Response> WriteAsync(Write request, CancellationToken cancellationToken)
     {
-        WriteDurability durability = DurabilityOf(request.Durability);
+        ArchiveRunner? archive = archiveOf();
+        if (archive is null)
+            return WriteNowAsync(request, cancellationToken);
+        ValueTask throttle = archive.ThrottleAsync(LongestThrottle, cancellationToken);
+        return request.Durability != Durability.Archived && throttle.IsCompletedSuccessfully
+            ? WriteNowAsync(request, cancellationToken)
+            : WriteArchivedAsync(archive, throttle, request, cancellationToken);
+    }
+
+    private async ValueTask<Response> WriteArchivedAsync(
+        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    {
+        await throttle.ConfigureAwait(false);
+        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
+        if (request.Durability != Durability.Archived || response.Write is null)
+            return response;
+        try
+        {
+            await archive.Archiver.WaitArchivedAsync(response.Position.Lsn, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException error)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.OutcomeUnknown,
+                "The write is on the primary's disk, but was not archived in time: the store is slow or away. "
+                + archive.Archiver.GetStatus().Problem, error);
+        }
+
+        return response;
+    }
+
+    private ValueTask<Response> WriteNowAsync(Write request, CancellationToken cancellationToken)
+    {
+        WriteDurability durability = DurabilityOf(request.Durability, archiveOf() is not null);
         WriteBatch batch = _batches.TryDequeue(out WriteBatch? pooled) ? pooled : new WriteBatch();
         try
         {
@@ -101,13 +138,13 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf)
     };
 
     // The write quorum of a group of one is the one disk: what is synced has reached it.
-    public static WriteDurability DurabilityOf(Durability durability) => durability switch
+    public static WriteDurability DurabilityOf(Durability durability, bool isArchived = false) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
         Durability.Memory => WriteDurability.Memory,
-        Durability.Archived => throw new AiDbException(
+        Durability.Archived => isArchived ? WriteDurability.Synced : throw new AiDbException(
             AiDbErrorKind.Unimplemented,
-            "durability=archived needs an archive, and this cluster has none; ask for local or quorum."),
+            "durability=archived is for keys of a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
         _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
     };
 

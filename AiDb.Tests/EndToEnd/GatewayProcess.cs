@@ -17,6 +17,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public HttpClient Http { get; private set; } = new();
 
+    /// <summary>Where its gRPC port is.</summary>
+    public string GrpcAddress { get; private set; } = "";
+
     public ServerProcess Process => _process ?? throw new InvalidOperationException("The gateway is not running.");
 
     /// <summary>A folder that the caller deletes.</summary>
@@ -42,6 +45,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
     {
         int[] ports = ServerProcess.FreePorts(2);
         _process = Launch(DataDirectory, ports, _settings);
+        GrpcAddress = $"http://127.0.0.1:{ports[1]}";
         Http.Dispose();
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports[0]}") };
         await _process.WaitUntilReadyAsync(new Uri(Http.BaseAddress, "/readyz"), cancellationToken);

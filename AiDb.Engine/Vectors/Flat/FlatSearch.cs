@@ -45,8 +45,8 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
         }
     }
 
-    /// <summary>Looks at the rows of the offsets that the filter's bitmap holds, but for those that were visited.</summary>
-    public void Matches(byte* query, VisitedRows visited, in DenseSearch search, ref BestRows best)
+    /// <summary>Looks at the rows of the offsets that the filter's bitmap holds.</summary>
+    public void Matches(byte* query, in DenseSearch search, ref BestRows best)
     {
         int seen = 0;
         uint end = rows.OffsetCount;
@@ -55,7 +55,7 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
             if (offset >= end)
                 break;
             uint row = rows.RowOf(offset);
-            if (row == RowHead.None || visited.Contains(row))
+            if (row == RowHead.None)
                 continue;
             byte* vector = rows.VectorOf(row);
             if (vector is null)

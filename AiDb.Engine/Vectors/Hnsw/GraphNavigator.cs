@@ -212,9 +212,22 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         context.CodedQuery.Ensure(_codes.QueryBytes);
         TScorer scorer = _codes.OfQuery(query.Vector, context.CodedQuery.Memory);
         context.Neighbours.Ensure(MatchingWalk.NeighbourBytes(_graph.Links));
-        uint at = _graph.Descend(ref scorer, 0, _graph.Entry, query.Visited, out float distance);
+        BitScorer bits = default;
+        bool hasBits = _bits is not null && plan.Path == SearchPath.Walk && !query.Search.IgnoreQuantization;
+        if (hasBits)
+        {
+            context.BitQuery.Ensure(_bits!.QueryBytes);
+            bits = _bits.OfQuery(query.Vector, context.BitQuery.Memory, BitConfidence);
+        }
+
+        // Any row near the query is a good start: bits are enough for the way down.
+        uint at = hasBits
+            ? _graph.Descend(ref bits, 0, _graph.Entry, query.Visited, out float distance)
+            : _graph.Descend(ref scorer, 0, _graph.Entry, query.Visited, out distance);
         if (at == RowHead.None)
             return;
+        if (hasBits)
+            distance = scorer.Distance(at);
         RowMatcher matcher = new(_rows, query.Search.Filter);
         bool all = query.Search.Filter.IsEmpty && _rows.RemovedLinkedCount == 0;
         if (plan.Path == SearchPath.Walk)
@@ -222,13 +235,18 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             CandidatePool pool = new(context.Candidates, plan.Ef);
             query.Visited.Visit(at);
             pool.Offer(distance, at);
-            Walk(context, query, ref scorer, ref pool);
+            var neighbours = (uint*)context.Neighbours.Memory;
+            CancellationToken cancellationToken = query.Search.CancellationToken;
+            if (hasBits)
+                BitWalk.Run(_graph.Links, ref scorer, bits, ref pool, query.Visited, neighbours, cancellationToken);
+            else
+                _graph.Walk(ref scorer, 0, ref pool, query.Visited, neighbours, cancellationToken);
 
             // Where fewer matches than their share lets expect lie near the query, the pool says little.
             if (all || HasEnough(ref pool, query, matcher))
                 Rescore(ref pool, query, matcher, all, ref best);
             else
-                Scan(context, query, ref best);
+                Scan(context, query, scorer, ref best);
             return;
         }
 
@@ -243,7 +261,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 
         // Fewer than there are: the rows that match do not hang together.
         if (matching.Count < Math.Min(plan.Ef, query.Matches))
-            Scan(context, query, ref best);
+            Scan(context, query, scorer, ref best);
         else
             Rescore(ref matching, query, matcher, all: false, ref best);
     }
@@ -252,7 +270,11 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     public override void Scan(SearchContext context, in GraphQuery query, ref BestRows best)
     {
         context.CodedQuery.Ensure(_codes.QueryBytes);
-        TScorer scorer = _codes.OfQuery(query.Vector, context.CodedQuery.Memory);
+        Scan(context, query, _codes.OfQuery(query.Vector, context.CodedQuery.Memory), ref best);
+    }
+
+    private void Scan(SearchContext context, in GraphQuery query, TScorer scorer, ref BestRows best)
+    {
         BestRows nearest = new(context.Others, query.Ef);
         int seen = 0;
         RowMatcher matcher = new(_rows, query.Search.Filter);
@@ -317,21 +339,6 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         _distance.Load(_rows.VectorOf(row), vector);
         _codes.Encode(row, vector);
         _bits?.Encode(row, vector);
-    }
-
-    private void Walk(SearchContext context, in GraphQuery query, ref TScorer scorer, ref CandidatePool pool)
-    {
-        var neighbours = (uint*)context.Neighbours.Memory;
-        CancellationToken cancellationToken = query.Search.CancellationToken;
-        if (_bits is null || query.Search.IgnoreQuantization)
-        {
-            _graph.Walk(ref scorer, 0, ref pool, query.Visited, neighbours, cancellationToken);
-            return;
-        }
-
-        context.BitQuery.Ensure(_bits.QueryBytes);
-        BitScorer bits = _bits.OfQuery(query.Vector, context.BitQuery.Memory, BitConfidence);
-        BitWalk.Run(_graph.Links, ref scorer, bits, ref pool, query.Visited, neighbours, cancellationToken);
     }
 
     // Rows beside the graph have no codes.

@@ -116,6 +116,6 @@ internal readonly unsafe struct VisitedRows(byte* stamps, uint count, byte stamp
         return true;
     }
 
-    /// <summary>Whether it was marked; in a set that was never begun, nothing is.</summary>
-    public bool Contains(uint row) => _stamps is not null && (row >= Count || _stamps[row] == _stamp);
+    /// <summary>Whether it was marked.</summary>
+    public bool Contains(uint row) => row >= Count || _stamps[row] == _stamp;
 }

@@ -1,5 +1,6 @@
 using AiDb.Engine;
 using AiDb.Engine.Collections;
+using AiDb.Tests.Engine.Storage;
 using AiDb.Tests.TestSupport;
 using Microsoft.Extensions.Time.Testing;
 
@@ -57,6 +58,27 @@ public sealed class CollectionExportTests
         Assert.Equal(["c"], await database.Collections.ListAsync());
     }
 
+    [Fact]
+    public async Task What_a_restore_left_that_did_not_end_is_dropped_by_the_next_one()
+    {
+        SimulatedFileSystem disk = TestDatabase.NewDisk();
+        SimulatedFileSystem? killed = null;
+        byte[] exported;
+        using (Database database = TestDatabase.Open(disk))
+        {
+            (exported, _) = await ExportAsync(database);
+            using var stream = new WatchedStream(exported, () => killed = disk.Clone());
+            await database.Collections.RestoreAsync("copy", stream);
+        }
+
+        using Database again = TestDatabase.Open(killed!, idSalt: 3);
+        Assert.Equal(["c"], await again.Collections.ListAsync());
+        Assert.Single(again.Catalogue.Collections.Unnamed());
+        await again.Collections.RestoreAsync("copy", new MemoryStream(exported));
+        Assert.Empty(again.Catalogue.Collections.Unnamed());
+        Assert.Equal(4, await again.Collections.CountAsync("copy", null));
+    }
+
     private static async Task<(byte[] Exported, PointModel Model)> ExportAsync(Database database)
     {
         await database.Collections.CreateAsync("c", PointModel.Options);
@@ -85,5 +107,16 @@ public sealed class CollectionExportTests
         var stream = new MemoryStream();
         Assert.Equal(4, await database.Collections.Open("c").ExportAsync(stream));
         return (stream.ToArray(), model);
+    }
+
+    /// <summary>Tells when its end is read.</summary>
+    private sealed class WatchedStream(byte[] bytes, Action atEnd) : MemoryStream(bytes)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (Position + buffer.Length >= Length)
+                atEnd();
+            return base.ReadAsync(buffer, cancellationToken);
+        }
     }
 }

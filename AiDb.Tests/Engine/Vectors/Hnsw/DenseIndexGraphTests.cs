@@ -124,11 +124,14 @@ public sealed class DenseIndexGraphTests
         }
     }
 
-    [Fact]
-    public void Filters_of_every_share_keep_the_recall()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Filters_of_every_share_keep_the_recall(bool bits)
     {
         TestVectors vectors = new(TestSeed.Base, 16, VectorMetric.Euclid);
-        (DenseIndex index, DenseIndexModel model) = vectors.Build(4000);
+        (DenseIndex index, DenseIndexModel model) = vectors.Build(
+            4000, bits ? new QuantizationOptions { Kind = QuantizationKind.Binary } : null);
         using DenseIndex owned = index;
         float[] pivot = vectors.Next();
         Dictionary<uint, double> far = model.Vectors.Keys.ToDictionary(static offset => offset, offset => model.Score(pivot, offset));

@@ -1,0 +1,240 @@
+using System.IO.Hashing;
+using AiDb.Backup.Blobs;
+using AiDb.Backup.Format;
+using AiDb.Engine;
+using AiDb.Engine.Images;
+using AiDb.Engine.Log;
+using AiDb.Engine.Storage;
+
+namespace AiDb.Backup.Restoring;
+
+/// <summary>How far a restore is.</summary>
+/// <param name="Bytes">Bytes fetched.</param>
+/// <param name="TotalBytes">Bytes to fetch.</param>
+/// <param name="Entries">Log entries written.</param>
+public readonly record struct RestoreProgress(long Bytes, long TotalBytes, long Entries);
+
+/// <summary>What was restored.</summary>
+/// <param name="Manifest">The manifest that it began with.</param>
+/// <param name="DatabaseId">The identity of the database, which it keeps.</param>
+/// <param name="Position">The last entry.</param>
+/// <param name="Files">Tables and value files.</param>
+/// <param name="FileBytes">Their bytes.</param>
+/// <param name="LogEntries">Entries that follow them.</param>
+/// <param name="HostState">The catalogue of the host at that point; empty: there was none.</param>
+public sealed record RestoreResult(
+    ManifestId Manifest, UInt128 DatabaseId, LogPosition Position, int Files, long FileBytes, long LogEntries,
+    ReadOnlyMemory<byte> HostState);
+
+/// <summary>Brings a shard back into an empty folder. Until it is whole the folder is no database.</summary>
+/// <remarks>Thread safety: one restore at a time.</remarks>
+public sealed class Restorer
+{
+    private const int Parallelism = 4;
+    private const int WindowBytes = 256 << 10;
+
+    private readonly ArchiveReader _reader;
+    private readonly DatabaseOptions _options;
+    private readonly DatabaseComponents _components;
+    private long _bytes;
+    private long _entries;
+
+    /// <summary>Prepares a restore.</summary>
+    /// <param name="reader">The archive.</param>
+    /// <param name="options">Settings of the database to be.</param>
+    /// <param name="components">Disk and randomness.</param>
+    public Restorer(ArchiveReader reader, DatabaseOptions? options = null, DatabaseComponents? components = null)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        _reader = reader;
+        _options = options ?? new DatabaseOptions();
+        _options.Validate();
+        _components = components ?? new DatabaseComponents();
+    }
+
+    /// <summary>Restores.</summary>
+    /// <param name="target">The state.</param>
+    /// <param name="folder">A folder that does not exist or is empty.</param>
+    /// <param name="progress">Hears how far it is.</param>
+    /// <param name="cancellationToken">Ends it; what was made is removed.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>: the folder is not empty;
+    /// <see cref="AiDbErrorKind.NotFound"/>: the archive does not hold the target;
+    /// <see cref="AiDbErrorKind.DataLoss"/>: an object is damaged or missing;
+    /// <see cref="AiDbErrorKind.Unimplemented"/>: a newer program wrote it.</exception>
+    public async Task<RestoreResult> RunAsync(
+        RestoreTarget target, string folder, IProgress<RestoreProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        IFileSystem files = _components.FileSystem;
+        ImageWriter.ThrowUnlessEmpty(files, folder);
+        RestorePlan plan = await new RestorePlanner(_reader).PlanAsync(target, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            using var writer = new ImageWriter(folder, plan.Manifest.Statement, _options, _components);
+            await FetchFilesAsync(plan, folder, progress, cancellationToken).ConfigureAwait(false);
+            byte[] hostState = await WriteLogAsync(plan, writer, progress, cancellationToken).ConfigureAwait(false);
+            writer.Complete();
+            return new RestoreResult(
+                plan.Manifest.Id, plan.Manifest.DatabaseId, writer.Last, plan.Manifest.Files.Count, plan.FileBytes, _entries,
+                hostState);
+        }
+        catch
+        {
+            Remove(files, folder);
+            throw;
+        }
+    }
+
+    /// <summary>Writes the entries of a plan that follow its manifest.</summary>
+    /// <returns>The catalogue of the host after the last one.</returns>
+    internal async Task<byte[]> WriteLogAsync(
+        RestorePlan plan, ImageWriter writer, IProgress<RestoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        byte[] hostState = plan.Manifest.HostState.ToArray();
+        var ahead = new Queue<Task<LogObject>>();
+        int next = 0;
+        try
+        {
+            for (int index = 0; index < plan.Log.Count; index++)
+            {
+                while (next < plan.Log.Count && ahead.Count < Parallelism)
+                    ahead.Enqueue(_reader.ReadLogAsync(plan.Log[next++].Id, cancellationToken));
+                LogObject found = await ahead.Dequeue().ConfigureAwait(false);
+                if (found.DatabaseId != plan.Manifest.DatabaseId)
+                    throw ArchiveFormat.Damaged(ArchiveNames.Log(_reader.Shard, plan.Log[index].Id), "it is of another database");
+                if (found.HostState.Length > 0 && found.Last.Lsn > plan.Manifest.Flushed.Lsn)
+                    hostState = found.HostState;
+                CheckLink(plan.Log[index].Id, found.Previous, writer.Last);
+                ulong through = plan.History.ThroughOf(found.Epoch);
+                bool goOn = found.ForEach((position, type, payload) =>
+                    position.Lsn > through || Take(plan, writer, position, type, payload));
+                Report(plan, progress, plan.Log[index].SizeBytes);
+                if (!goOn)
+                    break;
+            }
+        }
+        finally
+        {
+            foreach (Task<LogObject> reading in ahead)
+                await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return hostState;
+    }
+
+    /// <summary>The entry that an object says is before its first must be the one that is there.</summary>
+    private void CheckLink(LogObjectId id, LogPosition previous, LogPosition last)
+    {
+        if (previous.Lsn == last.Lsn && previous != last && previous.Lsn != 0)
+        {
+            throw ArchiveFormat.Damaged(
+                ArchiveNames.Log(_reader.Shard, id),
+                $"it follows entry {previous.Epoch}/{previous.Lsn} of time {previous.Timestamp}, but the one before is "
+                + $"{last.Epoch}/{last.Lsn} of time {last.Timestamp}");
+        }
+    }
+
+    private bool Take(
+        RestorePlan plan, ImageWriter writer, LogPosition position, LogRecordType type, ReadOnlyMemory<byte> payload)
+    {
+        // An object may begin before the manifest's end, and end beyond what counts of its epoch.
+        if (position.Lsn <= writer.Last.Lsn)
+            return true;
+        if (plan.Target.IsBeyond(position))
+            return false;
+        if (type == LogRecordType.Batch)
+        {
+            var operations = new LogOperationReader(payload.Span);
+            if (operations.MoveNext() && operations.Kind == LogOperationKind.Ingest)
+            {
+                if (plan.Target.Lsn is null && plan.Target.Time is null)
+                    return false;
+                throw new AiDbException(
+                    AiDbErrorKind.NotFound,
+                    $"Files were taken into the database by entry {position.Lsn} ({TimeText.Of(position)}), and no snapshot "
+                    + $"between it and {plan.Target} holds them. Choose an earlier point, or one after the next snapshot.");
+            }
+        }
+
+        writer.Append(position, type, payload.Span);
+        _entries++;
+        return true;
+    }
+
+    private async Task FetchFilesAsync(
+        RestorePlan plan, string folder, IProgress<RestoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        IFileSystem files = _components.FileSystem;
+        await Parallel.ForEachAsync(
+            plan.Manifest.Files,
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
+            async (file, token) =>
+            {
+                await FetchAsync(file, files, folder.TrimEnd('/') + "/" + file.File.Name, token).ConfigureAwait(false);
+                Report(plan, progress, file.File.SizeBytes);
+            }).ConfigureAwait(false);
+        files.SyncDirectory(folder);
+    }
+
+    /// <summary>Brings one file to a path, durable and compared with its hash.</summary>
+    internal async Task FetchAsync(ArchivedFile file, IFileSystem files, string path, CancellationToken cancellationToken)
+    {
+        string name = ArchiveNames.File(_reader.Shard, file);
+        Stream content;
+        try
+        {
+            content = await _reader.Store.OpenReadAsync(name, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.NotFound)
+        {
+            throw ArchiveFormat.Damaged(name, "it is missing, though a manifest names it");
+        }
+
+        await using (content.ConfigureAwait(false))
+        {
+            using IStorageFile target = files.Open(path, FileOpenMode.CreateNew);
+            var hash = new XxHash3();
+            byte[] window = new byte[WindowBytes];
+            long offset = 0;
+            while (true)
+            {
+                int read = await BlobErrors.ReadAsync(content, window, _reader.Store, name, cancellationToken)
+                    .ConfigureAwait(false);
+                if (read == 0)
+                    break;
+                if (offset + read > file.File.SizeBytes)
+                    throw ArchiveFormat.Damaged(name, $"it has more than its {file.File.SizeBytes} bytes");
+                target.Write(offset, window.AsSpan(0, read));
+                hash.Append(window.AsSpan(0, read));
+                offset += read;
+            }
+
+            if (offset != file.File.SizeBytes)
+                throw ArchiveFormat.Damaged(name, $"it has {offset} of its {file.File.SizeBytes} bytes");
+            if (file.File.Checksum != 0 && hash.GetCurrentHashAsUInt64() != file.File.Checksum)
+                throw ArchiveFormat.Damaged(name, "it does not match its checksum");
+            target.Sync();
+        }
+    }
+
+    private void Report(RestorePlan plan, IProgress<RestoreProgress>? progress, long bytes)
+    {
+        long done = Interlocked.Add(ref _bytes, bytes);
+        progress?.Report(new RestoreProgress(done, plan.FileBytes + plan.LogBytes, Volatile.Read(ref _entries)));
+    }
+
+    /// <summary>What is left of a restore that failed is no database, and in the way of the next one.</summary>
+    private void Remove(IFileSystem files, string folder)
+    {
+        try
+        {
+            files.DeleteDirectory(folder);
+            if (_options.LogDirectory is { } log)
+                files.DeleteDirectory(log);
+        }
+        catch (IOException)
+        {
+            // The error before this one is the one to tell.
+        }
+    }
+}

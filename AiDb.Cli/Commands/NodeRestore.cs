@@ -1,0 +1,60 @@
+using System.Globalization;
+using AiDb.Backup.Blobs;
+using AiDb.Backup.Format;
+using AiDb.Backup.Restoring;
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Nodes;
+using AiDb.Cluster.Placement;
+using AiDb.Engine;
+using AiDb.Engine.Images;
+using AiDb.Engine.Storage;
+
+namespace AiDb.Cli.Commands;
+
+/// <summary>Makes a node's data folder out of a backup: the shard, the metadata store of a stand-alone gateway, and the
+/// disk's new identity in it.</summary>
+internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvider time)
+{
+    private const string StandaloneNode = "standalone";
+
+    public async Task<RestoreResult> RunAsync(
+        uint shard, RestoreTarget target, string folder, bool takeOver, IProgress<RestoreProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        folder = Path.GetFullPath(folder);
+        string shardFolder = folder + "/shard-" + shard.ToString("D5", CultureInfo.InvariantCulture);
+        ImageWriter.ThrowUnlessEmpty(files, shardFolder);
+        var reader = new ArchiveReader(store, shard);
+        var components = new DatabaseComponents { FileSystem = files, TimeProvider = time };
+
+        // Asked before anything is claimed: a target that does not exist must not stop a primary that lives.
+        await new RestorePlanner(reader).PlanAsync(target, cancellationToken).ConfigureAwait(false);
+        files.CreateDirectory(folder);
+        ulong claimed = takeOver ? await ArchiveOwnership.TakeAsync(reader, cancellationToken).ConfigureAwait(false) : 0;
+        RestoreResult result = await new Restorer(reader, null, components)
+            .RunAsync(target, shardFolder, progress, cancellationToken).ConfigureAwait(false);
+        if (takeOver)
+            ArchiveOwnership.NoteRestored(files, shardFolder, claimed, result.Position.Lsn);
+        await RestoreMetadataAsync(folder, shard, result.HostState, components, cancellationToken).ConfigureAwait(false);
+        return result;
+    }
+
+    /// <summary>A stand-alone gateway finds its catalogue and its shard again. Primaries of a cluster keep no metadata, so
+    /// theirs is left alone.</summary>
+    private async Task RestoreMetadataAsync(
+        string folder, uint shard, ReadOnlyMemory<byte> export, DatabaseComponents components,
+        CancellationToken cancellationToken)
+    {
+        string metadata = folder + "/metadata";
+        if (export.IsEmpty || files.ListFiles(metadata).Count > 0)
+            return;
+        string disk = DiskIdentity.LoadOrCreate(files, folder, Guid.NewGuid);
+        EmbeddedMetadataStore target = EmbeddedMetadataStore.Open(metadata, components);
+        await using (target.ConfigureAwait(false))
+        {
+            using var source = new MemoryStream(export.ToArray(), writable: false);
+            await MetadataTransfer.ImportAsync(target, source, cancellationToken).ConfigureAwait(false);
+            await ShardRecovery.MoveAsync(target, shard, StandaloneNode, disk, cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+
+namespace AiDb.Cluster.Placement;
+
+/// <summary>Gives a shard whose disk is gone to the disk that it was restored to. An operator's act: it declares the old
+/// disk dead.</summary>
+public static class ShardRecovery
+{
+    /// <summary>Moves the shard's vote.</summary>
+    /// <param name="store">The metadata store.</param>
+    /// <param name="shardId">The shard.</param>
+    /// <param name="nodeId">Only where this node holds the shard.</param>
+    /// <param name="diskId">The disk that it was restored to.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>False: another node holds it; nothing was changed.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the shard was changed meanwhile.</exception>
+    public static async ValueTask<bool> MoveAsync(
+        IMetadataStore store, uint shardId, string nodeId, string diskId, CancellationToken cancellationToken = default)
+    {
+        string key = MetadataKeys.Shard(shardId);
+        if ((await store.RangeAsync(key, cancellationToken: cancellationToken)).Single is not { } item)
+            return false;
+        ShardDescriptor current = MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision);
+        if (!current.Voters.Any(voter => string.Equals(voter.NodeId, nodeId, StringComparison.Ordinal)))
+            return false;
+        ShardDescriptor next = current with
+        {
+            Generation = current.Generation + 1,
+            Voters = [new ShardVoter(nodeId, diskId)],
+        };
+        MetadataTransactionResult result = await store.CommitAsync(
+            new MetadataTransaction
+            {
+                Compares = [MetadataCompare.UnchangedSince(key, current.Revision)],
+                Then = [MetadataOperation.Put(key, MetadataJson.Write(ShardRecord.From(next)))],
+            },
+            cancellationToken);
+        return result.Succeeded
+            ? true
+            : throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {shardId} was changed by another; try again.");
+    }
+}

@@ -1,0 +1,4 @@
+using AiDb.Tests.Backup.Support;
+
+[assembly: AssemblyFixture(typeof(Radosgw))]
+[assembly: AssemblyFixture(typeof(Azurite))]
