@@ -117,7 +117,8 @@ internal static class CollectionsApi
     private static async Task DropIndexAsync(HttpContext context, ICollections collections, string collection, string field)
     {
         PointWriteResult result =
-            await QdrantRequest.RunAsync(context, ct => collections.DropIndexAsync(collection, field, ct));
+            await QdrantRequest.RunAsync(
+                context, ct => collections.DropIndexAsync(collection, QdrantRequest.WithSlashes(field), ct));
         await PointWritesApi.WriteResultAsync(context, result);
     }
 

@@ -6,11 +6,9 @@ namespace AiDb.Gateway.Qdrant.Rest;
 /// writes JSON.</summary>
 internal static class QdrantApi
 {
-    /// <summary>Maps the routes, where there are collections to ask.</summary>
+    /// <summary>Maps the routes.</summary>
     public static void Map(IEndpointRouteBuilder routes)
     {
-        if (!routes.ServiceProvider.GetRequiredService<IServiceProviderIsService>().IsService(typeof(ICollections)))
-            return;
         CollectionsApi.Map(routes);
         PointWritesApi.Map(routes);
         PointReadsApi.Map(routes);

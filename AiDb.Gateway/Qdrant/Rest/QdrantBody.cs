@@ -9,20 +9,19 @@ namespace AiDb.Gateway.Qdrant.Rest;
 /// <summary>The JSON body of a request, which counts among the bytes in hand until it is disposed of.</summary>
 internal sealed class QdrantBody : IDisposable
 {
-    private const int UnannouncedBytes = 64 << 10;
-
     // Payloads nest up to 64 levels, and lie a few levels deep in a body.
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 96 };
 
     private readonly Admission _admission;
-    private readonly long _reserved;
+    private readonly long _announced;
+    private CountedBody? _counted;
     private JsonDocument? _document;
 
-    private QdrantBody(Admission admission, long reserved)
+    private QdrantBody(Admission admission, long announced)
     {
+        admission.ReserveBytes(announced);
         _admission = admission;
-        _reserved = reserved;
-        admission.ReserveBytes(reserved);
+        _announced = announced;
     }
 
     /// <summary>The body.</summary>
@@ -35,7 +34,7 @@ internal sealed class QdrantBody : IDisposable
     public static async ValueTask<QdrantBody> ReadAsync(HttpContext context, bool isOptional = false)
     {
         HttpRequest request = context.Request;
-        QdrantBody body = new(context.RequestServices.GetRequiredService<Admission>(), request.ContentLength ?? UnannouncedBytes);
+        QdrantBody body = new(context.RequestServices.GetRequiredService<Admission>(), request.ContentLength ?? 0);
         try
         {
             bool isAbsent = request.ContentLength is null or 0 && request.Headers.TransferEncoding.Count == 0;
@@ -44,7 +43,7 @@ internal sealed class QdrantBody : IDisposable
             else if (isAbsent)
                 throw RequestLimits.Invalid("body: it is missing; send a JSON object.");
             else
-                body._document = await JsonDocument.ParseAsync(request.Body, Options, context.RequestAborted);
+                body._document = await JsonDocument.ParseAsync(body.Open(request), Options, context.RequestAborted);
             return body;
         }
         catch (JsonException error)
@@ -75,6 +74,9 @@ internal sealed class QdrantBody : IDisposable
     public void Dispose()
     {
         _document?.Dispose();
-        _admission.ReleaseBytes(_reserved);
+        _admission.ReleaseBytes(_announced + (_counted?.Reserved ?? 0));
     }
+
+    private Stream Open(HttpRequest request) =>
+        request.ContentLength is null ? _counted = new CountedBody(request.Body, _admission) : request.Body;
 }

@@ -8,6 +8,7 @@ namespace AiDb.Gateway.Qdrant.Rest;
 internal sealed class QdrantRequest
 {
     private const int MaxTimeoutSeconds = 24 * 3600;
+    private const string EscapedSlash = "%2F";
 
     private static readonly string[] Roots =
         ["/collections", "/aliases", "/snapshots", "/cluster", "/telemetry", "/issues", "/quotas"];
@@ -40,6 +41,8 @@ internal sealed class QdrantRequest
     public static async Task<T> RunAsync<T>(HttpContext context, Func<CancellationToken, ValueTask<T>> action)
     {
         CheckParameters(context.Request.Query);
+        if (context.GetRouteValue("collection") is string name && name.Contains(EscapedSlash, StringComparison.OrdinalIgnoreCase))
+            throw RequestLimits.Invalid("collection: a name has no slash in it.");
         Admission admission = context.RequestServices.GetRequiredService<Admission>();
         int? seconds = Integer(context.Request.Query, "timeout", 1, MaxTimeoutSeconds);
         admission.Enter();
@@ -63,6 +66,9 @@ internal sealed class QdrantRequest
         "false" => false,
         { } other => throw RequestLimits.Invalid($"{name}: it is true or false, not '{RequestLimits.Shown(other)}'."),
     };
+
+    /// <summary>A part of an address with its slashes, which routing leaves escaped.</summary>
+    public static string WithSlashes(string part) => part.Replace(EscapedSlash, "/", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether the writer waits for its write; AiDb's writes are always there when they are
     /// acknowledged.</summary>

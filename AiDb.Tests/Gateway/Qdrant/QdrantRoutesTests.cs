@@ -91,6 +91,13 @@ public sealed class QdrantRoutesTests : IClassFixture<QdrantEdge>
         Assert.Equal(expected, await _edge.ResultAsync(method, target, body));
 
     [Fact]
+    public async Task A_field_in_an_address_has_its_slashes()
+    {
+        await _edge.ResultAsync("DELETE", "/collections/c/index/a%2Fb");
+        Assert.Equal("a/b", Assert.Single(_edge.Collections.Asked));
+    }
+
+    [Fact]
     public async Task Groups_facets_and_matrices_are_written_out()
     {
         ScoredPoint hit = new() { Id = new PointId(1), Score = 1 };
@@ -230,6 +237,30 @@ public sealed class QdrantRoutesTests : IClassFixture<QdrantEdge>
             new PointRecord { Id = new PointId(1), Payload = Upsert(0).Points[0].Payload }, 3)];
         Assert.True((await _edge.ResultAsync("POST", "/collections/c/points", """{"ids":[1]}""")).Length > 30 << 20);
         Assert.Equal(0, _edge.Admission.BodyBytes);
+    }
+
+    [Fact]
+    public async Task A_body_that_does_not_announce_its_length_is_counted_as_it_comes()
+    {
+        _edge.Collections.Hangs = true;
+        using HttpRequestMessage request = new(HttpMethod.Put, "/collections/c/points?timeout=1");
+        request.Headers.TransferEncodingChunked = true;
+        string text = new('x', 3 << 20);
+        request.Content = new StringContent(
+            """{"points":[{"id":1,"vector":[1],"payload":{"text":"TEXT"}}]}""".Replace("TEXT", text, StringComparison.Ordinal));
+        using HttpResponseMessage response = await _edge.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.RequestTimeout, response.StatusCode);
+        Assert.Equal(0, _edge.Admission.BodyBytes);
+
+        // Others hold all that there is.
+        _edge.Admission.ReserveBytes(255 << 20);
+        using HttpRequestMessage another = new(HttpMethod.Put, "/collections/c/points");
+        another.Headers.TransferEncodingChunked = true;
+        another.Content = new StringContent(text);
+        using HttpResponseMessage refused = await _edge.Http.SendAsync(another);
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(255 << 20, _edge.Admission.BodyBytes);
+        _edge.Admission.ReleaseBytes(255 << 20);
     }
 
     [Fact]

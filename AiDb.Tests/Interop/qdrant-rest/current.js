@@ -38,8 +38,8 @@ const conditions = [
   [{ key: 'price', range: { gt: 3, lte: 10.5 } }, (p) => p.price > 3 && p.price <= 10.5],
   [{ key: 'at', range: { gte: '2024-02-01T00:00:00Z', lt: '2024-03-01' } }, (p) => p.at >= '2024-02-01' && p.at < '2024-03-01'],
   [
-    { key: 'place', geo_bounding_box: { top_left: { lon: 13, lat: 52.5 }, bottom_right: { lon: 13.5, lat: 52 } } },
-    (p) => p.place.lon <= 13.5,
+    { key: 'place', geo_bounding_box: { top_left: { lon: 12.995, lat: 52.505 }, bottom_right: { lon: 13.505, lat: 51.995 } } },
+    (p) => p.place.lon < 13.505,
   ],
   [{ key: 'place', geo_radius: { center: { lon: 13, lat: 52 }, radius: 2000 } }, (p) => p.number < 2],
   [
@@ -183,7 +183,8 @@ await run({
     assert.strictEqual(many.length, 2);
     assert.strictEqual(many[0].points[0].id, 17);
     assert.strictEqual(many[1].points.length, 2);
-    assert.strictEqual((await search(target, { limit: 5_000_000 })).length, data.length);
+    assert.strictEqual((await search(target, { limit: 1_000_000 })).length, data.length);
+    await fails(400, /limit/, search(target, { limit: 5_000_000 }));
   },
   async examples() {
     const positive = data[2].vector, negative = data[8].vector;
