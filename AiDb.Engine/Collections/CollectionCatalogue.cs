@@ -98,6 +98,13 @@ internal sealed class CollectionCatalogue
             return _names.GetValueOrDefault(id);
     }
 
+    /// <summary>Whether there are settings of a collection.</summary>
+    public bool HasSettings(uint id)
+    {
+        lock (_gate)
+            return _settings.ContainsKey(id);
+    }
+
     /// <summary>Finds the collection that a name or alias stands for, with the version of its settings.</summary>
     public bool TryResolve(string nameOrAlias, out (string Name, uint Id, ulong SettingsVersion) found)
     {

@@ -35,6 +35,9 @@ internal sealed class CollectionDirectory(Database database)
             return lease.Version == version ? OptionsCodec.Read(name, lease.Span) : null;
     }
 
+    /// <summary>Whether there is a collection of that id.</summary>
+    public bool HasSettings(uint id) => Names.HasSettings(id);
+
     /// <summary>Whether a name or alias is taken.</summary>
     public bool Exists(string name) => Names.TryFind(name, out _) || Names.TryFindAlias(name, out _);
 

@@ -43,8 +43,14 @@ public sealed class CollectionSet : ICollections
             (string name, uint id, ulong version) = _directory.Find(collection);
             if (_open.TryGetValue(id, out OpenCollection? open) && open.Version == version)
                 return open.Collection;
-            if (_directory.TryReadOptions(name, id, version) is { } options)
-                return Open(id, name, options, version);
+            if (_directory.TryReadOptions(name, id, version) is not { } options)
+                continue;
+            Collection opened = Open(id, name, options, version);
+            if (_directory.HasSettings(id))
+                return opened;
+
+            // It was deleted meanwhile, and whoever did it may have found nothing to close.
+            Close(id);
         }
     }
 
@@ -284,6 +290,9 @@ public sealed class CollectionSet : ICollections
             ObjectDisposedException.ThrowIf(_closed, _database);
             if (_open.TryGetValue(id, out OpenCollection? open))
             {
+                // Another thread has put later settings in force.
+                if (version != 0 && open.Version >= version)
+                    return open.Collection;
                 open.Collection.State.SetOptions(options);
             }
             else

@@ -66,6 +66,9 @@ internal sealed unsafe class DenseIndex : IDisposable
         ? navigator.Codes.BytesOf(_rows.RowCount) + (navigator.Bits?.Rows.BytesOf(_rows.RowCount) ?? 0) + navigator.Graph.Links.BytesOf(_rows.RowCount)
         : 0);
 
+    /// <summary>Bytes of native memory that it has taken, that of searches included.</summary>
+    public long AllocatedBytes => _account.AllocatedBytes;
+
     /// <summary>Gives an offset a vector, which can be found at once.</summary>
     /// <param name="offset">The offset.</param>
     /// <param name="vector">Finite numbers; for the cosine normalised by the caller.</param>
@@ -326,7 +329,7 @@ internal sealed unsafe class DenseIndex : IDisposable
     {
         double oversampled = wanted * Math.Max(1.0, search.Oversampling);
         int ef = search.Ef > 0 ? search.Ef : Options.Hnsw.EfConstruct;
-        return (int)Math.Min(int.MaxValue / 4, Math.Max(ef, oversampled));
+        return (int)Math.Min(Math.Max(1, _rows.RowCount), Math.Max(ef, oversampled));
     }
 
     private long Matches(in DenseSearch search)

@@ -301,7 +301,11 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         _deleted[id] = (version, generation);
         _deletedOrder.Enqueue((id, generation));
         if (!exists)
+        {
+            ReclaimLocked();
             return;
+        }
+
         foreach (VectorField field in Fields.Values)
             field.Remove(offset);
         if (offset < _saved.Length)

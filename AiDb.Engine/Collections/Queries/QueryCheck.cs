@@ -8,6 +8,7 @@ internal static class QueryCheck
     /// message names the field.</exception>
     public static void Check(CollectionOptions options, QueryStage root)
     {
+        CheckSum(root);
         foreach (QueryStage stage in root.All())
         {
             if (stage.Prefetches.Count > 0 && stage.Query is null)
@@ -17,6 +18,16 @@ internal static class QueryCheck
             CheckParameters(stage);
             if (stage.Query is not null)
                 CheckQuery(options, stage, stage.Query);
+        }
+    }
+
+    private static void CheckSum(QueryStage root)
+    {
+        long prefetched = root.All().Where(stage => stage != root).Sum(static stage => (long)stage.Limit);
+        if (prefetched > QueryLimits.MaxPrefetchedPoints)
+        {
+            throw QueryErrors.Invalid(
+                "prefetch", $"asks for {prefetched} points in all; a request may ask for {QueryLimits.MaxPrefetchedPoints}");
         }
     }
 

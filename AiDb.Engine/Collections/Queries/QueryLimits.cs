@@ -14,6 +14,9 @@ public static class QueryLimits
     /// <summary>Prefetches of one request on all levels.</summary>
     public const int MaxPrefetches = 1_000;
 
+    /// <summary>Points of all prefetches of one request together.</summary>
+    public const int MaxPrefetchedPoints = 4_000_000;
+
     /// <summary>Examples of one recommendation, target and pairs of one discovery.</summary>
     public const int MaxExamples = 10_000;
 

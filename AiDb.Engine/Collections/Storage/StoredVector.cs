@@ -60,7 +60,13 @@ internal static class StoredVector
         if (!cursor.TryTakeVarint(out int count))
             throw PointErrors.Malformed(id);
         if (head[1] == MultiKind)
-            return new MultiVector(ReadNumbers(id, cursor.Rest, element), count);
+        {
+            float[] rows = ReadNumbers(id, cursor.Rest, element);
+            return count > 0 && rows.Length > 0 && rows.Length % count == 0
+                ? new MultiVector(rows, count)
+                : throw PointErrors.Malformed(id);
+        }
+
         if (head[1] != SparseKind || !cursor.TryTake(checked((int)Math.Min((long)count * 4, int.MaxValue)), out var raw))
             throw PointErrors.Malformed(id);
         uint[] indices = new uint[count];

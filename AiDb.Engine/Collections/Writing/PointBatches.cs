@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using AiDb.Engine.Commit;
 
 namespace AiDb.Engine.Collections.Writing;
@@ -65,7 +66,21 @@ internal static class PointBatches
 
     private static void End(IReadOnlyList<AttachedPoints> points, WriteResult? result)
     {
+        // The points are written: a collection that fails, being closed for instance, keeps none from others.
+        Exception? failure = null;
         foreach (AttachedPoints attached in points)
-            attached.End(result);
+        {
+            try
+            {
+                attached.End(result);
+            }
+            catch (Exception error)
+            {
+                failure ??= error;
+            }
+        }
+
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
     }
 }

@@ -90,8 +90,14 @@ internal sealed unsafe class GraphInserter<TScorer>(
             _links.Lock(row);
             LinkStore.Write(_links.Of(row, i), _links.Capacity(i), chosen[..count]);
             _links.Unlock(row);
-            at = pool.Row(0);
-            distance = pool.Distance(0);
+
+            // The pool is empty where distances are beyond what a float holds.
+            if (pool.Count > 0)
+            {
+                at = pool.Row(0);
+                distance = pool.Distance(0);
+            }
+
             for (int j = 0; j < count; j++)
                 AddLink(context, chosen[j], row, i, buffer + stride);
         }
@@ -100,8 +106,9 @@ internal sealed unsafe class GraphInserter<TScorer>(
     private int ChooseLive(
         SearchContext context, uint row, int level, ref CandidatePool pool, Span<uint> chosen, byte* buffer)
     {
-        context.Others.Ensure((long)pool.Count * sizeof(Flat.Candidate));
-        Span<Flat.Candidate> candidates = new(context.Others.Memory, pool.Count);
+        int room = Math.Max(1, pool.Count);
+        context.Others.Ensure((long)room * sizeof(Flat.Candidate));
+        Span<Flat.Candidate> candidates = new(context.Others.Memory, room);
         int count = 0;
         for (int i = 0; i < pool.Count; i++)
         {

@@ -62,6 +62,28 @@ public sealed class CollectionSetTests
     }
 
     [Fact]
+    public async Task A_collection_that_is_closed_keeps_no_points_of_a_batch_from_the_others()
+    {
+        using var executor = new BackgroundExecutor();
+        await using Database database = TestDatabase.Open(TestDatabase.NewDisk(), executor: executor);
+        foreach (string name in (string[])["a", "b"])
+        {
+            await database.Collections.CreateAsync(name, TestPoints.Options(1, VectorMetric.Euclid));
+            await database.Collections.WriteAsync(name, [TestPoints.Upsert(TestPoints.Point(1, [1]))]);
+            _ = await TestPoints.NearestAsync(database, name, [1], 1);
+        }
+
+        var batch = new WriteBatch();
+        Collection closed = database.Collections.Open("a");
+        batch.Upsert(closed, TestPoints.Point(2, [5]));
+        batch.Upsert(database.Collections.Open("b"), TestPoints.Point(2, [5]));
+        database.Collections.Close(closed.Id);
+        _ = await Record.ExceptionAsync(async () => await database.TryWriteAsync(batch));
+        foreach (string name in (string[])["b", "a"])
+            Assert.Equal(new PointId(2), (await TestPoints.NearestAsync(database, name, [5], 1))[0].Id);
+    }
+
+    [Fact]
     public async Task Aliases_change_all_or_none()
     {
         using Database database = TestDatabase.Open(TestDatabase.NewDisk());

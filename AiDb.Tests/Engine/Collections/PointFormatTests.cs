@@ -83,6 +83,8 @@ public sealed class PointFormatTests
     [InlineData("010100ff01", AiDbErrorKind.DataLoss)]
     [InlineData("0101000101000000", AiDbErrorKind.DataLoss)]
     [InlineData("010300", AiDbErrorKind.DataLoss)]
+    [InlineData("01020000", AiDbErrorKind.DataLoss)]
+    [InlineData("01020002" + "0000803f" + "0000803f" + "0000803f", AiDbErrorKind.DataLoss)]
     public void A_malformed_vector_is_told_from_a_newer_one(string value, AiDbErrorKind expected) =>
         Assert.Equal(
             expected,

@@ -74,6 +74,17 @@ public sealed class QueryCheckTests
     }
 
     [Fact]
+    public async Task Prefetches_are_limited_in_what_they_ask_for_together()
+    {
+        Prefetch great = new() { Query = Near(1f), Limit = QueryLimits.MaxPoints };
+        int most = QueryLimits.MaxPrefetchedPoints / QueryLimits.MaxPoints;
+        QueryRequest request = new() { Prefetches = [.. Enumerable.Repeat(great, most + 1)], Query = Near(1f) };
+        MemorySource source = Line(VectorMetric.Euclid);
+
+        await RefusedAsync(source, request, AiDbErrorKind.InvalidArgument, "in all");
+    }
+
+    [Fact]
     public async Task Indices_of_sparse_vectors_are_sorted_and_must_differ()
     {
         CollectionOptions options = new()

@@ -79,18 +79,6 @@ public sealed class KernelTests
         Assert.Equal(255u * 255u * (uint)high.Length, KernelForms.Squared(high, low));
     }
 
-    [Fact]
-    public void A_multi_vector_scores_the_best_row_for_each_row_of_the_query()
-    {
-        float[] query = [1, 0, 0, 1];
-        float[] document = [0.5f, 0, 0.25f, 2, 0, 1];
-        Assert.Equal(0.5f + 2, MaxSim.Score(VectorMetric.Dot, query, document, 2));
-        Assert.Equal(-0.5f, MaxSim.Score(VectorMetric.Manhattan, query, document, 2));
-        Assert.Equal(
-            AiDbErrorKind.InvalidArgument,
-            Assert.Throws<AiDbException>(() => MaxSim.Score(VectorMetric.Dot, query, document, 4)).Kind);
-    }
-
     private static float[] Floats(Random random, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 4) - 2))];
 

@@ -7,6 +7,41 @@ namespace AiDb.Tests.Engine.Vectors.Hnsw;
 public sealed class DenseIndexGraphTests
 {
     [Theory]
+    [InlineData("Dot")]
+    [InlineData("Euclid")]
+    [InlineData("Manhattan")]
+    public void Distances_beyond_what_a_float_holds_do_not_lead_astray(string metric)
+    {
+        var random = new Random(TestSeed.Base);
+        TestVectors vectors = new(TestSeed.Base, 8, Enum.Parse<VectorMetric>(metric));
+        var hnsw = new HnswOptions { M = 4, EfConstruct = 16 };
+        using DenseIndex index = new(vectors.Options() with { Hnsw = hnsw });
+        for (uint offset = 0; offset < 500; offset++)
+            index.Set(offset, Huge());
+        TestVectors.IndexAll(index);
+        Assert.Equal(500, index.IndexedCount);
+        ScoredOffset[] best = new ScoredOffset[10];
+        Assert.InRange(index.Search(Huge(), new DenseSearch { Ef = 50 }, best), 0, 10);
+
+        float[] Huge() => [.. Enumerable.Range(0, 8).Select(_ => (random.NextSingle() - 0.5f) * 2 * float.MaxValue)];
+    }
+
+    [Fact]
+    public void A_search_for_more_candidates_than_there_are_rows_takes_no_more_memory_than_the_rows()
+    {
+        TestVectors vectors = new(TestSeed.Base, 16, VectorMetric.Euclid);
+        (DenseIndex index, _) = vectors.Build(1000);
+        using (index)
+        {
+            ScoredOffset[] best = new ScoredOffset[1000];
+            var filter = new OffsetFilter(OffsetBitmap.Full(990));
+            var search = new DenseSearch { Ef = 1_000_000, Oversampling = 1000, Filter = filter };
+            Assert.Equal(990, index.Search(vectors.Next(), search, best));
+            Assert.InRange(index.AllocatedBytes, 1, 4 << 20);
+        }
+    }
+
+    [Theory]
     [InlineData("Cosine", "Float32")]
     [InlineData("Dot", "Float32")]
     [InlineData("Euclid", "Float16")]
