@@ -1,8 +1,10 @@
 using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
+using AiDb.Gateway.Placement;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
@@ -65,6 +67,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         }
 
         Router = new ShardRouter(Map, _nodes, clock);
+        Rebalancer = new Rebalancer(
+            _store, Map, new ShardFiguresReader(Router, clock).ReadAsync, options.Rebalancing, clock,
+            loggers.CreateLogger<Rebalancer>());
     }
 
     /// <summary>Of a stand-alone gateway: its archives; null: there are none.</summary>
@@ -82,6 +87,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <summary>The ways to the shards.</summary>
     public ShardRouter Router { get; }
 
+    /// <summary>Moves slots between shards.</summary>
+    public Rebalancer Rebalancer { get; }
+
     /// <summary>Follows the map and places shards; stand-alone, it serves when this returns.</summary>
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -92,6 +100,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         _running.Add(Map.RunAsync(_ending.Token));
         _running.Add(coordinator.RunAsync(_ending.Token));
         _running.Add(Router.RunAsync(_ending.Token));
+        _running.Add(Rebalancer.RunAsync(_ending.Token));
         if (_node is null)
             return;
         Task serving = _node.RunAsync(InProcess, _ending.Token);
@@ -139,8 +148,10 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             return Task.FromResult(HealthCheckResult.Unhealthy("The slots are not dealt out: primaries are missing."));
         if (Describe(map.Shards.Where(shard => shard.State == ShardState.New)) is { Length: > 0 } starting)
             return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
-        string without = Describe(map.Shards.Where(shard =>
-            shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+
+        // A shard without slots may be taken away.
+        string without = Describe(map.Shards.Where(shard => map.Slots.Count(shard.Id) > 0
+            && (shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true)));
         if (BackupHealth.Problem(LocalShards, Backup) is { } problem)
             return Task.FromResult(HealthCheckResult.Degraded(problem));
         return Task.FromResult(without.Length == 0
