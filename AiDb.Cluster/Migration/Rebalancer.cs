@@ -56,12 +56,12 @@ public sealed partial class Rebalancer(
     ILogger<Rebalancer> logger)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(30);
 
     private ulong _watched;
     private (ulong Keys, string Phase) _progress;
     private long _progressAt;
     private long _notBefore;
+    private ulong _lastAborted;
 
     /// <summary>What would move now.</summary>
     public async ValueTask<(PlacementInput Input, IReadOnlyList<PlannedMove> Moves)> PlanAsync(
@@ -102,6 +102,14 @@ public sealed partial class Rebalancer(
             return;
         }
 
+        ulong aborted = current.Migrations.LastOrDefault(migration => migration.Phase == MigrationPhase.Aborted)?.Id ?? 0;
+        if (aborted > _lastAborted)
+        {
+            // Not at once again: what went wrong may be going wrong still.
+            _lastAborted = aborted;
+            Pause(Tick * 2);
+        }
+
         if (IntentOf(current) is not { } intent || timeProvider.GetTimestamp() < _notBefore)
             return;
         PlacementInput input = await figures(current, cancellationToken);
@@ -123,6 +131,9 @@ public sealed partial class Rebalancer(
     /// <summary>By what slots move now; null: they stay.</summary>
     private (IPlacementStrategy Strategy, ulong BytesPerSecond)? IntentOf(ClusterMap current)
     {
+        // Points do not move yet: a slot would leave them behind.
+        if (current.Collections.Count > 0)
+            return null;
         if (current.Rebalance is { } order)
             return (PlacementStrategies.Find(order.Strategy), order.BytesPerSecond);
         if (current.Draining.Any(shard => current.Slots.Count(shard) > 0))
@@ -192,8 +203,7 @@ public sealed partial class Rebalancer(
 
     private void Pause(TimeSpan pause)
     {
-        TimeSpan bounded = pause < LongestBackoff ? pause : LongestBackoff;
-        _notBefore = timeProvider.GetTimestamp() + (long)(bounded.TotalSeconds * timeProvider.TimestampFrequency);
+        _notBefore = timeProvider.GetTimestamp() + (long)(pause.TotalSeconds * timeProvider.TimestampFrequency);
     }
 
     private async ValueTask WaitAsync(long version, CancellationToken cancellationToken)

@@ -4,7 +4,7 @@ using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
-using AiDb.Gateway.Placement;
+using AiDb.Gateway.Moving;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;

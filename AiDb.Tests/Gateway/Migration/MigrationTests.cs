@@ -110,7 +110,7 @@ public sealed class MigrationTests
         await UntilAsync(cluster, current => current.FindShard(present) is { State: ShardState.Active }
             && cluster.Primary("primary-1").FindShard(present) is { } again && again.Ownership.Owns((uint)migration.Slots.All().First()));
         Assert.Equal(MigrationPhase.Aborted, MapOf(cluster).Migrations.Single().Phase);
-        Assert.False(HostOf(cluster, present).Moves.Markers.HasAny);
+        await UntilAsync(cluster, _ => !HostOf(cluster, present).Moves.Markers.HasAny);
         await cluster.StartPrimaryAsync("primary-2");
         await UntilAsync(cluster, current => cluster.Primary("primary-2").NotReady is null && current.FindNode("primary-2")!.Alive);
         await load.CheckAsync();

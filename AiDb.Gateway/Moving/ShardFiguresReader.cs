@@ -3,7 +3,7 @@ using AiDb.Cluster.Model;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Gateway.Routing;
 
-namespace AiDb.Gateway.Placement;
+namespace AiDb.Gateway.Moving;
 
 /// <summary>Asks every shard for the figures that the placement of slots goes by. Requests per second are those since the
 /// last look, if that is not too short ago.</summary>
