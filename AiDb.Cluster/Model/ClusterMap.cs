@@ -73,6 +73,10 @@ public sealed class ClusterMap
     /// <summary>An order to rebalance that is being carried out; null: there is none.</summary>
     public RebalanceOrder? Rebalance { get; internal init; }
 
+    /// <summary>Whether an import into the store is under way or did not finish: what is missing may be yet to
+    /// come.</summary>
+    public bool IsImporting { get; internal init; }
+
     /// <summary>The shard of a slot; null when the slot has none yet.</summary>
     public ShardDescriptor? ShardOfSlot(int slot) => FindShard(Slots[slot]);
 

@@ -19,6 +19,7 @@ internal sealed class ClusterMapBuilder
     private RebalanceOrder? _rebalance;
     private long _slotsRevision;
     private string _clusterId = "";
+    private bool _isImporting;
 
     /// <summary>The map of a range read over all keys.</summary>
     public static ClusterMap Build(MetadataRange range)
@@ -66,6 +67,8 @@ internal sealed class ClusterMapBuilder
             _rebalance = item is null ? null : MigrationJson.ReadOrder(item);
         else if (string.Equals(key, MetadataKeys.ClusterId, StringComparison.Ordinal))
             _clusterId = item is null ? "" : Encoding.UTF8.GetString(item.Value.Span);
+        else if (string.Equals(key, MetadataKeys.UnfinishedImport, StringComparison.Ordinal))
+            _isImporting = item is not null;
     }
 
     public ClusterMap Build(long version) => new(
@@ -82,6 +85,7 @@ internal sealed class ClusterMapBuilder
         Migrations = [.. _migrations.Values],
         Draining = _draining.ToHashSet(),
         Rebalance = _rebalance,
+        IsImporting = _isImporting,
     };
 
     private static bool Put(SortedDictionary<ulong, SlotMigration> items, ulong id, SlotMigration migration)
