@@ -52,7 +52,8 @@ internal static class PlacementCommands
                 parsed.GetValue(strategy)!, parsed.GetValue(rate), cancellationToken).ConfigureAwait(false);
             await ShowAsync(context, parsed, plan).ConfigureAwait(false);
             if (plan.Moves.Count > 0 && !parsed.GetValue(detach))
-                await WaitAsync(context, client, plan, list => list.Rebalance is not null, cancellationToken).ConfigureAwait(false);
+                await WaitAsync(context, client, plan, list => list.Rebalance is not null, null, cancellationToken)
+                    .ConfigureAwait(false);
         }));
         return command;
     }
@@ -96,7 +97,7 @@ internal static class PlacementCommands
             if (parsed.GetValue(undo) || parsed.GetValue(detach))
                 return;
             HashSet<int> shards = [.. plan.Shards.Where(shard => string.Equals(shard.Node, name, StringComparison.Ordinal)).Select(shard => shard.Shard)];
-            await WaitAsync(context, client, plan, _ => false, cancellationToken, shards).ConfigureAwait(false);
+            await WaitAsync(context, client, plan, static _ => false, shards, cancellationToken).ConfigureAwait(false);
         }));
         return command;
     }
@@ -104,11 +105,11 @@ internal static class PlacementCommands
     /// <summary>Shows how far it is until it is at rest.</summary>
     private static async Task WaitAsync(
         CommandContext context, AiDbClient client, PlacementDescription plan, Func<MigrationList, bool> goesOn,
-        CancellationToken cancellationToken, HashSet<int>? emptied = null)
+        HashSet<int>? emptied, CancellationToken cancellationToken)
     {
         int total = plan.Moves.Sum(move => move.Slots);
         MigrationList before = await client.Placement.ListMigrationsAsync(cancellationToken).ConfigureAwait(false);
-        long first = before.Migrations.Where(migration => IsOver(migration)).Select(migration => migration.Id).DefaultIfEmpty().Max();
+        long first = before.Migrations.Where(IsOver).Select(migration => migration.Id).DefaultIfEmpty().Max();
         var progress = new ProgressReport(context.Console, context.Time, "slots moved", total, "slots");
         await progress.RunAsync(async () =>
         {

@@ -43,11 +43,18 @@ internal sealed class RingPlacement : IPlacementStrategy
 
         // A shard that is down keeps its slots: nobody could copy them.
         HashSet<uint> down = [.. input.Shards.Where(shard => !shard.IsUp).Select(shard => shard.Shard)];
+        HashSet<uint> draining = [.. input.Shards.Where(shard => shard.IsDraining).Select(shard => shard.Shard)];
+        HashRing upRing = new(accepting);
         HashRing ring = new([.. accepting, .. input.Shards.Where(shard => !shard.IsUp && !shard.IsDraining).Select(shard => shard.Shard)]);
         return
         [
             .. Enumerable.Range(0, SlotHash.SlotCount)
                 .Select(slot => (Slot: slot, From: input.Slots[slot], To: ring.OwnerOf(slot)))
+
+                // What drains does not wait for a shard that is down.
+                .Select(move => draining.Contains(move.From) && down.Contains(move.To)
+                    ? move with { To = upRing.OwnerOf(move.Slot) }
+                    : move)
                 .Where(move => move.From != 0 && move.From != move.To && !down.Contains(move.From) && !down.Contains(move.To))
                 .GroupBy(move => (move.From, move.To))
                 .Select(group => new PlannedMove(

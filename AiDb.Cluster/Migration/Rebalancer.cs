@@ -61,6 +61,7 @@ public sealed partial class Rebalancer(
     private (ulong Keys, string Phase) _progress;
     private long _progressAt;
     private long _notBefore;
+    private long _idleSince;
     private ulong _lastAborted;
 
     /// <summary>What would move now.</summary>
@@ -116,16 +117,32 @@ public sealed partial class Rebalancer(
         PlannedMove? move = intent.Strategy.Plan(input).FirstOrDefault(move => Fits(input, move));
         if (move is null)
         {
-            if (current.Rebalance is not null && !input.Shards.Any(shard => shard.IsDraining && current.Slots.Count(shard.Shard) > 0))
-                await MigrationRecords.CancelRebalanceAsync(store, cancellationToken);
-            Pause(Tick * 4);
+            await WithdrawAsync(current, input, cancellationToken);
+            Pause(Tick * 2);
             return;
         }
+
+        _idleSince = 0;
 
         move = move.Take(options.SlotsAtATime);
         long nowMs = timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         if (await MigrationRecords.StartAsync(store, current, move, intent.BytesPerSecond, nowMs, cancellationToken))
             LogStarted(move.Slots.Count, move.From, move.To, move.Reason);
+    }
+
+    /// <summary>Ends an order that asks for nothing more. While a shard is down it may be that which slots are to move to,
+    /// or from: it has a while to come back.</summary>
+    private async ValueTask WithdrawAsync(ClusterMap current, PlacementInput input, CancellationToken cancellationToken)
+    {
+        if (current.Rebalance is null)
+            return;
+        if (_idleSince == 0)
+            _idleSince = timeProvider.GetTimestamp();
+        if (input.Shards.All(shard => shard.IsUp) || timeProvider.GetElapsedTime(_idleSince) >= options.StallTimeout)
+        {
+            _idleSince = 0;
+            await MigrationRecords.CancelRebalanceAsync(store, cancellationToken);
+        }
     }
 
     /// <summary>By what slots move now; null: they stay.</summary>

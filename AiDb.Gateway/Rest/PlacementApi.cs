@@ -65,12 +65,12 @@ internal static class PlacementApi
     }
 
     private static Task DrainAsync(HttpContext context, PlacementFront front, string node) =>
-        DrainAsync(context, front, node, undo: false);
+        ChangeDrainAsync(context, front, node, undo: false);
 
     private static Task UndoAsync(HttpContext context, PlacementFront front, string node) =>
-        DrainAsync(context, front, node, undo: true);
+        ChangeDrainAsync(context, front, node, undo: true);
 
-    private static async Task DrainAsync(HttpContext context, PlacementFront front, string node, bool undo)
+    private static async Task ChangeDrainAsync(HttpContext context, PlacementFront front, string node, bool undo)
     {
         _ = RestQuery.Of(context);
         await WriteAsync(context, await front.DrainAsync(node, undo, context.RequestAborted));

@@ -229,6 +229,7 @@ public sealed class PrimaryAndReplicaTests
         Assert.True(cluster.ReplicaNode.Caches.Single().Cache.GetStatistics().Resets > resets);
         Response read = await cluster.Replica.SendAsync(cluster.Get("a", Eventual));
         Assert.True(read.Error is not null || !read.Get.FromCache);
+        await cluster.UntilAsync(() => cluster.PrimaryNode.FindShard(1)!.Ownership.Owns((uint)SlotHash.Of("a"u8)));
         await UntilCachedAsync(cluster, "a");
     }
 

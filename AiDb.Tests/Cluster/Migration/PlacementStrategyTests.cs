@@ -1,7 +1,6 @@
 using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Placement;
-using AiDb.Contracts;
 
 namespace AiDb.Tests.Cluster.Migration;
 
