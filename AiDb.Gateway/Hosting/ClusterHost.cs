@@ -3,6 +3,7 @@ using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
+using AiDb.Engine.Storage;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
@@ -55,6 +56,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                     DataDirectory = options.DataDirectory,
                     Database = options.Engine,
                     Backup = options.Backup,
+                    Restore = options.Restore,
                 },
                 _store, Map, clock, loggers);
             _nodes = new InProcessNode(StandaloneNode, _node);
@@ -86,6 +88,12 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (_node is not null)
+        {
+            await StandaloneRestore.RunAsync(
+                _store, _node.Restorer, _options.DataDirectory, StandaloneNode, PhysicalFileSystem.Instance, cancellationToken);
+        }
+
         Coordinator coordinator = new(
             _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
             _loggers.CreateLogger<Coordinator>());
