@@ -67,6 +67,9 @@ internal sealed record GatewayOptions
     /// <c>AiDb:Cluster:MoveBytesPerSecond</c>: how slots move between shards.</summary>
     public RebalancerOptions Rebalancing { get; init; } = new();
 
+    /// <summary>How a stand-alone gateway gets data back that is not there, or not whole.</summary>
+    public RestoreSettings Restore { get; init; } = new();
+
     /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30
     /// s.</summary>
     public FrontOptions Front { get; init; } = new();
@@ -126,6 +129,7 @@ internal sealed record GatewayOptions
         GatewayOptions options = defaults with
         {
             Backup = backup,
+            Restore = RestoreSettings.Read(configuration, errors),
             Metadata = metadata,
             ApiKey = apiKey,
             ClusterSecret = secret,
