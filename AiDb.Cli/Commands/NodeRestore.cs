@@ -53,7 +53,7 @@ internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvi
         await using (target.ConfigureAwait(false))
         {
             using var source = new MemoryStream(export.ToArray(), writable: false);
-            await MetadataTransfer.ImportAsync(target, source, cancellationToken).ConfigureAwait(false);
+            await MetadataTransfer.ImportAsync(target, source, cancellationToken: cancellationToken).ConfigureAwait(false);
             await ShardRecovery.MoveAsync(target, shard, StandaloneNode, disk, cancellationToken).ConfigureAwait(false);
         }
     }
