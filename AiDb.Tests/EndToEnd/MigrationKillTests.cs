@@ -33,8 +33,10 @@ public sealed class MigrationKillTests
         await using ClusterProcesses cluster = new();
         ClusterNode gateway = StartGateway(cluster);
         string store = gateway.GrpcAddress;
-        await StartPrimary(cluster, "p1", store).ReadyAsync();
+        await gateway.SaysAsync("is listening");
+        ClusterNode first = StartPrimary(cluster, "p1", store);
         await StartPrimary(cluster, "p2", store).ReadyAsync();
+        await first.ReadyAsync();
         await gateway.ReadyAsync();
         for (int i = 0; i < Keys; i++)
             await WriteAsync(gateway, KeyOf(i), "0");
