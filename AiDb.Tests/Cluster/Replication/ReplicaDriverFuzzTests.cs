@@ -41,7 +41,7 @@ public sealed class ReplicaDriverFuzzTests(ITestOutputHelper output)
             LogRetentionBytes = random.Next(3) == 0 ? 0 : 1 << 20,
             DefaultDurability = WriteDurability.Synced,
         };
-        await using var group = new ReplicaGroup(random.Next(2) == 0 ? 3 : 5, seed, options) { Reopens = true };
+        await using var group = new ReplicaGroup(random.Next(2) == 0 ? 3 : 5, seed, options, reopens: true);
         string[] ids = [.. group.Nodes.Select(node => node.Identity.NodeId)];
         var history = new WrittenHistory();
         using var ended = new CancellationTokenSource();
@@ -120,6 +120,8 @@ public sealed class ReplicaDriverFuzzTests(ITestOutputHelper output)
         List<(string, string)> expected = primary.All();
         for (int wait = 0; group.Nodes.Any(node => !node.All().SequenceEqual(expected)); wait++)
         {
+            if (group.Fault is { } fault)
+                throw new InvalidOperationException("A replica could not be opened anew.", fault);
             Assert.True(wait < 600, "The copies do not become equal: " + string.Join(", ", group.Nodes.Select(node =>
                 $"{node.Identity.NodeId} has {node.All().Count} keys, {node.Driver!.GetStatus()}")));
             await group.InstallSnapshotsAsync(primary);

@@ -18,10 +18,17 @@ internal sealed class ReplicaGroup : IAsyncDisposable
     private readonly Dictionary<string, Node> _nodes = [];
     private readonly HashSet<string> _cutOff = [];
     private readonly DatabaseOptions _options;
+    private readonly bool _reopens;
     private readonly Lock _gate = new();
 
-    public ReplicaGroup(int voters, int seed, DatabaseOptions? options = null)
+    /// <summary>Starts the voters.</summary>
+    /// <param name="voters">How many.</param>
+    /// <param name="seed">Of their disks.</param>
+    /// <param name="options">Settings of their engines.</param>
+    /// <param name="reopens">Whether a node whose driver stepped down opens its replica anew, as a host does.</param>
+    public ReplicaGroup(int voters, int seed, DatabaseOptions? options = null, bool reopens = false)
     {
+        _reopens = reopens;
         _options = options ?? TestDatabase.Tiny with { LogRetentionBytes = 64 << 20, DefaultDurability = WriteDurability.Synced };
         for (int i = 0; i < voters; i++)
             Add(((char)('a' + i)).ToString(), seed + i);
@@ -35,8 +42,8 @@ internal sealed class ReplicaGroup : IAsyncDisposable
 
     public Node this[string id] => _nodes[id];
 
-    /// <summary>Whether a node whose driver stepped down opens its replica anew, as a host does.</summary>
-    public bool Reopens { get; init; }
+    /// <summary>Why a replica could not be opened anew; null: none failed.</summary>
+    public Exception? Fault { get; private set; }
 
     public IEnumerable<Node> Nodes => _nodes.Values;
 
@@ -149,7 +156,9 @@ internal sealed class ReplicaGroup : IAsyncDisposable
         private void StartHeld()
         {
             Database = Database.OpenReplica(
-                TestDatabase.Folder, group._options, new DatabaseComponents { FileSystem = Disk });
+                TestDatabase.Folder,
+                group._options,
+                new DatabaseComponents { FileSystem = Disk, BackgroundExecutor = new CrashableExecutor() });
             var driver = new ReplicaDriver(
                 1, Identity, Database, this,
                 new ReplicationOptions
@@ -161,8 +170,8 @@ internal sealed class ReplicaGroup : IAsyncDisposable
                 TimeProvider.System, NullLogger.Instance);
             Driver = driver;
             _inbox = Channel.CreateUnbounded<(string, ReplicationMessage)>();
-            _receiving = ReceiveAsync(_inbox.Reader, driver);
-            if (group.Reopens)
+            _receiving = ReceiveAsync(_inbox.Reader, driver, group);
+            if (group._reopens)
                 _ = ReopenAsync(driver);
         }
 
@@ -173,8 +182,15 @@ internal sealed class ReplicaGroup : IAsyncDisposable
             {
                 if (Driver != driver)
                     return;
-                await StopHeldAsync();
-                StartHeld();
+                try
+                {
+                    await StopHeldAsync();
+                    StartHeld();
+                }
+                catch (Exception error)
+                {
+                    group.Fault = error;
+                }
             }
         }
 
@@ -286,9 +302,12 @@ internal sealed class ReplicaGroup : IAsyncDisposable
         public string? Get(string key) =>
             TestDatabase.Text(Database!.GetTableById(TableId).Get(TestDatabase.Bytes(key)));
 
-        public List<(string Key, string Value)> All() => TestDatabase.Walk(Database!.GetTableById(TableId));
+        /// <summary>Everything that it sees; empty while it is being opened.</summary>
+        public List<(string Key, string Value)> All() =>
+            Database is { } database ? TestDatabase.Walk(database.GetTableById(TableId)) : [];
 
-        private static async Task ReceiveAsync(ChannelReader<(string From, ReplicationMessage Message)> inbox, ReplicaDriver driver)
+        private static async Task ReceiveAsync(
+            ChannelReader<(string From, ReplicationMessage Message)> inbox, ReplicaDriver driver, ReplicaGroup group)
         {
             await foreach ((string from, ReplicationMessage message) in inbox.ReadAllAsync())
             {
@@ -300,7 +319,32 @@ internal sealed class ReplicaGroup : IAsyncDisposable
                 {
                     return;
                 }
+                catch (Exception error)
+                {
+                    group.Fault = error;
+                    return;
+                }
             }
         }
+    }
+
+    /// <summary>Threads for background work that outlive the machine's crash, as those of another process would.</summary>
+    private sealed class CrashableExecutor : IBackgroundExecutor
+    {
+        private readonly BackgroundExecutor _inner = new();
+
+        public void Queue(string name, Action job) => _inner.Queue(name, () =>
+        {
+            try
+            {
+                job();
+            }
+            catch (SimulatedCrashException)
+            {
+                // The machine is gone; nobody reads what the job would have left.
+            }
+        });
+
+        public void Dispose() => _inner.Dispose();
     }
 }
