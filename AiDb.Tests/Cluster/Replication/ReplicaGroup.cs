@@ -79,7 +79,8 @@ internal sealed class ReplicaGroup : IAsyncDisposable
         Task active = driver.WhenActiveAsync();
         for (int wait = 0; !active.IsCompleted; wait++)
         {
-            Assert.True(wait < 600, $"'{id}' does not become active: " + Describe());
+            if (wait == 600)
+                Assert.Fail($"'{id}' does not become active: " + Describe());
             await InstallSnapshotsAsync(node);
             await Task.WhenAny(active, Task.Delay(50));
         }
