@@ -278,11 +278,11 @@ internal sealed class ReplicaGroup : IAsyncDisposable
         /// <summary>Puts another replica's checkpoint in the place of what the disk holds; the promise stays.</summary>
         public async Task InstallSnapshotAsync(Node source)
         {
+            string copy = "/data/copy-" + Guid.NewGuid().ToString("N");
+            await source.Database!.CheckpointAsync(copy);
             using Held held = Hold();
             await StopHeldAsync();
             VoterState own = VoterFile.Read(Disk, TestDatabase.Folder);
-            string copy = "/data/copy-" + Guid.NewGuid().ToString("N");
-            await source.Database!.CheckpointAsync(copy);
             var fresh = new SimulatedFileSystem(source.GetHashCode());
             fresh.CreateDirectory(TestDatabase.Folder);
             foreach (string name in source.Disk.ListFiles(copy))
