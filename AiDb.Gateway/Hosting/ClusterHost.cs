@@ -3,6 +3,7 @@ using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
+using AiDb.Engine.Storage;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
@@ -12,8 +13,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AiDb.Gateway.Hosting;
 
-/// <summary>What stands behind a gateway: the metadata store with its coordinator, and - stand-alone - the
-/// one node that holds the data, in this process.</summary>
+/// <summary>What stands behind a gateway: the metadata store, its own or another's, the coordinator, and -
+/// stand-alone - the one node that holds the data, in this process.</summary>
 /// <remarks>Both ways of running differ in nothing but where the nodes are.</remarks>
 internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
 {
@@ -25,22 +26,38 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly CancellationTokenSource _ending = new();
     private readonly List<Task> _running = [];
-    private readonly EmbeddedMetadataStore _store;
+    private readonly IMetadataStore _store;
+    private readonly LastMapKeeper? _lastMap;
+    private readonly IDisposable? _directoryLock;
     private readonly PrimaryNode? _node;
     private readonly INodeDirectory _nodes;
+    private NodeRegistration? _registration;
     private int _disposed;
 
-    /// <summary>Opens the metadata store.</summary>
+    /// <summary>Opens the metadata store, or what leads to it.</summary>
     /// <exception cref="AiDbException">The data folder is in use, or damaged.</exception>
     public ClusterHost(GatewayOptions options, TimeProvider clock, ILoggerFactory loggers)
     {
         _options = options;
         _clock = clock;
         _loggers = loggers;
-        _store = EmbeddedMetadataStore.Open(
-            Path.Combine(options.DataDirectory, "metadata"),
-            new DatabaseComponents { TimeProvider = clock, LoggerFactory = loggers });
-        Map = new ClusterMapWatcher(_store, clock, loggers.CreateLogger<ClusterMapWatcher>());
+        DatabaseComponents components = new() { TimeProvider = clock, LoggerFactory = loggers };
+        _store = options.Metadata is { } metadata
+            ? MetadataStores.Open(metadata, options.ClusterSecret, clock)
+            : EmbeddedMetadataStore.Open(Path.Combine(options.DataDirectory, "metadata"), components);
+        Map = new ClusterMapWatcher(_store, clock, loggers.CreateLogger<ClusterMapWatcher>())
+        {
+            Fallback = () => _lastMap?.Read(),
+        };
+        if (options.Metadata is not null)
+        {
+            components.FileSystem.CreateDirectory(options.DataDirectory);
+            _directoryLock = components.FileSystem.Lock(Path.Combine(options.DataDirectory, "gateway.lock"));
+            _lastMap = new LastMapKeeper(
+                _store, Map, new LastMapFile(components.FileSystem, options.DataDirectory), clock,
+                loggers.CreateLogger<LastMapKeeper>());
+        }
+
         if (options.Mode == GatewayMode.Standalone)
         {
             _node = new PrimaryNode(
@@ -49,12 +66,13 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                     Node = new NodeOptions
                     {
                         NodeId = StandaloneNode,
-                        MetadataAddress = InProcess,
+                        Metadata = new MetadataOptions { Address = InProcess },
                         ClusterSecret = options.ClusterSecret,
                     },
                     DataDirectory = options.DataDirectory,
                     Database = options.Engine,
                     Backup = options.Backup,
+                    Restore = options.Restore,
                 },
                 _store, Map, clock, loggers);
             _nodes = new InProcessNode(StandaloneNode, _node);
@@ -86,11 +104,16 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        Coordinator coordinator = new(
-            _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
-            _loggers.CreateLogger<Coordinator>());
+        if (_node is not null)
+        {
+            await StandaloneRestore.RunAsync(
+                _store, _node.Restorer, _options.DataDirectory, StandaloneNode, PhysicalFileSystem.Instance, cancellationToken);
+        }
+
         _running.Add(Map.RunAsync(_ending.Token));
-        _running.Add(coordinator.RunAsync(_ending.Token));
+        _running.Add(CoordinateAsync(_ending.Token));
+        if (_lastMap is not null)
+            _running.Add(_lastMap.RunAsync(_ending.Token));
         _running.Add(Router.RunAsync(_ending.Token));
         if (_node is null)
             return;
@@ -109,7 +132,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     {
         if (_options.Mode != GatewayMode.Cluster)
             return;
-        NodeRegistration registration = new(
+        _registration = new NodeRegistration(
             _store,
             new NodeDescriptor
             {
@@ -122,7 +145,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             NodeRegistration.DefaultTimeToLive,
             _clock,
             _loggers.CreateLogger<NodeRegistration>());
-        _running.Add(registration.RunAsync(_ending.Token));
+        _running.Add(_registration.RunAsync(_ending.Token));
     }
 
     /// <summary>Completes when something that must run has ended; it carries the reason.</summary>
@@ -141,6 +164,12 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
         string without = Describe(map.Shards.Where(shard =>
             shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+        if (Map.IsFromFile || _registration?.IsUnreachable == true)
+        {
+            return Task.FromResult(HealthCheckResult.Degraded(
+                $"The metadata store cannot be reached; requests are served with the map of revision {map.Version}."));
+        }
+
         if (BackupHealth.Problem(LocalShards, Backup) is { } problem)
             return Task.FromResult(HealthCheckResult.Degraded(problem));
         return Task.FromResult(without.Length == 0
@@ -160,7 +189,32 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         if (_node is not null)
             await _node.DisposeAsync();
         await _store.DisposeAsync();
+        _directoryLock?.Dispose();
         _ending.Dispose();
+    }
+
+    /// <summary>Whoever holds the store coordinates; of several gateways on one etcd it is one at a
+    /// time.</summary>
+    private async Task CoordinateAsync(CancellationToken cancellationToken)
+    {
+        Coordinator coordinator = new(
+            _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
+            _loggers.CreateLogger<Coordinator>());
+        if (_options.Metadata is null)
+        {
+            await coordinator.RunAsync(cancellationToken);
+        }
+        else if (_options.Metadata.IsEtcd)
+        {
+            CoordinatorLease lease = new(
+                _store, _options.NodeId, NodeRegistration.DefaultTimeToLive, _clock, _loggers.CreateLogger<CoordinatorLease>());
+            await lease.RunAsync(coordinator.RunAsync, cancellationToken);
+        }
+        else
+        {
+            // The gateway that holds the store coordinates, for as long as there is a store.
+            await Task.Delay(Timeout.InfiniteTimeSpan, _clock, cancellationToken);
+        }
     }
 
     private static string Describe(IEnumerable<ShardDescriptor> shards) =>

@@ -3,6 +3,7 @@ using AiDb.Engine;
 using AiDb.Gateway.Front;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
+using AiDb.ServiceDefaults;
 
 namespace AiDb.Gateway.Hosting;
 
@@ -12,8 +13,8 @@ internal enum GatewayMode
     /// <summary>One process, everything in it.</summary>
     Standalone,
 
-    /// <summary>The front door of primaries and cache replicas; it holds the cluster's metadata
-    /// store.</summary>
+    /// <summary>The front door of primaries and cache replicas; it holds the cluster's metadata store, or uses
+    /// one.</summary>
     Cluster,
 }
 
@@ -37,6 +38,9 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Node:Address</c>: where others reach its gRPC port; null: where it listens.</summary>
     public string? NodeAddress { get; init; }
 
+    /// <summary><c>AiDb:Metadata</c>: the cluster's metadata store; null: this gateway holds it.</summary>
+    public MetadataOptions? Metadata { get; init; }
+
     /// <summary><c>AiDb:Cluster:Shards</c>: primaries to wait for before the slots are first dealt out.
     /// Default: 1.</summary>
     public int Shards { get; init; } = 1;
@@ -57,6 +61,9 @@ internal sealed record GatewayOptions
 
     /// <summary><c>AiDb:Backup</c>: where a stand-alone gateway archives; null: nowhere.</summary>
     public BackupOptions? Backup { get; init; }
+
+    /// <summary>How a stand-alone gateway gets data back that is not there, or not whole.</summary>
+    public RestoreSettings Restore { get; init; } = new();
 
     /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30
     /// s.</summary>
@@ -90,6 +97,11 @@ internal sealed record GatewayOptions
         else if (!Uri.TryCreate(address, UriKind.Absolute, out _))
             errors.Add($"AiDb:Node:Address is '{address}'; it is like http://10.0.0.1:6334, or unset");
 
+        MetadataOptions? metadata = MetadataOptions.Read(configuration, errors);
+        if (metadata is not null && mode == GatewayMode.Standalone)
+            errors.Add("AiDb:Metadata:Address is for clusters: set AiDb:Mode to cluster, or leave it out");
+        if (metadata is not null)
+            MetadataStores.Check(metadata, errors);
         GatewayOptions defaults = new() { Mode = mode, DataDirectory = directory, NodeId = "gateway" };
         long Number(string setting, long fallback, long min, long max)
         {
@@ -109,6 +121,8 @@ internal sealed record GatewayOptions
         GatewayOptions options = defaults with
         {
             Backup = backup,
+            Restore = RestoreSettings.Read(configuration, errors),
+            Metadata = metadata,
             ApiKey = apiKey,
             ClusterSecret = secret,
             NodeAddress = address?.TrimEnd('/'),

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Globalization;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
@@ -47,10 +47,14 @@ public sealed partial class PrimaryNode : IShardClient
         _components = new DatabaseComponents { TimeProvider = time, LoggerFactory = loggers };
         if (options.Backup is { } backup)
             Backup = new BackupHost(backup, store, _components.FileSystem, options.DataDirectory, time, loggers);
+        Restorer = new ShardRestorer(options.Restore, options.Database, _components, loggers.CreateLogger<ShardRestorer>());
     }
 
     /// <summary>The archives of its shards; null: nothing is archived.</summary>
     public BackupHost? Backup { get; }
+
+    /// <summary>Brings shards back whose data is missing.</summary>
+    public ShardRestorer Restorer { get; }
 
     /// <summary>The cluster as the node sees it; its host runs it.</summary>
     public ClusterMapWatcher Map { get; }
@@ -127,12 +131,16 @@ public sealed partial class PrimaryNode : IShardClient
         var election = new ShardElection(_store, Map, node);
         ShardDescriptor shard = await election.WaitForShardAsync(cancellationToken).ConfigureAwait(false);
         NotReady = $"opening shard {shard.Id}";
-        string folder = Path.Combine(
-            _options.DataDirectory, "shard-" + shard.Id.ToString("D5", CultureInfo.InvariantCulture));
-        Database database = Database.Open(folder, _options.Database, _components);
+        string folder = ShardFolders.Of(_options.DataDirectory, shard.Id);
+        LazyRestore? restore = await Restorer.OpenAsync(shard.Id, folder, reason => NotReady = reason, cancellationToken)
+            .ConfigureAwait(false);
+        Database? database = null;
         ShardDescriptor elected;
         try
         {
+            database = Database.Open(
+                folder, _options.Database,
+                restore is null ? _components : _components with { FileSystem = restore.FileSystem });
             ulong leastEpoch = Backup is null
                 ? 0
                 : await Backup.FindEpochAsync(shard.Id, folder, cancellationToken).ConfigureAwait(false);
@@ -143,7 +151,10 @@ public sealed partial class PrimaryNode : IShardClient
         }
         catch
         {
-            await database.DisposeAsync().ConfigureAwait(false);
+            if (restore is not null)
+                await restore.DisposeAsync().ConfigureAwait(false);
+            if (database is not null)
+                await database.DisposeAsync().ConfigureAwait(false);
             throw;
         }
 
@@ -151,6 +162,8 @@ public sealed partial class PrimaryNode : IShardClient
         var host = new ShardHost(
             shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>(),
             Map);
+        host.Restore = restore;
+        restore?.Start();
         host.Archive = Backup?.Start(shard.Id, database);
         _hosts[shard.Id] = host;
         await PersistAsync(() => election.ActivateAsync(elected, cancellationToken), cancellationToken)

@@ -21,6 +21,9 @@ public sealed record PrimaryOptions
     /// <summary><c>AiDb:Backup</c>: where shards are archived; null: nowhere.</summary>
     public BackupOptions? Backup { get; init; }
 
+    /// <summary>How data that is not there, or not whole, comes from an archive.</summary>
+    public RestoreSettings Restore { get; init; } = new();
+
     /// <summary>Bounds of each shard.</summary>
     public ShardHostOptions Shards { get; init; } = new();
 
@@ -29,11 +32,13 @@ public sealed record PrimaryOptions
     {
         List<string> errors = [];
         NodeOptions node = NodeOptions.Read(configuration, errors);
+        MetadataStores.Check(node.Metadata, errors);
         string directory = configuration["AiDb:DataDirectory"] ?? "data";
         if (string.IsNullOrWhiteSpace(directory))
             errors.Add("AiDb:DataDirectory is empty; name a folder, or leave it out for ./data");
         DatabaseOptions database = EngineSettings.Read(configuration, errors);
         BackupOptions? backup = BackupOptions.Read(configuration, errors);
+        RestoreSettings restore = RestoreSettings.Read(configuration, errors);
         NodeOptions.ThrowIfAny(errors);
         return new PrimaryOptions
         {
@@ -41,6 +46,7 @@ public sealed record PrimaryOptions
             DataDirectory = Path.GetFullPath(directory),
             Database = BackupOptions.Apply(backup, database),
             Backup = backup,
+            Restore = restore,
         };
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using AiDb.Backup.Archiving;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
@@ -71,6 +72,9 @@ public sealed partial class ShardHost : IShardClient
     /// <summary>Its archive, which belongs to this object; null: it is not archived.</summary>
     public ArchiveRunner? Archive { get; set; }
 
+    /// <summary>Fetches tables that are missing, which belongs to this object; null: none are.</summary>
+    public LazyRestore? Restore { get; set; }
+
     /// <summary>Snapshots that scans hold between their pages.</summary>
     public int PinnedSnapshots => _scans.PinnedSnapshots;
 
@@ -136,6 +140,10 @@ public sealed partial class ShardHost : IShardClient
         _scans.Dispose();
         if (Archive is not null)
             await Archive.DisposeAsync().ConfigureAwait(false);
+
+        // Reads that wait for it must not hold up the closing.
+        if (Restore is not null)
+            await Restore.DisposeAsync().ConfigureAwait(false);
         await Database.DisposeAsync().ConfigureAwait(false);
     }
 
