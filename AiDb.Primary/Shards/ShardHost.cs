@@ -60,7 +60,7 @@ public sealed partial class ShardHost : IShardClient
         _logger = logger ?? NullLogger.Instance;
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System);
         _writes = new ShardWrites(database, TableOf, () => Archive);
-        _collections = new ShardCollections(database, map);
+        _collections = new ShardCollections(database, map, () => Archive);
     }
 
     /// <summary>The shard's number.</summary>
