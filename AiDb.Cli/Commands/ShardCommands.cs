@@ -6,14 +6,10 @@ using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cli.Data;
 using AiDb.Cli.Files;
 using AiDb.Cluster.Metadata;
-using AiDb.Cluster.Metadata.Etcd;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
-using AiDb.Contracts;
 using AiDb.Engine.Storage;
-using Grpc.Core.Interceptors;
-using Grpc.Net.Client;
 
 namespace AiDb.Cli.Commands;
 
@@ -21,20 +17,11 @@ namespace AiDb.Cli.Commands;
 /// backup.</summary>
 internal static class ShardCommands
 {
-    private const string SecretVariable = "AIDB_CLUSTER_SECRET";
-
     private static readonly Option<uint> Shard = new("--shard") { Description = "The shard whose disk is gone.", Required = true };
 
     private static readonly Option<string> To = new("--to")
     {
         Description = "The data folder that its node will be started with; it must be empty.",
-        Required = true,
-    };
-
-    private static readonly Option<string> Metadata = new("--metadata")
-    {
-        Description = "The metadata store: the gRPC address of the gateway that holds it, or etcd://host:2379/prefix. A gateway "
-            + $"asks for the cluster's secret, in {SecretVariable}.",
         Required = true,
     };
 
@@ -58,12 +45,14 @@ internal static class ShardCommands
         Command command = new(
             "replace-disk", "Restores a shard into a new data folder and declares its old disk dead. What was not archived is lost.")
         {
-            Shard, BackupCommands.From, BackupCommands.Address, BackupCommands.Region, To, Metadata, Lazy, Yes,
+            Shard, BackupCommands.From, BackupCommands.Address, BackupCommands.Region, To, Lazy, Yes,
         };
+        var arguments = new MetadataStoreArguments();
+        arguments.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             BlobStoreOptions archive = BackupCommands.Options(parsed);
-            IMetadataStore metadata = Open(parsed.GetRequiredValue(Metadata), context.Time);
+            IMetadataStore metadata = arguments.Open(parsed, context.Time, MissingStore.Refuse);
             await using (metadata.ConfigureAwait(false))
             {
                 IBlobStore store = archive.Open();
@@ -124,28 +113,5 @@ internal static class ShardCommands
                 result.Position.Lsn,
                 Time = TimeText.Of(result.Position),
             });
-    }
-
-    private static IMetadataStore Open(string address, TimeProvider time)
-    {
-        if (EtcdOptions.IsEtcd(address))
-            return new EtcdMetadataStore(EtcdOptions.Parse(address), time);
-        if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("http" or "https"))
-        {
-            throw new AiDbException(
-                AiDbErrorKind.InvalidArgument, $"--metadata must be like http://10.0.0.1:6334 or etcd://10.0.0.1:2379, not '{address}'.");
-        }
-
-        string secret = Environment.GetEnvironmentVariable(SecretVariable) ?? "";
-        if (secret.Length == 0)
-            throw new AiDbException(AiDbErrorKind.InvalidArgument, $"{SecretVariable} must hold the cluster's secret.");
-        GrpcChannel channel = GrpcChannel.ForAddress(address);
-        return new RemoteMetadataStore(
-            channel.Intercept(headers =>
-            {
-                headers.Add(ClusterSecret.HeaderName, secret);
-                return headers;
-            }),
-            time, channel: channel);
     }
 }

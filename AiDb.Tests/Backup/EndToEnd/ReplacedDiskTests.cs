@@ -27,10 +27,10 @@ public sealed class ReplacedDiskTests : IDisposable
         string data = cluster.FolderOf("p1") + "/data";
         string[] command =
         [
-            "shard", "replace-disk", "--shard", "1", "--from", _archive, "--to", data, "--metadata", gateway.GrpcAddress,
+            "shard", "replace-disk", "--shard", "1", "--from", _archive, "--to", data, "--store", gateway.GrpcAddress,
+            "--cluster-secret", ClusterProcesses.Secret,
             .. lazy ? ["--lazy"] : (string[])[],
         ];
-        Environment.SetEnvironmentVariable("AIDB_CLUSTER_SECRET", ClusterProcesses.Secret);
 
         (int code, string output) = await CliRun.RunAsync([.. command, "--yes"]);
         Assert.True(code == ExitCodes.Of(AiDbErrorKind.PreconditionFailed), output);
