@@ -87,10 +87,12 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Coordinator coordinator = new(
-            _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
-            _loggers.CreateLogger<Coordinator>());
+            _store, Map, _options.Coordinator, Guid.NewGuid, _clock, _loggers.CreateLogger<Coordinator>());
+        ShardSupervisor supervisor = new(
+            _store, Map, _options.Coordinator, _clock, _loggers.CreateLogger<ShardSupervisor>());
         _running.Add(Map.RunAsync(_ending.Token));
         _running.Add(coordinator.RunAsync(_ending.Token));
+        _running.Add(supervisor.RunAsync(_ending.Token));
         _running.Add(Router.RunAsync(_ending.Token));
         if (_node is null)
             return;
