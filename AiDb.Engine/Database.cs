@@ -11,6 +11,7 @@ using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.Recovery;
 using AiDb.Engine.Repair;
+using AiDb.Engine.Replication;
 using AiDb.Engine.Scrubbing;
 using AiDb.Engine.State;
 using AiDb.Engine.Transactions;
@@ -55,6 +56,9 @@ public sealed class Database : IDisposable, IAsyncDisposable
     /// <summary>The collections of points with vectors.</summary>
     public CollectionSet Collections { get; }
 
+    /// <summary>The log for the host that replicates it; null: it was not opened by <see cref="OpenReplica"/>.</summary>
+    public ReplicaLog? Replica => _parts.Replica;
+
     internal Catalogue Catalogue => _catalogue;
 
     internal EngineContext Context => _parts.Context;
@@ -73,6 +77,19 @@ public sealed class Database : IDisposable, IAsyncDisposable
         options ??= new DatabaseOptions();
         options.Validate();
         return new Database(DatabaseOpener.Open(path, options, components ?? new DatabaseComponents()));
+    }
+
+    /// <summary>Opens a database as one of several replicas of a shard: only what its tables hold is applied, the rest of
+    /// the log when the host says that the group has committed it (<see cref="Replica"/>).</summary>
+    /// <exception cref="AiDbException">As <see cref="Open"/>; <see cref="AiDbErrorKind.DataLoss"/> also where the voter's
+    /// file is damaged.</exception>
+    public static Database OpenReplica(
+        string path, DatabaseOptions? options = null, DatabaseComponents? components = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new DatabaseOptions();
+        options.Validate();
+        return new Database(DatabaseOpener.Open(path, options, components ?? new DatabaseComponents(), isReplica: true));
     }
 
     /// <summary>Makes a damaged database one that opens, of everything that its files still prove: rebuilds the list of

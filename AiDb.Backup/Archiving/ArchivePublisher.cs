@@ -36,6 +36,23 @@ internal sealed class ArchivePublisher(IBlobStore store, uint shard, ulong epoch
         }
     }
 
+    /// <summary>Reads a manifest that this primary's own ones keep.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: it is gone, since a later primary has the archive
+    /// and keeps other ones; <see cref="AiDbErrorKind.DataLoss"/>: it is gone though nobody else has it.</exception>
+    public async Task<ArchiveManifest> ReadKeptAsync(ManifestId id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Reader.ReadManifestAsync(id, cancellationToken).ConfigureAwait(false);
+        }
+        catch (AiDbException error) when (error.Kind == AiDbErrorKind.NotFound)
+        {
+            await CheckEpochAsync(cancellationToken).ConfigureAwait(false);
+            throw ArchiveFormat.Damaged(
+                ArchiveNames.Manifest(shard, id), "it is missing, though a later manifest keeps it; nothing was deleted");
+        }
+    }
+
     /// <summary>Says that others own the archive now.</summary>
     public AiDbException Superseded(string what) => ArchiveLost.Create(
         AiDbErrorKind.Aborted,

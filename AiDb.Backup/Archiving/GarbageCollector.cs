@@ -65,7 +65,7 @@ internal sealed class GarbageCollector(
         Add(reached, manifest);
         foreach (KeptManifest kept in manifest.Kept)
         {
-            Add(reached, await publisher.Reader.ReadManifestAsync(kept.Id, cancellationToken).ConfigureAwait(false));
+            Add(reached, await publisher.ReadKeptAsync(kept.Id, cancellationToken).ConfigureAwait(false));
         }
 
         return reached;

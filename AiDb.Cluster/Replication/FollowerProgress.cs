@@ -24,6 +24,10 @@ internal sealed class FollowerProgress(ShardVoter voter, ulong nextLsn, TimeSpan
     /// <summary>The predecessor of the append that probes.</summary>
     public ulong ProbedLsn { get; private set; }
 
+    /// <summary>Whether it lacks entries that the primary's log has given up: until a snapshot brought it nearer it is only
+    /// asked, by heartbeats, how far it is.</summary>
+    public bool NeedsSnapshot { get; private set; }
+
     /// <summary>When it last answered.</summary>
     public TimeSpan LastHeard { get; private set; } = now;
 
@@ -58,6 +62,7 @@ internal sealed class FollowerProgress(ShardVoter voter, ulong nextLsn, TimeSpan
         NextLsn = Math.Max(NextLsn, MatchLsn + 1);
         InFlight = Math.Max(0, InFlight - 1);
         IsProbing &= lsn < ProbedLsn;
+        NeedsSnapshot = false;
     }
 
     /// <summary>Goes on behind an entry that both have.</summary>
@@ -67,6 +72,18 @@ internal sealed class FollowerProgress(ShardVoter voter, ulong nextLsn, TimeSpan
         InFlight = 0;
         IsProbing = true;
         ProbedLsn = NextLsn - 1;
+        NeedsSnapshot = false;
+    }
+
+    /// <summary>Sends it nothing until it is nearer; heartbeats name the last entry, so that it answers with what it
+    /// holds.</summary>
+    public void AwaitSnapshot(ulong lastLsn)
+    {
+        NextLsn = lastLsn + 1;
+        InFlight = 0;
+        IsProbing = true;
+        ProbedLsn = lastLsn;
+        NeedsSnapshot = true;
     }
 
     /// <summary>Whether a divergence is one to go by: not that of an append sent before the last restart.</summary>

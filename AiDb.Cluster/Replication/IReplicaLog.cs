@@ -11,6 +11,13 @@ public interface IReplicaLog
     /// <summary>The highest generation of <c>conf</c> that was seen.</summary>
     ulong Generation { get; }
 
+    /// <summary>The first entry that can be read; <see cref="LastLsn"/> + 1 when there is none. What was before is in
+    /// tables.</summary>
+    ulong FirstLsn { get; }
+
+    /// <summary>The last entry that was known to be committed when the log was opened, or is since.</summary>
+    ulong CommittedLsn { get; }
+
     /// <summary>The last entry; 0: none.</summary>
     ulong LastLsn { get; }
 
@@ -36,6 +43,6 @@ public interface IReplicaLog
     void TruncateAfter(ulong lsn);
 
     /// <summary>Reads entries in order, from one on, as many as fit into a number of bytes, at least one where there
-    /// is one.</summary>
+    /// is one; none where the first is not in the log any more.</summary>
     IReadOnlyList<ReplicaEntry> Read(ulong fromLsn, int maxBytes);
 }

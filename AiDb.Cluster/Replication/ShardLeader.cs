@@ -151,6 +151,22 @@ public sealed class ShardLeader
             ? AppendOwn(ReplicaEntryKind.Batch, payload, timestamp, now)
             : null;
 
+    /// <summary>Appends batches of writes in order and sends them together.</summary>
+    /// <param name="payloads">The batches; not changed afterwards.</param>
+    /// <param name="timestamp">Gives the clock's hybrid time for each.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>The first one's name, the others follow it; null: it does not lead, nothing was done.</returns>
+    public EntryId? ProposeAll(IReadOnlyList<ReadOnlyMemory<byte>> payloads, Func<ulong> timestamp, TimeSpan now)
+    {
+        if (Phase != LeaderPhase.Leading || IsDeposed())
+            return null;
+        var first = new EntryId(Epoch, _log.LastLsn + 1);
+        foreach (ReadOnlyMemory<byte> payload in payloads)
+            AppendUnsent(ReplicaEntryKind.Batch, payload, timestamp());
+        PumpAll(now);
+        return first;
+    }
+
     /// <summary>Asks for a linearizable read; <see cref="TakeReadyReads"/> gives it back.</summary>
     /// <param name="tag">What the host calls it.</param>
     /// <param name="now">The time.</param>
@@ -180,6 +196,10 @@ public sealed class ShardLeader
         _followers.TryGetValue(voter, out FollowerProgress? follower) && follower.MatchLsn > 0
             ? _log.LastLsn - follower.MatchLsn
             : null;
+
+    /// <summary>Followers and learners that lack entries which this log has given up.</summary>
+    public IReadOnlyList<ShardVoter> NeedSnapshot =>
+        [.. _followers.Values.Where(static follower => follower.NeedsSnapshot).Select(static follower => follower.Voter)];
 
     /// <summary>Takes in a later configuration of its epoch; steps down where another was elected.</summary>
     public void Configure(GroupConfiguration group, TimeSpan now)
@@ -328,6 +348,8 @@ public sealed class ShardLeader
 
         if (reply.Entries.Count > 0)
             Fetch(now);
+        else
+            StepDown($"'{_source.Voter.NodeId}' has the entries that it must adopt in tables only; a snapshot must come first");
     }
 
     private void Lead(TimeSpan now)
@@ -368,15 +390,30 @@ public sealed class ShardLeader
 
     private EntryId AppendOwn(ReplicaEntryKind kind, ReadOnlyMemory<byte> payload, ulong timestamp, TimeSpan now)
     {
+        EntryId id = AppendUnsent(kind, payload, timestamp);
+        PumpAll(now);
+        return id;
+    }
+
+    private EntryId AppendUnsent(ReplicaEntryKind kind, ReadOnlyMemory<byte> payload, ulong timestamp)
+    {
         var id = new EntryId(Epoch, _log.LastLsn + 1);
         _log.Append(new ReplicaEntry(id, Math.Max(timestamp, _log.LastTimestamp + 1), kind, payload));
+        return id;
+    }
+
+    private void PumpAll(TimeSpan now)
+    {
         foreach (FollowerProgress follower in _followers.Values)
             Pump(follower, now);
-        return id;
     }
 
     private void Pump(FollowerProgress follower, TimeSpan now)
     {
+        if (follower.NextLsn < _log.FirstLsn)
+            follower.AwaitSnapshot(_log.LastLsn);
+        if (follower.NeedsSnapshot)
+            return;
         while (follower.InFlight < (follower.IsProbing ? 1 : _options.MaxAppendsInFlight) && follower.NextLsn <= _log.LastLsn)
         {
             IReadOnlyList<ReplicaEntry> entries = _log.Read(follower.NextLsn, _options.MaxAppendBytes);

@@ -35,6 +35,7 @@ public sealed class Voter
         _outbox = outbox;
         _options = options;
         _rules = rules;
+        CommitLsn = log.CommittedLsn;
     }
 
     /// <summary>The node and the disk that votes.</summary>

@@ -19,7 +19,7 @@ internal sealed class CommitPipeline
     private const int MaxIdleGatherRounds = 16;
 
     private readonly EngineContext _context;
-    private readonly GroupCommitter _committer;
+    private readonly ICommitter _committer;
     private readonly WriteThrottle _throttle;
     private readonly PendingWritePool _pool = new();
     private readonly Action _leadJob;
@@ -34,7 +34,7 @@ internal sealed class CommitPipeline
     private bool _ended;
     private volatile bool _closed;
 
-    public CommitPipeline(EngineContext context, GroupCommitter committer, WriteThrottle throttle)
+    public CommitPipeline(EngineContext context, ICommitter committer, WriteThrottle throttle)
     {
         _context = context;
         _committer = committer;
@@ -151,9 +151,10 @@ internal sealed class CommitPipeline
             Gather();
             TakeGroup();
             _lastGroupCount = _group.Count;
-            _committer.Commit(_group);
-            _ended = _group[0].Kind == PendingKind.Close;
-            Answer(_group, own);
+            bool isClose = _group[0].Kind == PendingKind.Close;
+            if (_committer.Commit(_group))
+                PendingWrite.AnswerAll(_group, own);
+            _ended = isClose;
             _group.Clear();
         }
     }
@@ -174,21 +175,6 @@ internal sealed class CommitPipeline
             TakePushed();
             idleRounds = _queuedCount > before ? 0 : idleRounds + 1;
         }
-    }
-
-    /// <summary>Answers a group and wakes its writers with one call.</summary>
-    private void Answer(List<PendingWrite> group, PendingWrite? own)
-    {
-        int gates = 0;
-        foreach (PendingWrite write in group)
-        {
-            if (write != own)
-                gates |= write.GateMask;
-            write.Answer();
-        }
-
-        if (gates != 0)
-            _pool.Gates.Open(gates);
     }
 
     private void AnswerAlone(PendingWrite write)

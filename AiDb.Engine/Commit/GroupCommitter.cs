@@ -1,7 +1,6 @@
 using AiDb.Engine.Compaction;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
-using AiDb.Engine.MemTables;
 using AiDb.Engine.State;
 
 namespace AiDb.Engine.Commit;
@@ -9,11 +8,8 @@ namespace AiDb.Engine.Commit;
 /// <summary>Log, commit, apply: what the leader does with a group of writes.</summary>
 /// <remarks>Thread safety: the leader's own. Every write of the group leaves with a result or an
 /// error.</remarks>
-internal sealed class GroupCommitter
+internal sealed class GroupCommitter : ICommitter
 {
-    /// <summary>Bytes of the log that one memtable may stand for, as a multiple of its own limit.</summary>
-    private const int LoggedBytesOfMemtable = 4;
-
     private readonly EngineContext _context;
     private readonly WriteAheadLog _log;
     private readonly LogSyncer _syncer;
@@ -21,12 +17,12 @@ internal sealed class GroupCommitter
     private readonly BatchApplier _applier;
     private readonly BackgroundWork _background;
     private readonly DiskGuard _diskGuard;
+    private readonly MemtableRotation _rotation;
     private ulong _epoch;
-    private long _loggedBytes;
 
     public GroupCommitter(
         EngineContext context, WriteAheadLog log, LogSyncer syncer, StateHolder state, BatchApplier applier,
-        BackgroundWork background)
+        BackgroundWork background, MemtableRotation rotation)
     {
         _context = context;
         _log = log;
@@ -34,22 +30,23 @@ internal sealed class GroupCommitter
         _state = state;
         _applier = applier;
         _background = background;
+        _rotation = rotation;
         _diskGuard = new DiskGuard(context);
         _epoch = log.Epoch;
     }
 
-    /// <summary>The epoch that entries are written under.</summary>
+    /// <inheritdoc/>
     public ulong Epoch => Volatile.Read(ref _epoch);
 
-    /// <summary>Commits a group, or does what a single control write asks for.</summary>
-    public void Commit(List<PendingWrite> group)
+    /// <inheritdoc/>
+    public bool Commit(List<PendingWrite> group)
     {
         try
         {
             switch (group[0].Kind)
             {
                 case PendingKind.Rotate:
-                    group[0].Result = new WriteResult(Applied: true, 0, Rotate());
+                    group[0].Result = new WriteResult(Applied: true, 0, _rotation.Rotate());
                     break;
                 case PendingKind.Close:
                     break;
@@ -68,37 +65,12 @@ internal sealed class GroupCommitter
                 EngineLog.ReadOnly(_context.Logger, _context.Path, error);
             FailAll(group, 0, new AiDbException(AiDbErrorKind.OutcomeUnknown, reason.Message, error));
         }
+
+        return true;
     }
 
-    /// <summary>Makes the active memtable immutable when it is full, or when it holds little of much that was logged:
-    /// batches whose conditions fail leave nothing in it, yet the log and their outcomes are kept until the flush.</summary>
-    public void RotateWhenFull()
-    {
-        if (_state.Active.SizeBytes >= _context.Options.MemtableBytes
-            || _loggedBytes >= LoggedBytesOfMemtable * _context.Options.MemtableBytes)
-        {
-            Rotate();
-        }
-    }
-
-    /// <summary>Makes the active memtable immutable unless it holds next to nothing, so that its memory comes
-    /// back.</summary>
-    public void RotateEarly()
-    {
-        if (_state.Active.SizeBytes >= MemoryGovernor.LeastReleaseBytes)
-            Rotate();
-    }
-
-    private ulong Rotate()
-    {
-        MemTable active = _state.Active;
-        if (active.IsUntouched)
-            return active.Ordinal - 1;
-        _loggedBytes = 0;
-        _state.Rotate(new MemTable(_context.Options.MemtableBytes, active.LastPosition, active.Ordinal + 1));
-        _background.ScheduleFlush();
-        return active.Ordinal;
-    }
+    /// <inheritdoc/>
+    public void RotateEarly() => _rotation.RotateEarly();
 
     private void CommitEntries(List<PendingWrite> group)
     {
@@ -131,10 +103,10 @@ internal sealed class GroupCommitter
 
         if (group[0].Kind == PendingKind.Ingest && !TryFlushAll(group))
             return;
-        RotateWhenFull();
+        _rotation.RotateWhenFull();
         if (!TryLog(group, synced))
             return;
-        _loggedBytes += bytes;
+        _rotation.Logged(bytes);
         _log.Commit(group[^1].Position.Lsn);
         ApplyAll(group);
         _syncer.Publish();
@@ -149,7 +121,7 @@ internal sealed class GroupCommitter
     {
         try
         {
-            Rotate();
+            _rotation.Rotate();
             _background.FlushNow();
             return true;
         }

@@ -164,6 +164,26 @@ internal sealed class PendingWrite : IValueTaskSource<WriteResult>
         Release();
     }
 
+    /// <summary>Answers writes and wakes their writers with one call.</summary>
+    /// <param name="writes">Writes of one pool; each has a result or an error.</param>
+    /// <param name="own">The caller's own, who does not sleep; null: none.</param>
+    public static void AnswerAll(List<PendingWrite> writes, PendingWrite? own = null)
+    {
+        if (writes.Count == 0)
+            return;
+        AnswerGates gates = writes[0]._pool.Gates;
+        int mask = 0;
+        foreach (PendingWrite write in writes)
+        {
+            if (write != own)
+                mask |= write.GateMask;
+            write.Answer();
+        }
+
+        if (mask != 0)
+            gates.Open(mask);
+    }
+
     WriteResult IValueTaskSource<WriteResult>.GetResult(short token)
     {
         // A task that is awaited twice, against the rules, must not let go of what is another's by then.

@@ -167,7 +167,8 @@ internal sealed class BackgroundWork : IDisposable
             var edit = new VersionEdit
             {
                 Flushed = last,
-                KnownDurableLsn = _log.DurableLsn,
+                // What is not committed may yet be cut off.
+                KnownDurableLsn = Math.Min(_log.DurableLsn, _log.CommittedLsn),
                 Outcomes = _outcomes.Advance(_log.FirstLsn, _tree.Flushed.Lsn, last.Lsn),
             };
             foreach (LiveTable table in output.Finished)

@@ -1,3 +1,5 @@
+using AiDb.Engine.Replication;
+
 namespace AiDb.Engine.Log;
 
 /// <summary>The records of one write. They are laid out as they arrive; what depends on the segment

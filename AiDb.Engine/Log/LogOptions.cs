@@ -49,8 +49,3 @@ internal sealed record LogOpenState
     /// <summary>The epoch of the entry before <see cref="FirstLsn"/>.</summary>
     public ulong Epoch { get; init; }
 }
-
-/// <summary>Where an epoch begins in the log.</summary>
-/// <param name="Epoch">The epoch.</param>
-/// <param name="StartLsn">Its first entry that the log still holds.</param>
-internal readonly record struct EpochStart(ulong Epoch, ulong StartLsn);

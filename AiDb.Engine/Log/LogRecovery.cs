@@ -1,3 +1,4 @@
+using AiDb.Engine.Replication;
 using AiDb.Engine.Storage;
 using Microsoft.Extensions.Logging;
 

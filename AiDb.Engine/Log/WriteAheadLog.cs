@@ -1,3 +1,4 @@
+using AiDb.Engine.Replication;
 using Microsoft.Extensions.Logging;
 
 namespace AiDb.Engine.Log;

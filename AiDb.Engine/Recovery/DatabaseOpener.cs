@@ -8,6 +8,7 @@ using AiDb.Engine.Log;
 using AiDb.Engine.Manifest;
 using AiDb.Engine.MemTables;
 using AiDb.Engine.Merging;
+using AiDb.Engine.Replication;
 using AiDb.Engine.State;
 using AiDb.Engine.Storage;
 
@@ -17,12 +18,18 @@ namespace AiDb.Engine.Recovery;
 /// is changed before everything was read and found whole.</summary>
 internal static class DatabaseOpener
 {
-    public static DatabaseParts Open(string path, DatabaseOptions options, DatabaseComponents components)
+    /// <summary>Opens it.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="options">Its settings.</param>
+    /// <param name="components">What it is built from.</param>
+    /// <param name="isReplica">Whether others decide what is committed.</param>
+    public static DatabaseParts Open(
+        string path, DatabaseOptions options, DatabaseComponents components, bool isReplica = false)
     {
         var context = new EngineContext(path.Length > 1 ? path.TrimEnd('/', '\\') : path, options, components);
         try
         {
-            return Open(context);
+            return Open(context, isReplica);
         }
         catch (IOException error)
         {
@@ -38,7 +45,7 @@ internal static class DatabaseOpener
         }
     }
 
-    private static DatabaseParts Open(EngineContext context)
+    private static DatabaseParts Open(EngineContext context, bool isReplica)
     {
         IFileSystem files = context.FileSystem;
         bool exists = files.FileExists(DatabaseFiles.Combine(context.Path, DatabaseFiles.Current));
@@ -58,7 +65,7 @@ internal static class DatabaseOpener
             // Another process may have made it between the look and the lock.
             if (!files.FileExists(DatabaseFiles.Combine(context.Path, DatabaseFiles.Current)))
                 DatabaseFolder.Initialize(context);
-            return OpenLocked(context, folderLock);
+            return OpenLocked(context, folderLock, isReplica);
         }
         catch
         {
@@ -67,7 +74,7 @@ internal static class DatabaseOpener
         }
     }
 
-    private static DatabaseParts OpenLocked(EngineContext context, IDisposable folderLock)
+    private static DatabaseParts OpenLocked(EngineContext context, IDisposable folderLock, bool isReplica)
     {
         ulong number = CurrentFile.Read(context.FileSystem, context.Path);
         string manifestPath = DatabaseFiles.Combine(context.Path, DatabaseFiles.Manifest(number));
@@ -100,13 +107,15 @@ internal static class DatabaseOpener
             {
                 Ingests = new IngestInstaller(context, store, catalogue, outcomes),
             };
-            long replayed = Replay(context, log, state, applier, flushed);
+            VoterState? voter = isReplica ? VoterFile.Read(context.FileSystem, context.Path) : null;
+            long replayed = voter is null ? Replay(context, log, state, applier, flushed) : 0;
+            context.Clock.Observe(log.LastTimestamp);
 
             // The replay of an ingest may have begun a new manifest.
             DatabaseFolder.MakeDurable(
                 context, DatabaseFiles.Combine(context.Path, DatabaseFiles.Manifest(manifest.Number)));
             DatabaseFolder.RemoveOrphans(context, manifestState, manifest.Number);
-            var parts = new DatabaseParts(context, folderLock, log, state, catalogue, store, outcomes, applier);
+            var parts = new DatabaseParts(context, folderLock, log, state, catalogue, store, outcomes, applier, voter);
             EngineLog.Opened(
                 context.Logger, context.Path, manifestState.Tables.Count, replayed, state.Applied.Lsn, log.Epoch);
             parts.Background.ScheduleFlush();
@@ -188,7 +197,6 @@ internal static class DatabaseOpener
             }
         }
 
-        context.Clock.Observe(log.LastTimestamp);
         log.Commit(end);
         return replayed;
     }

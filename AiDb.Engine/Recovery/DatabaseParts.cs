@@ -6,6 +6,7 @@ using AiDb.Engine.CompactionFilters;
 using AiDb.Engine.Diagnostics;
 using AiDb.Engine.Log;
 using AiDb.Engine.MemTables;
+using AiDb.Engine.Replication;
 using AiDb.Engine.Scrubbing;
 using AiDb.Engine.State;
 
@@ -16,10 +17,11 @@ internal sealed class DatabaseParts
 {
     private readonly IDisposable _folderLock;
     private readonly MemtableMemory? _memory;
+    private readonly ReplicaApplier? _replicaApplier;
 
     public DatabaseParts(
         EngineContext context, IDisposable folderLock, WriteAheadLog log, StateHolder state, Catalogue catalogue,
-        TreeStore tree, BatchOutcomes outcomes, BatchApplier applier)
+        TreeStore tree, BatchOutcomes outcomes, BatchApplier applier, VoterState? voter)
     {
         _folderLock = folderLock;
         Context = context;
@@ -32,7 +34,19 @@ internal sealed class DatabaseParts
         Syncer = new LogSyncer(context, log, Signal, state);
         var throttle = new WriteThrottle(context, state);
         Background = new BackgroundWork(context, log, Syncer, state, catalogue, tree, throttle, outcomes);
-        Committer = new GroupCommitter(context, log, Syncer, state, applier, Background);
+        var rotation = new MemtableRotation(context, state, Background);
+        if (voter is null)
+        {
+            Committer = new GroupCommitter(context, log, Syncer, state, applier, Background, rotation);
+        }
+        else
+        {
+            var recent = new RecentEntries();
+            _replicaApplier = new ReplicaApplier(context, log, Syncer, state, applier, rotation, throttle, recent);
+            Replica = new ReplicaLog(context, log, Syncer, Signal, _replicaApplier, recent, voter);
+            Committer = new ReplicatedCommitter(context, _replicaApplier, rotation);
+        }
+
         Pipeline = new CommitPipeline(context, Committer, throttle);
         if (context.MemoryGovernor is { } governor)
         {
@@ -65,7 +79,10 @@ internal sealed class DatabaseParts
 
     public DatabaseScrub Scrub { get; }
 
-    public GroupCommitter Committer { get; }
+    public ICommitter Committer { get; }
+
+    /// <summary>The log as the host of a replica sees it; null: the database is no replica.</summary>
+    public ReplicaLog? Replica { get; }
 
     public CommitPipeline Pipeline { get; }
 
@@ -169,7 +186,8 @@ internal sealed class DatabaseParts
             if (Context.Health.Failure is null)
             {
                 Syncer.Sync();
-                Tree.NoteDurable(Log.DurableLsn);
+                // What is not committed may yet be cut off.
+                Tree.NoteDurable(Math.Min(Log.DurableLsn, Log.CommittedLsn));
             }
         }
         catch (Exception error) when (error is AiDbException or IOException)
@@ -191,6 +209,7 @@ internal sealed class DatabaseParts
     {
         Scrub.Dispose();
         _memory?.Dispose();
+        _replicaApplier?.Dispose();
         Syncer.Dispose();
         Background.Dispose();
         State.Close();

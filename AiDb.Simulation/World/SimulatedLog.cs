@@ -24,6 +24,12 @@ internal sealed class SimulatedLog : IReplicaLog
     public ulong Generation => _current.Generation;
 
     /// <inheritdoc/>
+    public ulong FirstLsn => 1;
+
+    /// <inheritdoc/>
+    public ulong CommittedLsn => 0;
+
+    /// <inheritdoc/>
     public ulong LastLsn => (ulong)_current.Entries.Count;
 
     /// <inheritdoc/>

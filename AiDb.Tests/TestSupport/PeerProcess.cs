@@ -17,6 +17,8 @@ internal sealed class PeerProcess : IAsyncDisposable
         _readingErrors = ReadErrorsAsync();
     }
 
+    public int ProcessId => _process.Id;
+
     /// <summary>What it wrote to its standard error so far.</summary>
     public string Errors
     {

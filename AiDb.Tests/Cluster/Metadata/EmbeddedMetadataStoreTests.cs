@@ -8,6 +8,9 @@ public sealed class InMemoryMetadataStoreTests : MetadataStoreConformance
 {
     protected override Task<IMetadataStore> OpenAsync() =>
         Task.FromResult<IMetadataStore>(EmbeddedMetadataStore.InMemory(Time, new Random(TestSupport.Seed)));
+
+    [Fact]
+    public void A_new_store_has_revision_0() => Assert.Equal(0, Base);
 }
 
 public sealed class EmbeddedMetadataStoreTests : MetadataStoreConformance

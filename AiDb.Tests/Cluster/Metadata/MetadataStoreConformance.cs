@@ -13,24 +13,49 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
 
     protected IMetadataStore Store => _store!;
 
+    /// <summary>The revision that the test begins with: stores may be shared.</summary>
+    protected long Base { get; private set; }
+
+    /// <summary>How long the leases of the test live: long enough for the store to count them.</summary>
+    protected virtual TimeSpan LeaseTime => TimeSpan.FromSeconds(5);
+
     protected abstract Task<IMetadataStore> OpenAsync();
+
+    /// <summary>Lets time pass.</summary>
+    protected virtual Task AdvanceAsync(TimeSpan time)
+    {
+        Time.Advance(time);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Makes the store forget the revisions so far.</summary>
+    protected virtual async Task CompactAsync()
+    {
+        for (int i = 0; i < (EmbeddedMetadataStore.HistoryCapacity * 2) + 1; i++)
+            await Store.PutAsync("k", "v");
+    }
 
     protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
 
-    public async ValueTask InitializeAsync() => _store = await OpenAsync();
+    public async ValueTask InitializeAsync()
+    {
+        _store = await OpenAsync();
+        Base = (await _store.RangeAsync("k")).Revision;
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await Store.DisposeAsync();
+        if (_store is not null)
+            await _store.DisposeAsync();
         await CleanUpAsync();
         GC.SuppressFinalize(this);
     }
 
     [Fact]
-    public async Task An_empty_store_has_revision_0_and_no_keys()
+    public async Task An_empty_store_has_no_keys()
     {
         MetadataRange range = await Store.RangeAsync("", prefix: true);
-        Assert.Equal(0, range.Revision);
+        Assert.Equal(Base, range.Revision);
         Assert.Empty(range.Items);
         Assert.Null((await Store.RangeAsync("a")).Single);
     }
@@ -38,16 +63,16 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
     [Fact]
     public async Task A_key_remembers_its_revisions_and_begins_anew_after_a_deletion()
     {
-        Assert.Equal(1, await Store.PutAsync("a", "one"));
-        Assert.Equal(2, await Store.PutAsync("b", "other"));
-        Assert.Equal(3, await Store.PutAsync("a", "two"));
+        Assert.Equal(Base + 1, await Store.PutAsync("a", "one"));
+        Assert.Equal(Base + 2, await Store.PutAsync("b", "other"));
+        Assert.Equal(Base + 3, await Store.PutAsync("a", "two"));
         MetadataKeyValue item = (await Store.RangeAsync("a")).Single!;
-        Assert.Equal(("two", 1L, 3L, 2L, 0L), Describe(item));
+        Assert.Equal(("two", Base + 1, Base + 3, 2L, 0L), Describe(item));
 
         await CommitAsync([], [MetadataOperation.Delete("a")]);
         Assert.Null((await Store.RangeAsync("a")).Single);
         await Store.PutAsync("a", "three");
-        Assert.Equal(("three", 5L, 5L, 1L, 0L), Describe((await Store.RangeAsync("a")).Single!));
+        Assert.Equal(("three", Base + 5, Base + 5, 1L, 0L), Describe((await Store.RangeAsync("a")).Single!));
     }
 
     [Fact]
@@ -57,7 +82,7 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
             await Store.PutAsync(key, key);
         MetadataRange range = await Store.RangeAsync("n/", prefix: true);
         Assert.Equal(["n/a", "n/a/1", "n/b"], range.Items.Select(item => item.Key));
-        Assert.Equal(6, range.Revision);
+        Assert.Equal(Base + 6, range.Revision);
         Assert.Equal(6, (await Store.RangeAsync("", prefix: true)).Items.Count);
         Assert.Single((await Store.RangeAsync("n")).Items);
     }
@@ -74,7 +99,7 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
         Assert.True((await Store.CommitAsync(create)).Succeeded);
         MetadataTransactionResult second = await Store.CommitAsync(create);
         Assert.False(second.Succeeded);
-        Assert.Equal(1, second.Revision);
+        Assert.Equal(Base + 1, second.Revision);
         Assert.Equal("mine", Text(second.Ranges[0].Single!));
     }
 
@@ -87,18 +112,19 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
             [MetadataOperation.Put("a", "2"u8.ToArray()), MetadataOperation.Delete("b"), MetadataOperation.Put("c", default)];
         Assert.False((await CommitAsync(
             [MetadataCompare.UnchangedSince("a", a), MetadataCompare.UnchangedSince("b", a)], changes)).Succeeded);
-        Assert.Equal(2, (await Store.RangeAsync("a")).Revision);
+        Assert.Equal(Base + 2, (await Store.RangeAsync("a")).Revision);
 
         MetadataTransactionResult done = await CommitAsync(
             [
                 MetadataCompare.UnchangedSince("a", a), MetadataCompare.CreatedAt("b", b),
                 MetadataCompare.UnchangedSince("c", 0), MetadataCompare.HasValue("a", "1"u8.ToArray()),
             ],
-            [.. changes, MetadataOperation.Range("", prefix: true)]);
+            [MetadataOperation.Range("", prefix: true), .. changes]);
         Assert.True(done.Succeeded);
-        Assert.Equal(3, done.Revision);
+        Assert.Equal(Base + 3, done.Revision);
+        Assert.Equal(Base + 3, done.Ranges[0].Revision);
         Assert.Equal(["a", "c"], done.Ranges[0].Items.Select(item => item.Key));
-        Assert.All(done.Ranges[0].Items, item => Assert.Equal(3, item.ModRevision));
+        Assert.All(done.Ranges[0].Items, item => Assert.Equal(Base + 3, item.ModRevision));
     }
 
     [Fact]
@@ -107,14 +133,17 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
         await Store.PutAsync("a", "1");
         Assert.False((await CommitAsync([MetadataCompare.HasValue("a", "2"u8.ToArray())], [])).Succeeded);
         Assert.False((await CommitAsync([MetadataCompare.HasValue("b", default)], [])).Succeeded);
+        await Store.PutAsync("b", "");
+        Assert.True((await CommitAsync([MetadataCompare.HasValue("b", default)], [])).Succeeded);
+        Assert.Equal("", Text((await Store.RangeAsync("b")).Single!));
     }
 
     [Fact]
     public async Task A_transaction_that_changes_nothing_makes_no_revision()
     {
         await Store.PutAsync("a", "1");
-        Assert.Equal(1, (await CommitAsync([], [MetadataOperation.Delete("none"), MetadataOperation.Range("a")])).Revision);
-        Assert.Equal(2, (await CommitAsync([], [MetadataOperation.DeletePrefix("")])).Revision);
+        Assert.Equal(Base + 1, (await CommitAsync([], [MetadataOperation.Delete("none"), MetadataOperation.Range("a")])).Revision);
+        Assert.Equal(Base + 2, (await CommitAsync([], [MetadataOperation.DeletePrefix("")])).Revision);
     }
 
     [Fact]
@@ -143,12 +172,12 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
         await Store.PutAsync("n/a", "1");
         await Store.PutAsync("other", "1");
         await Store.PutAsync("n/b", "1");
-        await using Watching watching = new(Store, "n/", 1);
-        Assert.Equal((1L, "n/a=1"), await watching.NextAsync());
-        Assert.Equal((3L, "n/b=1"), await watching.NextAsync());
+        await using Watching watching = new(Store, "n/", Base + 1);
+        Assert.Equal((Base + 1, "n/a=1"), await watching.NextAsync());
+        Assert.Equal((Base + 3, "n/b=1"), await watching.NextAsync());
         await CommitAsync(
             [], [MetadataOperation.Put("n/c", "2"u8.ToArray()), MetadataOperation.Delete("n/a"), MetadataOperation.Put("x", default)]);
-        Assert.Equal((4L, "n/c=2 n/a-"), await watching.NextAsync());
+        Assert.Equal((Base + 4, "n/c=2 n/a-"), await watching.NextAsync());
     }
 
     [Fact]
@@ -156,37 +185,62 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
     {
         for (int i = 1; i <= 5; i++)
             await Store.PutAsync("k", $"{i}");
-        await using Watching middle = new(Store, "", 4);
-        await using Watching end = new(Store, "", 6);
-        Assert.Equal((4L, "k=4"), await middle.NextAsync());
+        await using Watching middle = new(Store, "", Base + 4);
+        await using Watching end = new(Store, "", Base + 6);
+        Assert.Equal((Base + 4, "k=4"), await middle.NextAsync());
         await Store.PutAsync("k", "6");
-        Assert.Equal((6L, "k=6"), await end.NextAsync());
+        Assert.Equal((Base + 6, "k=6"), await end.NextAsync());
     }
 
     [Fact]
     public async Task A_watch_from_a_compacted_revision_is_told_so()
     {
-        for (int i = 0; i < (EmbeddedMetadataStore.HistoryCapacity * 2) + 1; i++)
-            await Store.PutAsync("k", "v");
-        await using Watching watching = new(Store, "", 1);
+        await Store.PutAsync("k", "v");
+        await Store.PutAsync("k", "w");
+        await CompactAsync();
+        await using Watching watching = new(Store, "", Base + 1);
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => watching.NextAsync());
+        Assert.Equal(AiDbErrorKind.Aborted, error.Kind);
+        long next = (await Store.RangeAsync("k")).Revision + 1;
+        await using Watching again = new(Store, "", next);
+        await Store.PutAsync("k", "x");
+        Assert.Equal((next, "k=x"), await again.NextAsync());
+    }
+
+    [Fact]
+    public async Task A_watch_from_a_revision_that_is_yet_to_come_is_told_so()
+    {
+        await Store.PutAsync("k", "v");
+        await using Watching watching = new(Store, "", Base + 1000);
         AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => watching.NextAsync());
         Assert.Equal(AiDbErrorKind.Aborted, error.Kind);
     }
 
     [Fact]
+    public async Task A_watch_ends_when_it_is_cancelled()
+    {
+        using CancellationTokenSource stop = new();
+        await using IAsyncEnumerator<MetadataChange> changes =
+            Store.WatchAsync("", Base + 1, stop.Token).GetAsyncEnumerator(stop.Token);
+        Task<bool> next = changes.MoveNextAsync().AsTask();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next.WaitAsync(TestSupport.Patience));
+    }
+
+    [Fact]
     public async Task The_keys_of_a_lease_go_in_one_revision_when_it_is_not_kept_alive()
     {
-        long lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(5));
+        long lease = await Store.GrantLeaseAsync(LeaseTime);
         await Store.PutAsync("alive/a", "x", lease);
         await Store.PutAsync("alive/b", "x", lease);
         await Store.PutAsync("stays", "x");
-        await using Watching watching = new(Store, "", 4);
-        Time.Advance(TimeSpan.FromSeconds(3));
+        await using Watching watching = new(Store, "", Base + 4);
+        await AdvanceAsync(LeaseTime * 0.6);
         Assert.True(await Store.KeepLeaseAliveAsync(lease));
-        Time.Advance(TimeSpan.FromSeconds(3));
+        await AdvanceAsync(LeaseTime * 0.6);
         Assert.Equal(3, (await Store.RangeAsync("", prefix: true)).Items.Count);
-        Time.Advance(TimeSpan.FromSeconds(3));
-        Assert.Equal((4L, "alive/a- alive/b-"), await watching.NextAsync());
+        await AdvanceAsync(LeaseTime * 0.6);
+        Assert.Equal((Base + 4, "alive/a- alive/b-"), await watching.NextAsync());
         Assert.False(await Store.KeepLeaseAliveAsync(lease));
         Assert.Equal(["stays"], (await Store.RangeAsync("", prefix: true)).Items.Select(item => item.Key));
     }
@@ -235,7 +289,7 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
         await AssertInvalidAsync(() => CommitAsync(
             [], [.. Enumerable.Range(0, MetadataLimits.MaxTransactionSteps + 1).Select(i => MetadataOperation.Delete($"k{i}"))]));
         await AssertInvalidAsync(async () => await Store.GrantLeaseAsync(TimeSpan.Zero));
-        Assert.Equal(0, (await Store.RangeAsync("", prefix: true)).Revision);
+        Assert.Equal(Base, (await Store.RangeAsync("", prefix: true)).Revision);
     }
 
     [Fact]
@@ -279,11 +333,14 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
 /// <summary>A watch, read one change at a time as text.</summary>
 internal sealed class Watching : IAsyncDisposable
 {
-    private readonly CancellationTokenSource _end = new(TestSupport.Patience);
+    private readonly CancellationTokenSource _end;
     private readonly IAsyncEnumerator<MetadataChange> _changes;
 
-    public Watching(IMetadataStore store, string prefix, long fromRevision) =>
+    public Watching(IMetadataStore store, string prefix, long fromRevision, TimeSpan? patience = null)
+    {
+        _end = new CancellationTokenSource(patience ?? TestSupport.Patience);
         _changes = store.WatchAsync(prefix, fromRevision, _end.Token).GetAsyncEnumerator(_end.Token);
+    }
 
     public async Task<(long Revision, string Events)> NextAsync()
     {

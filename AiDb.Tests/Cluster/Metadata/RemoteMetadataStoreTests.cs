@@ -8,9 +8,11 @@ using Microsoft.Extensions.Logging;
 namespace AiDb.Tests.Cluster.Metadata;
 
 /// <summary>The client against the service, over gRPC without a socket.</summary>
-public sealed class RemoteMetadataStoreTests : MetadataStoreConformance
+public sealed class RemoteMetadataStoreTests : ConnectedMetadataStoreConformance
 {
     private readonly MetadataServer _server = new();
+
+    protected override IMetadataStore Direct => _server.Store!.Inner;
 
     protected override async Task<IMetadataStore> OpenAsync()
     {
@@ -19,6 +21,26 @@ public sealed class RemoteMetadataStoreTests : MetadataStoreConformance
     }
 
     protected override ValueTask CleanUpAsync() => _server.DisposeAsync();
+
+    protected override void BreakConnections()
+    {
+        _server.Store!.IsDown = true;
+        _server.Store.IsDown = false;
+    }
+
+    protected override void LoseNextAnswer() => _server.Wire.LosesNextAnswer = true;
+
+    protected override async Task<T> PassTimeUntilAsync<T>(Task<T> task)
+    {
+        using CancellationTokenSource patience = new(TestSupport.Patience);
+        while (!task.IsCompleted)
+        {
+            Time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.WhenAny(task, Task.Delay(1, patience.Token));
+        }
+
+        return await task;
+    }
 
     [Fact]
     public async Task A_watch_goes_on_where_it_was_when_the_store_is_back()
@@ -35,13 +57,7 @@ public sealed class RemoteMetadataStoreTests : MetadataStoreConformance
         Assert.Equal(AiDbErrorKind.OutcomeUnknown, (await Assert.ThrowsAsync<AiDbException>(() => Store.PutAsync("a", "3"))).Kind);
         await _server.Store.Inner.PutAsync("a", "2");
         _server.Store.IsDown = false;
-        while (!next.IsCompleted)
-        {
-            Time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.WhenAny(next, Task.Delay(1));
-        }
-
-        Assert.Equal((2L, "a=2"), await next);
+        Assert.Equal((2L, "a=2"), await PassTimeUntilAsync(next));
     }
 }
 
@@ -54,6 +70,8 @@ internal sealed class MetadataServer : IAsyncDisposable
 
     public SwitchedStore? Store { get; private set; }
 
+    public LossyWire Wire { get; } = new();
+
     public async Task StartAsync(IMetadataStore store)
     {
         Store = new SwitchedStore(store);
@@ -65,8 +83,8 @@ internal sealed class MetadataServer : IAsyncDisposable
         _application = builder.Build();
         _application.MapGrpcService<MetadataService>();
         await _application.StartAsync();
-        Channel = GrpcChannel.ForAddress(
-            "http://localhost", new GrpcChannelOptions { HttpHandler = _application.GetTestServer().CreateHandler() });
+        Wire.InnerHandler = _application.GetTestServer().CreateHandler();
+        Channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = Wire });
     }
 
     public async ValueTask DisposeAsync()
@@ -74,5 +92,22 @@ internal sealed class MetadataServer : IAsyncDisposable
         Channel?.Dispose();
         if (_application is not null)
             await _application.DisposeAsync();
+    }
+}
+
+/// <summary>Passes calls on, and drops an answer when it is told to.</summary>
+internal sealed class LossyWire : DelegatingHandler
+{
+    public bool LosesNextAnswer { get; set; }
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
+        if (!LosesNextAnswer)
+            return response;
+        LosesNextAnswer = false;
+        await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        response.Dispose();
+        throw new HttpRequestException("The connection broke.");
     }
 }

@@ -1,4 +1,5 @@
 using AiDb.Engine.Log;
+using AiDb.Engine.Replication;
 using AiDb.Tests.Engine.Storage;
 using AiDb.Tests.TestSupport;
 

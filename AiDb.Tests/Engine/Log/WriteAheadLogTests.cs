@@ -1,5 +1,6 @@
 using AiDb.Engine;
 using AiDb.Engine.Log;
+using AiDb.Engine.Replication;
 using AiDb.Engine.Storage;
 using AiDb.Tests.Engine.Storage;
 

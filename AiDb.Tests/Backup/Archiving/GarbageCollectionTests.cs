@@ -1,0 +1,90 @@
+using AiDb.Backup.Format;
+using AiDb.Backup.Restoring;
+using AiDb.Tests.Backup.Support;
+using AiDb.Tests.Engine;
+using AiDb.Tests.Engine.Storage;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AiDb.Tests.Backup.Archiving;
+
+public sealed class GarbageCollectionTests : IDisposable
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddDays(20_000));
+    private readonly MemoryBlobStore _store;
+    private readonly NumberedPrimary _primary;
+
+    public GarbageCollectionTests()
+    {
+        _store = new MemoryBlobStore(_time);
+        SimulatedFileSystem disk = TestDatabase.NewDisk();
+        disk.CreateDirectory("/data");
+        _primary = NumberedPrimary.Open(disk, _store, _time, 1, "a");
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_replaced_primary_whose_manifests_are_gone_says_that_it_was_replaced_and_deletes_nothing()
+    {
+        await _primary.Archiver.StartAsync(Token);
+        await SnapshotAsync(_primary);
+        await SnapshotAsync(_primary);
+        using NumberedPrimary successor = await ReplaceAsync();
+        await successor.Archiver.StartAsync(Token);
+        for (int day = 0; day < 3; day++)
+        {
+            _time.Advance(TimeSpan.FromHours(25));
+            await SnapshotAsync(successor);
+        }
+
+        Assert.True(await successor.Archiver.CollectAsync(Token) > 0);
+        string[] before = [.. _store.Objects.Keys];
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => _primary.Archiver.CollectAsync(Token));
+
+        Assert.Equal(AiDbErrorKind.Aborted, error.Kind);
+        Assert.Contains($"claimed epoch {successor.Archiver.Epoch}", error.Message, StringComparison.Ordinal);
+        Assert.True(_primary.Archiver.IsStopped);
+        Assert.Equal(before, _store.Objects.Keys);
+    }
+
+    [Fact]
+    public async Task A_kept_manifest_that_is_missing_is_damage_and_stops_the_deleting()
+    {
+        await _primary.Archiver.StartAsync(Token);
+        for (int day = 0; day < 4; day++)
+        {
+            await SnapshotAsync(_primary);
+            _time.Advance(TimeSpan.FromHours(25));
+        }
+
+        ArchiveManifest newest = (await new ArchiveReader(_store, NumberedPrimary.Shard).ReadNewestAsync(Token))!;
+        string kept = ArchiveNames.Manifest(NumberedPrimary.Shard, newest.Kept[^1].Id);
+        await _store.DeleteAsync(kept, Token);
+        string[] before = [.. _store.Objects.Keys];
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => _primary.Archiver.CollectAsync(Token));
+
+        Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
+        Assert.Contains(kept, error.Message, StringComparison.Ordinal);
+        Assert.False(_primary.Archiver.IsStopped);
+        Assert.Equal(before, _store.Objects.Keys);
+    }
+
+    public void Dispose() => _primary.Dispose();
+
+    private static async Task SnapshotAsync(NumberedPrimary primary)
+    {
+        primary.Write(100, synced: true);
+        await primary.Database.FlushAsync(Token);
+        await primary.Archiver.ShipAsync(isUrgent: true, Token);
+        await primary.Archiver.SnapshotAsync(Token);
+    }
+
+    private async Task<NumberedPrimary> ReplaceAsync()
+    {
+        ulong claimed = await ArchiveOwnership.TakeAsync(new ArchiveReader(_store, NumberedPrimary.Shard), Token);
+        (SimulatedFileSystem disk, RestoreResult result) =
+            await NumberedPrimary.RestoreAsync(_store, _time, RestoreTarget.Newest, 5);
+        ArchiveOwnership.NoteRestored(disk, NumberedPrimary.Folder, claimed, result.Position.Lsn);
+        return NumberedPrimary.Open(disk, _store, _time, claimed + 1, "b", _primary.Entries);
+    }
+}
