@@ -31,7 +31,7 @@ public sealed class PrimarySuspicion(ShardVoter self, SuspicionOptions options, 
     private readonly HashSet<ShardVoter> _agreeing = [];
     private ulong _epoch;
     private TimeSpan _epochSeenAt;
-    private TimeSpan _askedAt = TimeSpan.MinValue;
+    private TimeSpan? _askedAt;
     private double _jitter = random();
     private int _backoff = 1;
     private bool _wasHeard;
@@ -68,7 +68,7 @@ public sealed class PrimarySuspicion(ShardVoter self, SuspicionOptions options, 
 
         if (Round > 0 && _agreeing.Count > 0 && IsEnough(shard))
             return SuspicionStep.Elect;
-        if (_askedAt != TimeSpan.MinValue && now - _askedAt < options.AskInterval)
+        if (now - _askedAt < options.AskInterval)
             return SuspicionStep.None;
         _askedAt = now;
         Round++;
@@ -112,7 +112,7 @@ public sealed class PrimarySuspicion(ShardVoter self, SuspicionOptions options, 
     private void Calm()
     {
         _agreeing.Clear();
-        _askedAt = TimeSpan.MinValue;
+        _askedAt = null;
     }
 
     private bool IsEnough(ShardDescriptor shard) =>

@@ -71,9 +71,9 @@ public sealed partial class PrimaryNode : IShardClient
     internal ReplicatedShard? FindVoter(uint shard) => _kept.GetValueOrDefault(shard)?.Shard as ReplicatedShard;
 
     /// <summary>What it knows of its copies of shards of several voters.</summary>
-    internal IEnumerable<VoterState> GetVoterStates() =>
+    internal IEnumerable<VoterReport> GetVoterStates() =>
         _kept.Values.OrderBy(static kept => kept.Id)
-            .Select(static kept => (kept.Shard as ReplicatedShard)?.GetState()).OfType<VoterState>();
+            .Select(static kept => (kept.Shard as ReplicatedShard)?.GetState()).OfType<VoterReport>();
 
     /// <inheritdoc/>
     public ValueTask<Response> SendAsync(Request request, CancellationToken cancellationToken = default) =>

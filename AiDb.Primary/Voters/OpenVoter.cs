@@ -83,7 +83,7 @@ internal sealed partial class OpenVoter : IAsyncDisposable
         {
             // Dropping what was dropped meanwhile writes, and so waits for the quorum.
             ClusterMap map = _context.Map.Current;
-            _following = Task.Run(() => follower.Follow(map));
+            _following = Task.Run(() => follower.Follow(map), _closing.Token);
         }
     }
 

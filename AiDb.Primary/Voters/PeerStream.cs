@@ -49,7 +49,7 @@ internal sealed partial class PeerStream : IAsyncDisposable
         _time = time;
         _logger = logger;
         _channel = PeerChannels.Open(address);
-        _loop = Task.Run(RunAsync);
+        _loop = Task.Run(RunAsync, CancellationToken.None);
     }
 
     /// <summary>Messages that found no room.</summary>

@@ -18,7 +18,7 @@ internal sealed partial class Reconfiguration(NodeContext context, uint shardId,
     private static readonly TimeSpan OfferInterval = TimeSpan.FromSeconds(2);
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<Reconfiguration>();
-    private TimeSpan _offeredAt = TimeSpan.MinValue;
+    private TimeSpan? _offeredAt;
 
     /// <summary>The step under way.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
@@ -49,7 +49,7 @@ internal sealed partial class Reconfiguration(NodeContext context, uint shardId,
 
     private void Offer()
     {
-        if (open.Age - _offeredAt < OfferInterval && _offeredAt != TimeSpan.MinValue)
+        if (open.Age - _offeredAt < OfferInterval)
             return;
         foreach (ShardVoter voter in open.Driver.NeedSnapshot)
         {

@@ -134,11 +134,11 @@ internal sealed partial class ReplicatedShard : IHostedShard
     }
 
     /// <summary>What it knows.</summary>
-    public VoterState? GetState()
+    public VoterReport? GetState()
     {
         if (Volatile.Read(ref _open) is not { } open)
             return null;
-        var state = new VoterState
+        var state = new VoterReport
         {
             Shard = _shardId,
             Phase = open.Phase,

@@ -28,7 +28,7 @@ internal sealed class ReplicationService(PrimaryNode node, IHostApplicationLifet
                     node.FindVoter(item.Shard)?.Receive(frame.NodeId, item);
             }
         }
-        catch (Exception) when (ended.IsCancellationRequested)
+        catch (Exception exception) when (ended.IsCancellationRequested || exception is IOException)
         {
             // The peer went away, or the node stops.
         }
