@@ -79,6 +79,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <summary>The cluster as the store shows it.</summary>
     public ClusterMapWatcher Map { get; }
 
+    /// <summary>The ways to the nodes.</summary>
+    public INodeDirectory Nodes => _nodes;
+
     /// <summary>The ways to the shards.</summary>
     public ShardRouter Router { get; }
 

@@ -52,12 +52,12 @@ internal sealed class ReplicationService(PrimaryNode node, IHostApplicationLifet
     }
 
     /// <inheritdoc/>
-    public override Task<SwitchOverResponse> SwitchOver(SwitchOverRequest request, ServerCallContext context) =>
+    public override Task<HandOverResponse> HandOver(HandOverRequest request, ServerCallContext context) =>
         AnswerAsync(async () =>
         {
             ShardDescriptor elected = await Find(request.Shard)
                 .SwitchOverAsync(request.ToNodeId, context.CancellationToken).ConfigureAwait(false);
-            return new SwitchOverResponse { Primary = elected.PrimaryNodeId, Epoch = elected.Epoch };
+            return new HandOverResponse { Primary = elected.PrimaryNodeId, Epoch = elected.Epoch };
         });
 
     private ReplicatedShard Find(uint shard) => node.FindVoter(shard)

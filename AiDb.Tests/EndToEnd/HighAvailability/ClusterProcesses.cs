@@ -6,6 +6,8 @@ namespace AiDb.Tests.EndToEnd.HighAvailability;
 /// <summary>A gateway and primaries as processes of their own, on ports that stay theirs, with data that outlives kills.</summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
+    public const string Secret = "between the nodes";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("aidb-ha-").FullName;
     private readonly Dictionary<string, Member> _members = new(StringComparer.Ordinal);
     private readonly string[] _gatewaySettings;
@@ -141,7 +143,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
             [
                 $"--AiDb:DataDirectory={DataOf(name)}",
                 $"--AiDb:Node:Id={name}",
-                "--AiDb:Cluster:Secret=between the nodes",
+                $"--AiDb:Cluster:Secret={Secret}",
                 $"--AiDb:Node:Address=http://127.0.0.1:{ports[1]}",
                 $"--Kestrel:Endpoints:Rest:Url=http://127.0.0.1:{ports[0]}",
                 "--Kestrel:Endpoints:Rest:Protocols=Http1",
