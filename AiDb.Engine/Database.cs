@@ -450,6 +450,11 @@ public sealed class Database : IDisposable, IAsyncDisposable
             return false;
         if (batch.Database != this)
             throw new AiDbException(AiDbErrorKind.InvalidArgument, "The batch has tables of another database.");
+
+        // Before the batch gets its timestamp: that, and with it every later one, is greater than the versions of
+        // the keys that it brings, also after a restart.
+        if (batch.GreatestMovedVersion != 0)
+            Clock.Observe(batch.GreatestMovedVersion);
         return true;
     }
 

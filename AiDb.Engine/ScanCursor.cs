@@ -238,7 +238,7 @@ public sealed class ScanCursor : IDisposable
         }
 
         ExpiresAtMs = InternalValue.ExpiryUnixMs(value);
-        Version = InternalKey.Version(key);
+        Version = InternalValue.ShownVersion(InternalKey.Version(key), value);
         return !PointReader.IsExpired(ExpiresAtMs, _nowMs);
     }
 

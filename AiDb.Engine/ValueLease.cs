@@ -33,7 +33,7 @@ public unsafe struct ValueLease : IDisposable
         _value = hit.ValuePointer;
         _length = hit.Value.Length;
         Found = true;
-        Version = hit.Version;
+        Version = hit.ShownVersion;
         ExpiresAtMs = hit.ExpiryUnixMs;
     }
 
@@ -43,7 +43,8 @@ public unsafe struct ValueLease : IDisposable
     /// <summary>The bytes; valid until <see cref="Dispose"/>.</summary>
     public readonly ReadOnlySpan<byte> Span => new(_value, _length);
 
-    /// <summary>The version of the write that set it.</summary>
+    /// <summary>The version of the write that set it, which a key keeps when it moves to another
+    /// shard.</summary>
     public ulong Version { get; }
 
     /// <summary>Unix time in milliseconds at which it expires; 0: never.</summary>

@@ -24,6 +24,9 @@ public sealed class WriteBatch
     /// <summary>Whether any operation has a condition.</summary>
     internal bool HasConditions { get; private set; }
 
+    /// <summary>The greatest version of a key that is moved here; 0: none is.</summary>
+    internal ulong GreatestMovedVersion { get; private set; }
+
     /// <summary>Whether it is an ingest, which is committed alone.</summary>
     internal bool IsIngest { get; private set; }
 
@@ -59,6 +62,25 @@ public sealed class WriteBatch
 
         Begin(table, key, value.Length, condition);
         _operations.Put(table.Id, key, value, timeToLiveMs, condition);
+    }
+
+    /// <summary>Sets a key that comes from another shard, with the version and the end that it had there.</summary>
+    /// <param name="table">The table, of the database that the batch is written to.</param>
+    /// <param name="key">1 byte to <see cref="DatabaseOptions.MaxKeyBytes"/>.</param>
+    /// <param name="value">0 bytes to <see cref="DatabaseOptions.MaxValueBytes"/>.</param>
+    /// <param name="version">The version, which readers and conditions see here, too; not 0. Later writes to this
+    /// database get greater ones.</param>
+    /// <param name="expiresAtMs">Unix time in milliseconds at which it expires; 0: never.</param>
+    public void PutMoved(
+        Table table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong version, ulong expiresAtMs = 0)
+    {
+        if (value.Length > DatabaseOptions.MaxValueBytes)
+            throw TooBig("value", value.Length, DatabaseOptions.MaxValueBytes, "Split it over several keys.");
+        if (version == 0)
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, "version must be that of the key, not 0.");
+        Begin(table, key, value.Length, default);
+        GreatestMovedVersion = Math.Max(GreatestMovedVersion, version);
+        _operations.PutMoved(table.Id, key, value, version, expiresAtMs);
     }
 
     /// <summary>Deletes a key; deleting an absent one is no error.</summary>
@@ -173,6 +195,7 @@ public sealed class WriteBatch
         _points = null;
         HasConditions = false;
         IsIngest = false;
+        GreatestMovedVersion = 0;
     }
 
     /// <summary>Leaves the memory to a write that is still queued and whose caller has stopped

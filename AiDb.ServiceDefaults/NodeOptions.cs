@@ -16,9 +16,11 @@ public sealed record NodeOptions
     /// told.</summary>
     public string Zone { get; init; } = "";
 
-    /// <summary><c>AiDb:Metadata:Address</c>: the gRPC address of the gateway that holds the metadata
-    /// store.</summary>
-    public required string MetadataAddress { get; init; }
+    /// <summary><c>AiDb:Metadata</c>: the metadata store.</summary>
+    public required MetadataOptions Metadata { get; init; }
+
+    /// <summary>Where the metadata store is.</summary>
+    public string MetadataAddress => Metadata.Address;
 
     /// <summary><c>AiDb:Cluster:Secret</c>: what every inner call carries.</summary>
     public required string ClusterSecret { get; init; }
@@ -35,11 +37,11 @@ public sealed record NodeOptions
             address = null;
         else if (!IsAddress(address))
             errors.Add($"AiDb:Node:Address is '{address}'; it must be like http://10.0.0.7:6334, or unset");
-        string metadata = configuration["AiDb:Metadata:Address"] ?? "";
-        if (!IsAddress(metadata))
+        MetadataOptions? metadata = MetadataOptions.Read(configuration, errors);
+        if (metadata is null)
         {
-            errors.Add($"AiDb:Metadata:Address is '{metadata}'; it must be the gRPC address of the gateway that holds the "
-                + "metadata store, like http://10.0.0.1:6334");
+            errors.Add("AiDb:Metadata:Address is missing; it is the gRPC address of the gateway that holds the metadata store, "
+                + "like http://10.0.0.1:6334, or etcd://10.0.0.1:2379");
         }
 
         string secret = configuration["AiDb:Cluster:Secret"] ?? "";
@@ -53,7 +55,7 @@ public sealed record NodeOptions
             NodeId = id,
             Zone = zone,
             NodeAddress = address?.TrimEnd('/'),
-            MetadataAddress = metadata.TrimEnd('/'),
+            Metadata = metadata ?? new MetadataOptions { Address = "" },
             ClusterSecret = secret,
         };
     }

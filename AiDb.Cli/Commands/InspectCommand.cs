@@ -138,7 +138,9 @@ internal static class InspectCommand
             if (!filter.Takes(operations.Key) || shown++ >= filter.Limit)
                 continue;
             string key = reports.Show(operations.Key);
-            string? value = filter.Values && operations.Kind == LogOperationKind.Put ? reports.Show(operations.Value) : null;
+            string? value = filter.Values && operations.Kind is LogOperationKind.Put or LogOperationKind.PutMoved
+                ? reports.Show(operations.Value)
+                : null;
             reports.Line(
                 FileReports.Invariant($"{record.Position.Lsn}.{index}  epoch {record.Position.Epoch}  {operations.Kind} {key} in table {operations.TableId}, {operations.Value.Length} bytes") +
                 (operations.Condition.Kind == WriteConditionKind.None ? "" : $", if {operations.Condition.Kind}") +

@@ -12,7 +12,7 @@ namespace AiDb.Cluster.Metadata;
 public static class MetadataTransfer
 {
     private const int FormatVersion = 1;
-    private const string MarkerKey = "import/unfinished";
+    private const string MarkerKey = MetadataKeys.UnfinishedImport;
 
     // With the marker and its compare a transaction stays within the limit.
     private const int KeysPerTransaction = 100;

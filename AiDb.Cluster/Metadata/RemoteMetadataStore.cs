@@ -34,21 +34,28 @@ public sealed record RemoteMetadataStoreOptions
 
 /// <summary>The metadata store of another node. Watches that break go on where they were when the node is
 /// back.</summary>
-/// <remarks>The invoker's channel belongs to the host, and so do the cluster's secret (a header) and the
-/// keep-alive pings without which a watch does not notice that the other side is gone.</remarks>
+/// <remarks>The channel is the host's business, and so are the cluster's secret (a header) and the keep-alive
+/// pings without which a watch does not notice that the other side is gone.</remarks>
 public sealed class RemoteMetadataStore : IMetadataStore
 {
     private readonly MetadataClient _client;
     private readonly RemoteMetadataStoreOptions _options;
     private readonly TimeProvider _timeProvider;
+    private readonly IDisposable? _channel;
 
     /// <summary>A store behind a channel.</summary>
-    public RemoteMetadataStore(CallInvoker invoker, TimeProvider timeProvider, RemoteMetadataStoreOptions? options = null)
+    /// <param name="invoker">Calls over the channel.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="options">Its settings; null: the defaults.</param>
+    /// <param name="channel">What is closed with the store; null: nothing.</param>
+    public RemoteMetadataStore(
+        CallInvoker invoker, TimeProvider timeProvider, RemoteMetadataStoreOptions? options = null, IDisposable? channel = null)
     {
         _client = new MetadataClient(invoker);
         _options = options ?? new RemoteMetadataStoreOptions();
         _options.Validate();
         _timeProvider = timeProvider;
+        _channel = channel;
     }
 
     /// <inheritdoc/>
@@ -121,7 +128,11 @@ public sealed class RemoteMetadataStore : IMetadataStore
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        _channel?.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     private static async ValueTask<MetadataChange?> TryReadAsync(
         IAsyncStreamReader<MetadataWatchResponse> stream, CancellationToken cancellationToken)

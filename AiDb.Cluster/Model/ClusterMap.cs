@@ -59,6 +59,10 @@ public sealed class ClusterMap
     /// <summary>All collections and their aliases.</summary>
     public CollectionMap Collections { get; internal init; } = CollectionMap.Empty;
 
+    /// <summary>Whether an import into the store is under way or did not finish: what is missing may be yet to
+    /// come.</summary>
+    public bool IsImporting { get; internal init; }
+
     /// <summary>The shard of a slot; null when the slot has none yet.</summary>
     public ShardDescriptor? ShardOfSlot(int slot) => FindShard(Slots[slot]);
 

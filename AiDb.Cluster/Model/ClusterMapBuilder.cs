@@ -14,6 +14,7 @@ internal sealed class ClusterMapBuilder
     private CollectionMap _collections = CollectionMap.Empty;
     private SlotMap _slots = SlotMap.Empty;
     private string _clusterId = "";
+    private bool _isImporting;
 
     /// <summary>The map of a range read over all keys.</summary>
     public static ClusterMap Build(MetadataRange range)
@@ -55,6 +56,8 @@ internal sealed class ClusterMapBuilder
             _slots = item is null ? SlotMap.Empty : ReadSlots(item);
         else if (string.Equals(key, MetadataKeys.ClusterId, StringComparison.Ordinal))
             _clusterId = item is null ? "" : Encoding.UTF8.GetString(item.Value.Span);
+        else if (string.Equals(key, MetadataKeys.UnfinishedImport, StringComparison.Ordinal))
+            _isImporting = item is not null;
     }
 
     public ClusterMap Build(long version) => new(
@@ -67,6 +70,7 @@ internal sealed class ClusterMapBuilder
         _dropped)
     {
         Collections = _collections,
+        IsImporting = _isImporting,
     };
 
     private static void Set<TKey, TValue>(Dictionary<TKey, TValue> items, TKey key, TValue? value)

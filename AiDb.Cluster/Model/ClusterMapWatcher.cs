@@ -13,10 +13,18 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
     private ClusterMap _current = ClusterMap.Empty;
     private TaskCompletionSource _newer = NewSignal();
     private bool _isUnreachable;
+    private bool _isFromFile;
     private long _wentBackFrom = -1;
 
     /// <summary>The newest map; <see cref="ClusterMap.Empty"/> before the store was first reached.</summary>
     public ClusterMap Current => Volatile.Read(ref _current);
+
+    /// <summary>What is shown when the store cannot be reached at first; null: nothing.</summary>
+    public Func<MetadataRange?>? Fallback { get; init; }
+
+    /// <summary>Whether the map is that of <see cref="Fallback"/>: the store has not been reached since the
+    /// start.</summary>
+    public bool IsFromFile => Volatile.Read(ref _isFromFile);
 
     /// <summary>Follows the store until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -37,6 +45,7 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
                 if (!_isUnreachable)
                     LogUnreachable(error.Kind, error.Message);
                 _isUnreachable = true;
+                FallBack();
                 await Task.Delay(RetryDelay, timeProvider, cancellationToken);
             }
         }
@@ -76,6 +85,7 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
         if (_isUnreachable)
             LogReachable(range.Revision);
         _isUnreachable = false;
+        Volatile.Write(ref _isFromFile, false);
         ClusterMapBuilder builder = new();
         builder.Load(range);
         Publish(builder.Build(range.Revision));
@@ -84,6 +94,23 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
             foreach (MetadataEvent item in change.Events)
                 builder.Apply(item);
             Publish(builder.Build(change.Revision));
+        }
+    }
+
+    private void FallBack()
+    {
+        if (Current != ClusterMap.Empty || Fallback?.Invoke() is not { } range)
+            return;
+        try
+        {
+            ClusterMap last = ClusterMapBuilder.Build(range);
+            Volatile.Write(ref _isFromFile, true);
+            Publish(last);
+            LogFromFile(range.Revision);
+        }
+        catch (AiDbException error)
+        {
+            LogUnreachable(error.Kind, error.Message);
         }
     }
 
@@ -113,6 +140,11 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The metadata store cannot be followed ({Kind}); the last map stays: {Reason}")]
     private partial void LogUnreachable(AiDbErrorKind kind, string reason);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The metadata store is down: requests are served with the last map, of revision {Revision}")]
+    private partial void LogFromFile(long revision);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The metadata store is followed again, from revision {Revision}")]
     private partial void LogReachable(long revision);

@@ -8,6 +8,8 @@ internal static class MetadataKeys
 {
     public const string ClusterId = "cluster/id";
     public const string Slots = "slots";
+    public const string Coordinator = "coordinator";
+    public const string UnfinishedImport = "import/unfinished";
     public const string NextTableId = "next-table-id";
     public const string MemberPrefix = "members/";
     public const string AlivePrefix = "alive/";

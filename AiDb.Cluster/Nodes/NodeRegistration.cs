@@ -21,6 +21,9 @@ public sealed partial class NodeRegistration(
     private readonly TaskCompletionSource _registered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isUnreachable;
 
+    /// <summary>Whether the store cannot be reached at present.</summary>
+    public bool IsUnreachable => Volatile.Read(ref _isUnreachable);
+
     /// <summary>Completes with the first registration.</summary>
     public Task Registered => _registered.Task;
 

@@ -56,6 +56,9 @@ public sealed partial class Coordinator(
     /// <summary>The next step for a map; null: nothing is to be done.</summary>
     internal static MetadataTransaction? Plan(ClusterMap map, CoordinatorOptions options, Func<Guid> newId)
     {
+        // Slots that an import is about to bring must not be dealt out anew.
+        if (map.IsImporting)
+            return null;
         if (map.ClusterId.Length == 0)
         {
             return new MetadataTransaction

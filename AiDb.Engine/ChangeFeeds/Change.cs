@@ -59,5 +59,8 @@ public readonly record struct Change
     public string? Name { get; init; }
 
     /// <summary>The version that the key has by it.</summary>
-    public ulong Version => Position.Timestamp;
+    public ulong Version => MovedVersion != 0 ? MovedVersion : Position.Timestamp;
+
+    /// <summary>The version that a key had in the shard from which it was moved here; 0: it was not.</summary>
+    public ulong MovedVersion { get; init; }
 }

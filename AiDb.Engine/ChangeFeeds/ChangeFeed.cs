@@ -159,6 +159,15 @@ public sealed class ChangeFeed : IDisposable
                         : HybridClock.ToMilliseconds(position.Timestamp) + operation.TimeToLiveMs,
                 };
                 return true;
+            case LogOperationKind.PutMoved:
+                change = change with
+                {
+                    Kind = ChangeKind.Put,
+                    Value = MemoryOf(payload, operation.Value),
+                    ExpiresAtMs = operation.MovedExpiryMs,
+                    MovedVersion = operation.MovedVersion,
+                };
+                return true;
             case LogOperationKind.Delete:
                 change = change with { Kind = ChangeKind.Delete };
                 return true;

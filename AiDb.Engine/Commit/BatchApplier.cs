@@ -97,13 +97,20 @@ internal sealed class BatchApplier
     {
         EntryKind kind = EntryKind.Delete;
         ulong expiryUnixMs = 0;
+        if (operation.Kind == LogOperationKind.PutMoved)
+        {
+            kind = InternalValue.PutOf(operation.MovedExpiryMs != 0, isMoved: true);
+            expiryUnixMs = operation.MovedExpiryMs;
+        }
+
         if (operation.Kind == LogOperationKind.Put)
         {
             kind = operation.TimeToLiveMs == 0 ? EntryKind.Put : EntryKind.PutWithExpiry;
             expiryUnixMs = operation.TimeToLiveMs == 0 ? 0 : nowMs + operation.TimeToLiveMs;
         }
 
-        _state.Active.Add(operation.TableId, operation.Key, version, kind, expiryUnixMs, operation.Value);
+        _state.Active.Add(
+            operation.TableId, operation.Key, version, kind, expiryUnixMs, operation.Value, operation.MovedVersion);
         if (operation.TableId == Catalogue.SystemTableId)
             _catalogue.Apply(operation.Key, kind, operation.Value, version);
     }

@@ -94,10 +94,10 @@ internal sealed class EntryFilter
             EntryKind.Delete => EntryFate.KeepAsDeletion,
 
             // Operands above it need to know when it expired: those from before are gone with it.
-            EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry when isBaseOfChain
-                || _operandsAbove?.NameOf(InternalKey.TableId(key)) is not null => EntryFate.Keep,
-            EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry
-                when InternalValue.ExpiryUnixMs(value) <= _flushedMs => EntryFate.KeepAsDeletion,
+            _ when InternalValue.HasExpiry(kind) && (isBaseOfChain
+                || _operandsAbove?.NameOf(InternalKey.TableId(key)) is not null) => EntryFate.Keep,
+            _ when InternalValue.HasExpiry(kind) && InternalValue.ExpiryUnixMs(value) <= _flushedMs =>
+                EntryFate.KeepAsDeletion,
             _ => EntryFate.Keep,
         };
     }

@@ -47,7 +47,7 @@ internal sealed class FilterPass : IDisposable
         if (_bytes >= MaxBytes || tableId == Catalogue.SystemTableId || kind is EntryKind.Delete or EntryKind.Merge)
             return;
         ReadOnlySpan<byte> key = InternalKey.UserKey(internalKey);
-        ulong version = InternalKey.Version(internalKey);
+        ulong version = InternalValue.ShownVersion(InternalKey.Version(internalKey), internalValue);
         ulong expiresAtMs = InternalValue.ExpiryUnixMs(internalValue);
         _changed.ResetWrittenCount();
         var entry = new CompactionFilterEntry(tableId, key, version, _value.Of(_files, internalValue), expiresAtMs);

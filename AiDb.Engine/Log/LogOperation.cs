@@ -24,6 +24,10 @@ public enum LogOperationKind : byte
     /// <summary>Takes files into a table; the key is their ids, 16 bytes each. The only operation of its
     /// batch.</summary>
     Ingest = 6,
+
+    /// <summary>Sets a key that came from another shard, with the version and the end that it had
+    /// there.</summary>
+    PutMoved = 7,
 }
 
 /// <summary>Walks the operations of a batch's payload.</summary>
@@ -53,6 +57,12 @@ public ref struct LogOperationReader
     /// <summary>The value of a put, or the operand of a merge.</summary>
     public ReadOnlySpan<byte> Value { get; private set; }
 
+    /// <summary>The version that a moved key had where it came from, which is what callers see; 0: not moved.</summary>
+    public ulong MovedVersion { get; private set; }
+
+    /// <summary>Unix time in milliseconds at which a moved key expires; 0: never.</summary>
+    public ulong MovedExpiryMs { get; private set; }
+
     /// <summary>Milliseconds that a put lives from the entry's timestamp; 0: for ever.</summary>
     public ulong TimeToLiveMs { get; private set; }
 
@@ -78,7 +88,7 @@ public ref struct LogOperationReader
         byte head = _payload[_offset++];
         var kind = (LogOperationKind)(head & 0x0F);
         var conditionKind = (WriteConditionKind)(head >> 4);
-        if (kind is < LogOperationKind.Put or > LogOperationKind.Ingest)
+        if (kind is < LogOperationKind.Put or > LogOperationKind.PutMoved)
             throw Malformed(start, "unknown operation");
         if (conditionKind > WriteConditionKind.VersionDiffers)
             throw Malformed(start, "unknown condition");
@@ -90,11 +100,15 @@ public ref struct LogOperationReader
         ulong version = 0;
         if (conditionKind >= WriteConditionKind.VersionEquals)
             version = BinaryPrimitives.ReadUInt64LittleEndian(Take(sizeof(ulong), start));
+        ulong movedVersion = 0;
+        if (kind == LogOperationKind.PutMoved)
+            movedVersion = BinaryPrimitives.ReadUInt64LittleEndian(Take(sizeof(ulong), start));
         ulong timeToLiveMs = kind == LogOperationKind.Put ? ReadVarint(start) : 0;
+        ulong movedExpiryMs = kind == LogOperationKind.PutMoved ? ReadVarint(start) : 0;
         ReadOnlySpan<byte> key = Take(ReadVarint(start), start);
         ReadOnlySpan<byte> value = default;
         ReadOnlySpan<byte> endKey = default;
-        if (kind is LogOperationKind.Put or LogOperationKind.Merge)
+        if (kind is LogOperationKind.Put or LogOperationKind.Merge or LogOperationKind.PutMoved)
             value = Take(ReadVarint(start), start);
         else if (kind == LogOperationKind.DeleteRange)
             endKey = TakeEndKey(key, start);
@@ -102,6 +116,8 @@ public ref struct LogOperationReader
         Kind = kind;
         TableId = (uint)tableId;
         Condition = new WriteCondition(conditionKind, version);
+        MovedVersion = movedVersion;
+        MovedExpiryMs = movedExpiryMs;
         TimeToLiveMs = timeToLiveMs;
         Key = key;
         EndKey = endKey;
@@ -187,6 +203,23 @@ internal sealed class LogOperationWriter
         WriteBytes(value);
     }
 
+    /// <summary>Adds a put of a key that came from another shard.</summary>
+    /// <param name="tableId">The table.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="version">The version that it had there.</param>
+    /// <param name="expiryUnixMs">When it expires; 0: never.</param>
+    public void PutMoved(
+        uint tableId, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong version, ulong expiryUnixMs)
+    {
+        Begin(LogOperationKind.PutMoved, tableId, (long)key.Length + value.Length, default);
+        BinaryPrimitives.WriteUInt64LittleEndian(_buffer.AsSpan(SizeBytes), version);
+        SizeBytes += sizeof(ulong);
+        WriteVarint(expiryUnixMs);
+        WriteBytes(key);
+        WriteBytes(value);
+    }
+
     /// <summary>Adds a deletion.</summary>
     public void Delete(uint tableId, ReadOnlySpan<byte> key, WriteCondition condition)
     {
@@ -241,8 +274,8 @@ internal sealed class LogOperationWriter
 
     private void Begin(LogOperationKind kind, uint tableId, long variableBytes, WriteCondition condition)
     {
-        // Head, table id, version, time to live, two lengths: reserved at once, so that the parts need no
-        // checks.
+        // Head, table id, version, time to live or expiry, two lengths: reserved at once, so that the parts need no
+        // checks. An operation has at most one version: a moved put has no condition.
         Reserve(variableBytes + 1 + 5 + sizeof(ulong) + (3 * MaxVarintBytes));
         _buffer[SizeBytes++] = (byte)((byte)kind | ((byte)condition.Kind << 4));
         WriteVarint(tableId);

@@ -53,10 +53,10 @@ internal sealed unsafe class MemTable : RefCounted
     /// value.</summary>
     public void Add(
         uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
-        ReadOnlySpan<byte> value)
+        ReadOnlySpan<byte> value, ulong movedVersion = 0)
     {
         HasMerges |= kind == EntryKind.Merge;
-        if (_list.Insert(tableId, userKey, version, kind, expiryUnixMs, value))
+        if (_list.Insert(tableId, userKey, version, kind, expiryUnixMs, value, movedVersion))
             Volatile.Write(ref _entries, _entries + 1);
     }
 

@@ -37,7 +37,7 @@ internal sealed unsafe partial class SkipList
         while (_laneCount < Lanes && operations.MoveNext())
         {
             looked++;
-            if (operations.Kind is not (LogOperationKind.Put or LogOperationKind.Delete))
+            if (operations.Kind is not (LogOperationKind.Put or LogOperationKind.Delete or LogOperationKind.PutMoved))
                 break;
             ref Lane lane = ref lanes[_laneCount++];
             lane.TableId = operations.TableId;

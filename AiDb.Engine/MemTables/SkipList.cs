@@ -116,7 +116,7 @@ internal sealed unsafe partial class SkipList
     /// added.</summary>
     public bool Insert(
         uint tableId, ReadOnlySpan<byte> userKey, ulong version, EntryKind kind, ulong expiryUnixMs,
-        ReadOnlySpan<byte> value)
+        ReadOnlySpan<byte> value, ulong movedVersion = 0)
     {
         ulong head = KeyHead(userKey);
         Node* found = null;
@@ -127,7 +127,7 @@ internal sealed unsafe partial class SkipList
         else if (!isLocated)
             found = FindPrevious(tableId, head, userKey, version);
 
-        byte* record = WriteValue(kind, expiryUnixMs, value);
+        byte* record = WriteValue(kind, expiryUnixMs, value, movedVersion);
         if (found != null && Compare(found, tableId, head, userKey, version) == 0)
         {
             Volatile.Write(ref found->ValueRecord, (nint)record);
@@ -282,12 +282,12 @@ internal sealed unsafe partial class SkipList
         return known;
     }
 
-    private byte* WriteValue(EntryKind kind, ulong expiryUnixMs, ReadOnlySpan<byte> value)
+    private byte* WriteValue(EntryKind kind, ulong expiryUnixMs, ReadOnlySpan<byte> value, ulong movedVersion)
     {
         int length = InternalValue.Length(kind, value.Length);
         byte* record = _arena.Allocate(sizeof(int) + (long)length);
         *(int*)record = length;
-        InternalValue.Write(new Span<byte>(record + sizeof(int), length), kind, expiryUnixMs, value);
+        InternalValue.Write(new Span<byte>(record + sizeof(int), length), kind, expiryUnixMs, value, movedVersion);
         return record;
     }
 

@@ -112,6 +112,9 @@ internal readonly ref struct MergeEntry
         }
         else
         {
+            // The version of a key that moved is gone with the first operand: the key has the operand's.
+            if (InternalValue.IsMoved(kind))
+                kind = InternalValue.PutOf(InternalValue.HasExpiry(kind), isMoved: false);
             target.Extend(1)[0] = (byte)kind;
             if (kind == EntryKind.PutWithExpiry)
                 target.AppendUInt64(InternalValue.ExpiryUnixMs(before));

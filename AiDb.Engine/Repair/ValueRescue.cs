@@ -33,12 +33,12 @@ internal sealed class ValueRescue : IDisposable
     {
         converted = value;
         EntryKind kind = InternalValue.Kind(value);
-        if (kind is not (EntryKind.SeparatedPut or EntryKind.SeparatedPutWithExpiry))
+        if (!InternalValue.IsSeparated(kind))
             return true;
         ValuePointer pointer = ValuePointer.Read(InternalValue.UserValue(value));
         if (_whole.Contains(pointer.FileId))
             return true;
-        EntryKind inline = kind == EntryKind.SeparatedPut ? EntryKind.Put : EntryKind.PutWithExpiry;
+        EntryKind inline = InternalValue.Inline(kind);
         int header = InternalValue.HeaderLength(inline);
         if (!TryRead(pointer, header))
         {
@@ -46,7 +46,8 @@ internal sealed class ValueRescue : IDisposable
             return false;
         }
 
-        InternalValue.WriteHeader(_buffer, inline, InternalValue.ExpiryUnixMs(value));
+        InternalValue.WriteHeader(
+            _buffer, inline, InternalValue.ExpiryUnixMs(value), InternalValue.MovedVersion(value));
         converted = _buffer.AsSpan(0, header + (int)pointer.Length);
         Saved++;
         return true;

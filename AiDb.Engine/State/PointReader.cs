@@ -169,7 +169,8 @@ internal static unsafe class PointReader
         ReadOnlySpan<byte> value = InternalValue.UserValue(entry);
         memtable.AddReference();
         lease = new ValueLease(
-            memtable, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(value)), value.Length, version, expiry);
+            memtable, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(value)), value.Length,
+            InternalValue.ShownVersion(version, entry), expiry);
         return kind;
     }
 

@@ -216,7 +216,7 @@ internal sealed class TableBuilder : IDisposable
             case EntryKind.Delete:
                 _deletions++;
                 break;
-            case EntryKind.PutWithExpiry or EntryKind.SeparatedPutWithExpiry:
+            case var kind when InternalValue.HasExpiry(kind):
                 _expirable++;
                 _minExpiry = Math.Min(_minExpiry, InternalValue.ExpiryUnixMs(internalValue));
                 break;

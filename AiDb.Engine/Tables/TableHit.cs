@@ -24,6 +24,7 @@ internal unsafe struct TableHit : IDisposable
         _value = entry.Value + header;
         _valueLength = entry.ValueLength - header;
         Version = ~entry.InvertedVersion;
+        ShownVersion = InternalValue.ShownVersion(Version, value);
         ExpiryUnixMs = InternalValue.ExpiryUnixMs(value);
     }
 
@@ -35,11 +36,15 @@ internal unsafe struct TableHit : IDisposable
         _valueLength = valueLength;
         Kind = InternalValue.Inline(pointing.Kind);
         Version = pointing.Version;
+        ShownVersion = pointing.ShownVersion;
         ExpiryUnixMs = pointing.ExpiryUnixMs;
     }
 
-    /// <summary>The entry's version.</summary>
+    /// <summary>The entry's version, which orders it.</summary>
     public ulong Version { get; }
+
+    /// <summary>The version that callers see: another one for a key that moved.</summary>
+    public ulong ShownVersion { get; }
 
     /// <summary>When it expires; 0: never.</summary>
     public ulong ExpiryUnixMs { get; }

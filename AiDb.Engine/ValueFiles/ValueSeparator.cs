@@ -42,17 +42,17 @@ internal sealed class ValueSeparator : IDisposable
     public ReadOnlySpan<byte> Convert(ReadOnlySpan<byte> internalValue)
     {
         EntryKind kind = InternalValue.Kind(internalValue);
-        if (kind is EntryKind.Put or EntryKind.PutWithExpiry)
+        if (kind is EntryKind.Put or EntryKind.PutWithExpiry or EntryKind.MovedPut or EntryKind.MovedPutWithExpiry)
         {
             ReadOnlySpan<byte> value = InternalValue.UserValue(internalValue);
-            return IsBig(value.Length) ? Separate(kind, InternalValue.ExpiryUnixMs(internalValue), value) : internalValue;
+            return IsBig(value.Length) ? Separate(kind, internalValue, value) : internalValue;
         }
 
         if (!InternalValue.IsSeparated(kind) || _rewritten.Count == 0)
             return internalValue;
         ValuePointer pointer = ValuePointer.Read(InternalValue.UserValue(internalValue));
         return _rewritten.TryGetValue(pointer.FileId, out LiveValueFile? file)
-            ? Move(file, pointer, InternalValue.Inline(kind), InternalValue.ExpiryUnixMs(internalValue))
+            ? Move(file, pointer, InternalValue.Inline(kind), internalValue)
             : internalValue;
     }
 
@@ -114,7 +114,8 @@ internal sealed class ValueSeparator : IDisposable
     private bool IsBig(int length) =>
         _context.Options.SeparateValuesFromBytes > 0 && length >= _context.Options.SeparateValuesFromBytes;
 
-    private ReadOnlySpan<byte> Separate(EntryKind kind, ulong expiryUnixMs, ReadOnlySpan<byte> value)
+    /// <summary>Puts a value into the value file; expiry and version are those of an entry.</summary>
+    private ReadOnlySpan<byte> Separate(EntryKind kind, ReadOnlySpan<byte> of, ReadOnlySpan<byte> value)
     {
         if (_writer is { } full && full.SizeBytes >= MaxFileBytes)
             FinishFile();
@@ -124,19 +125,22 @@ internal sealed class ValueSeparator : IDisposable
         _entry.Clear();
         EntryKind separated = InternalValue.Separated(kind);
         Span<byte> entry = _entry.Extend(InternalValue.Length(separated, ValuePointer.Bytes));
-        pointer.Write(entry[InternalValue.WriteHeader(entry, separated, expiryUnixMs)..]);
+        pointer.Write(entry[InternalValue.WriteHeader(
+            entry, separated, InternalValue.ExpiryUnixMs(of), InternalValue.MovedVersion(of))..]);
         return entry;
     }
 
-    private ReadOnlySpan<byte> Move(LiveValueFile file, ValuePointer pointer, EntryKind kind, ulong expiryUnixMs)
+    private ReadOnlySpan<byte> Move(
+        LiveValueFile file, ValuePointer pointer, EntryKind kind, ReadOnlySpan<byte> pointing)
     {
         using BlockLease lease = file.Reader.Read(pointer, fillCache: false, fromScan: true);
         ReadOnlySpan<byte> value = lease.Span[ValueFileFormat.RecordHeaderBytes..];
         if (IsBig(value.Length))
-            return Separate(kind, expiryUnixMs, value);
+            return Separate(kind, pointing, value);
         _entry.Clear();
         Span<byte> entry = _entry.Extend(InternalValue.Length(kind, value.Length));
-        InternalValue.Write(entry, kind, expiryUnixMs, value);
+        InternalValue.Write(
+            entry, kind, InternalValue.ExpiryUnixMs(pointing), value, InternalValue.MovedVersion(pointing));
         return entry;
     }
 

@@ -12,8 +12,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AiDb.Gateway.Hosting;
 
-/// <summary>What stands behind a gateway: the metadata store with its coordinator, and - stand-alone - the
-/// one node that holds the data, in this process.</summary>
+/// <summary>What stands behind a gateway: the metadata store, its own or another's, the coordinator, and -
+/// stand-alone - the one node that holds the data, in this process.</summary>
 /// <remarks>Both ways of running differ in nothing but where the nodes are.</remarks>
 internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
 {
@@ -25,22 +25,38 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly CancellationTokenSource _ending = new();
     private readonly List<Task> _running = [];
-    private readonly EmbeddedMetadataStore _store;
+    private readonly IMetadataStore _store;
+    private readonly LastMapKeeper? _lastMap;
+    private readonly IDisposable? _directoryLock;
     private readonly PrimaryNode? _node;
     private readonly INodeDirectory _nodes;
+    private NodeRegistration? _registration;
     private int _disposed;
 
-    /// <summary>Opens the metadata store.</summary>
+    /// <summary>Opens the metadata store, or what leads to it.</summary>
     /// <exception cref="AiDbException">The data folder is in use, or damaged.</exception>
     public ClusterHost(GatewayOptions options, TimeProvider clock, ILoggerFactory loggers)
     {
         _options = options;
         _clock = clock;
         _loggers = loggers;
-        _store = EmbeddedMetadataStore.Open(
-            Path.Combine(options.DataDirectory, "metadata"),
-            new DatabaseComponents { TimeProvider = clock, LoggerFactory = loggers });
-        Map = new ClusterMapWatcher(_store, clock, loggers.CreateLogger<ClusterMapWatcher>());
+        DatabaseComponents components = new() { TimeProvider = clock, LoggerFactory = loggers };
+        _store = options.Metadata is { } metadata
+            ? MetadataStores.Open(metadata, options.ClusterSecret, clock)
+            : EmbeddedMetadataStore.Open(Path.Combine(options.DataDirectory, "metadata"), components);
+        Map = new ClusterMapWatcher(_store, clock, loggers.CreateLogger<ClusterMapWatcher>())
+        {
+            Fallback = () => _lastMap?.Read(),
+        };
+        if (options.Metadata is not null)
+        {
+            components.FileSystem.CreateDirectory(options.DataDirectory);
+            _directoryLock = components.FileSystem.Lock(Path.Combine(options.DataDirectory, "gateway.lock"));
+            _lastMap = new LastMapKeeper(
+                _store, Map, new LastMapFile(components.FileSystem, options.DataDirectory), clock,
+                loggers.CreateLogger<LastMapKeeper>());
+        }
+
         if (options.Mode == GatewayMode.Standalone)
         {
             _node = new PrimaryNode(
@@ -49,7 +65,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                     Node = new NodeOptions
                     {
                         NodeId = StandaloneNode,
-                        MetadataAddress = InProcess,
+                        Metadata = new MetadataOptions { Address = InProcess },
                         ClusterSecret = options.ClusterSecret,
                     },
                     DataDirectory = options.DataDirectory,
@@ -89,13 +105,10 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        Coordinator coordinator = new(
-            _store, Map, _options.Coordinator, Guid.NewGuid, _clock, _loggers.CreateLogger<Coordinator>());
-        ShardSupervisor supervisor = new(
-            _store, Map, _options.Coordinator, _clock, _loggers.CreateLogger<ShardSupervisor>());
         _running.Add(Map.RunAsync(_ending.Token));
-        _running.Add(coordinator.RunAsync(_ending.Token));
-        _running.Add(supervisor.RunAsync(_ending.Token));
+        _running.Add(CoordinateAsync(_ending.Token));
+        if (_lastMap is not null)
+            _running.Add(_lastMap.RunAsync(_ending.Token));
         _running.Add(Router.RunAsync(_ending.Token));
         if (_node is null)
             return;
@@ -114,7 +127,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     {
         if (_options.Mode != GatewayMode.Cluster)
             return;
-        NodeRegistration registration = new(
+        _registration = new NodeRegistration(
             _store,
             new NodeDescriptor
             {
@@ -127,7 +140,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             NodeRegistration.DefaultTimeToLive,
             _clock,
             _loggers.CreateLogger<NodeRegistration>());
-        _running.Add(registration.RunAsync(_ending.Token));
+        _running.Add(_registration.RunAsync(_ending.Token));
     }
 
     /// <summary>Completes when something that must run has ended; it carries the reason.</summary>
@@ -146,6 +159,12 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
         string without = Describe(map.Shards.Where(shard =>
             shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+        if (Map.IsFromFile || _registration?.IsUnreachable == true)
+        {
+            return Task.FromResult(HealthCheckResult.Degraded(
+                $"The metadata store cannot be reached; requests are served with the map of revision {map.Version}."));
+        }
+
         if (BackupHealth.Problem(LocalShards, Backup) is { } problem)
             return Task.FromResult(HealthCheckResult.Degraded(problem));
         return Task.FromResult(without.Length == 0
@@ -165,7 +184,51 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         if (_node is not null)
             await _node.DisposeAsync();
         await _store.DisposeAsync();
+        _directoryLock?.Dispose();
         _ending.Dispose();
+    }
+
+    /// <summary>Whoever holds the store coordinates; of several gateways on one etcd it is one at a
+    /// time.</summary>
+    private async Task CoordinateAsync(CancellationToken cancellationToken)
+    {
+        Coordinator coordinator = new(
+            _store, Map, _options.Coordinator, Guid.NewGuid, _clock, _loggers.CreateLogger<Coordinator>());
+        ShardSupervisor supervisor = new(
+            _store, Map, _options.Coordinator, _clock, _loggers.CreateLogger<ShardSupervisor>());
+        Task WorkAsync(CancellationToken token) => RunBothAsync(coordinator.RunAsync, supervisor.RunAsync, token);
+        if (_options.Metadata is null)
+        {
+            await WorkAsync(cancellationToken);
+        }
+        else if (_options.Metadata.IsEtcd)
+        {
+            CoordinatorLease lease = new(
+                _store, _options.NodeId, NodeRegistration.DefaultTimeToLive, _clock, _loggers.CreateLogger<CoordinatorLease>());
+            await lease.RunAsync(WorkAsync, cancellationToken);
+        }
+        else
+        {
+            // The gateway that holds the store coordinates, for as long as there is a store.
+            await Task.Delay(Timeout.InfiniteTimeSpan, _clock, cancellationToken);
+        }
+    }
+
+    /// <summary>Runs two that must both run: the end of one ends the other.</summary>
+    private static async Task RunBothAsync(
+        Func<CancellationToken, Task> first, Func<CancellationToken, Task> second, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] running = [first(ended.Token), second(ended.Token)];
+        try
+        {
+            await await Task.WhenAny(running);
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     private static string Describe(IEnumerable<ShardDescriptor> shards) =>

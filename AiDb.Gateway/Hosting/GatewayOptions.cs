@@ -4,6 +4,7 @@ using AiDb.Engine;
 using AiDb.Gateway.Front;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
+using AiDb.ServiceDefaults;
 
 namespace AiDb.Gateway.Hosting;
 
@@ -13,8 +14,8 @@ internal enum GatewayMode
     /// <summary>One process, everything in it.</summary>
     Standalone,
 
-    /// <summary>The front door of primaries and cache replicas; it holds the cluster's metadata
-    /// store.</summary>
+    /// <summary>The front door of primaries and cache replicas; it holds the cluster's metadata store, or uses
+    /// one.</summary>
     Cluster,
 }
 
@@ -37,6 +38,9 @@ internal sealed record GatewayOptions
 
     /// <summary><c>AiDb:Node:Address</c>: where others reach its gRPC port; null: where it listens.</summary>
     public string? NodeAddress { get; init; }
+
+    /// <summary><c>AiDb:Metadata</c>: the cluster's metadata store; null: this gateway holds it.</summary>
+    public MetadataOptions? Metadata { get; init; }
 
     /// <summary><c>AiDb:Cluster:Shards</c>: primaries to wait for before the slots are first dealt out.
     /// Default: 1.</summary>
@@ -96,6 +100,11 @@ internal sealed record GatewayOptions
         else if (!Uri.TryCreate(address, UriKind.Absolute, out _))
             errors.Add($"AiDb:Node:Address is '{address}'; it is like http://10.0.0.1:6334, or unset");
 
+        MetadataOptions? metadata = MetadataOptions.Read(configuration, errors);
+        if (metadata is not null && mode == GatewayMode.Standalone)
+            errors.Add("AiDb:Metadata:Address is for clusters: set AiDb:Mode to cluster, or leave it out");
+        if (metadata is not null)
+            MetadataStores.Check(metadata, errors);
         GatewayOptions defaults = new() { Mode = mode, DataDirectory = directory, NodeId = "gateway" };
         long Number(string setting, long fallback, long min, long max)
         {
@@ -127,6 +136,7 @@ internal sealed record GatewayOptions
         GatewayOptions options = defaults with
         {
             Backup = backup,
+            Metadata = metadata,
             ApiKey = apiKey,
             ClusterSecret = secret,
             NodeAddress = address?.TrimEnd('/'),

@@ -33,6 +33,7 @@ public sealed record PrimaryOptions
     {
         List<string> errors = [];
         NodeOptions node = NodeOptions.Read(configuration, errors);
+        MetadataStores.Check(node.Metadata, errors);
         string directory = configuration["AiDb:DataDirectory"] ?? "data";
         if (string.IsNullOrWhiteSpace(directory))
             errors.Add("AiDb:DataDirectory is empty; name a folder, or leave it out for ./data");

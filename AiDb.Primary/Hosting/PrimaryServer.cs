@@ -1,11 +1,7 @@
-using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Primary.Voters;
 using AiDb.ServiceDefaults;
-using Grpc.Core;
-using Grpc.Core.Interceptors;
-using Grpc.Net.Client;
 
 namespace AiDb.Primary.Hosting;
 
@@ -31,9 +27,8 @@ public static class PrimaryServer
         builder.Services.AddSingleton(NodeListeners.Configure(builder, WireLimits.MaxMessageBytes));
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(_ => OpenChannel(options.Node.MetadataAddress));
-        builder.Services.AddSingleton<IMetadataStore>(services => new RemoteMetadataStore(
-            WithSecret(services.GetRequiredService<GrpcChannel>(), options.Node.ClusterSecret), TimeProvider.System));
+        builder.Services.AddSingleton(
+            _ => MetadataStores.Open(options.Node.Metadata, options.Node.ClusterSecret, TimeProvider.System));
         builder.Services.AddSingleton<ClusterMapWatcher>();
         builder.Services.AddSingleton<PrimaryNode>();
         builder.Services.AddSingleton<PrimaryWorker>();
@@ -56,25 +51,4 @@ public static class PrimaryServer
         app.MapDefaultEndpoints();
         return app;
     }
-
-    private static GrpcChannel OpenChannel(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
-    {
-        HttpHandler = new SocketsHttpHandler
-        {
-            EnableMultipleHttp2Connections = true,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            KeepAlivePingDelay = TimeSpan.FromSeconds(5),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
-            // The watch of an idle cluster is silent for hours.
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-        },
-        DisposeHttpClient = true,
-    });
-
-    private static CallInvoker WithSecret(GrpcChannel channel, string secret) =>
-        channel.Intercept(headers =>
-        {
-            headers.Add(ClusterSecret.HeaderName, secret);
-            return headers;
-        });
 }

@@ -32,6 +32,7 @@ public sealed record ReplicaOptions
     {
         List<string> errors = [];
         NodeOptions node = NodeOptions.Read(configuration, errors);
+        MetadataStores.Check(node.Metadata, errors);
         var options = new ReplicaOptions { Node = node };
         string? text = configuration["AiDb:Cache:MemoryBytes"];
         if (!string.IsNullOrWhiteSpace(text))

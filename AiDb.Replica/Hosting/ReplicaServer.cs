@@ -1,8 +1,6 @@
-using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.ServiceDefaults;
-using Grpc.Net.Client;
 
 namespace AiDb.Replica.Hosting;
 
@@ -28,9 +26,7 @@ public static class ReplicaServer
         builder.Services.AddSingleton(NodeListeners.Configure(builder, WireLimits.MaxMessageBytes));
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(_ => NodeChannels.Open(options.Node.MetadataAddress));
-        builder.Services.AddSingleton<IMetadataStore>(services => new RemoteMetadataStore(
-            services.GetRequiredService<GrpcChannel>().WithSecret(options.Node.ClusterSecret), TimeProvider.System));
+        builder.Services.AddSingleton(_ => MetadataStores.Open(options.Node.Metadata, options.Node.ClusterSecret));
         builder.Services.AddSingleton<ClusterMapWatcher>();
         builder.Services.AddSingleton<ReplicaNode>();
         builder.Services.AddActivatedSingleton<ReplicaMetrics>();

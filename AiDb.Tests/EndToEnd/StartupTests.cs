@@ -41,6 +41,7 @@ public sealed class StartupTests : IDisposable
             _directory,
             $"--AiDb:DataDirectory={_directory}/data",
             "--AiDb:Node:Id=node",
+            "--AiDb:Mode=cluster",
             "--AiDb:Metadata:Address=http://127.0.0.1:1",
             "--AiDb:Cluster:Secret=secret",
             $"--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:{port}",

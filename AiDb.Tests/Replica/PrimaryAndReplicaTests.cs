@@ -83,7 +83,12 @@ public sealed class PrimaryAndReplicaTests
         await using var primary = new RecordingShard();
         var options = new ReplicaOptions
         {
-            Node = new NodeOptions { NodeId = "r", MetadataAddress = "http://127.0.0.1:1", ClusterSecret = "s" },
+            Node = new NodeOptions
+            {
+                NodeId = "r",
+                Metadata = new MetadataOptions { Address = "http://127.0.0.1:1" },
+                ClusterSecret = "s",
+            },
         };
         var shard = new CachedShard(1, new CacheState(new CacheOptions(), TimeProvider.System), options, () => primary);
 

@@ -41,6 +41,36 @@ public sealed class ClusterMapWatcherTests
     }
 
     [Fact]
+    public async Task A_watcher_that_never_reached_the_store_shows_the_map_of_before_and_then_the_stores()
+    {
+        SwitchedStore store = new(EmbeddedMetadataStore.InMemory(_time));
+        await store.Inner.PutAsync("cluster/id", "1");
+        MetadataRange last = await store.Inner.RangeAsync("", prefix: true);
+        store.IsDown = true;
+        ClusterMapWatcher watcher = new(store, _time, NullLogger<ClusterMapWatcher>.Instance)
+        {
+            Fallback = () => last with { Revision = 50 },
+        };
+        using CancellationTokenSource end = new(Patience);
+        Task running = watcher.RunAsync(end.Token);
+        ClusterMap shown = await watcher.WaitForNewerAsync(0, end.Token);
+        Assert.Equal((50L, "1", true), (shown.Version, shown.ClusterId, watcher.IsFromFile));
+
+        // Its revision is less: this store was restored, or moved.
+        store.IsDown = false;
+        Task<ClusterMap> waiting = watcher.WaitForNewerAsync(50, end.Token).AsTask();
+        while (!waiting.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(waiting, Task.Delay(1, end.Token));
+        }
+
+        Assert.Equal((1L, false), ((await waiting).Version, watcher.IsFromFile));
+        await end.CancelAsync();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    [Fact]
     public async Task Who_waits_for_a_newer_map_gets_that_of_a_store_restored_from_an_older_export()
     {
         EmbeddedMetadataStore first = EmbeddedMetadataStore.InMemory(_time);

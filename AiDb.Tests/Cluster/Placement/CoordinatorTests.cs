@@ -1,3 +1,4 @@
+using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Placement;
 using AiDb.Contracts;
@@ -25,6 +26,20 @@ public class CoordinatorTests
         ClusterMap second = await cluster.WaitForMapAsync(map => map.Shards.Count == 3);
         Assert.Equal(first.Slots.Format(), second.Slots.Format());
         Assert.Equal(0, second.Slots.Count(3));
+    }
+
+    [Fact]
+    public async Task Nothing_is_placed_while_an_import_is_unfinished()
+    {
+        await using ClusterFixture cluster = new();
+        await cluster.Store.PutAsync("import/unfinished", "");
+        cluster.RunCoordinator(shards: 1);
+        cluster.RunNode(TestSupport.Primary("p1"), out _);
+        ClusterMap during = await cluster.WaitForMapAsync(map => map.Nodes.Count == 1 && map.Nodes[0].Alive);
+        Assert.Equal((true, "", 0), (during.IsImporting, during.ClusterId, during.Shards.Count));
+        await cluster.Store.CommitAsync(new MetadataTransaction { Then = [MetadataOperation.Delete("import/unfinished")] });
+        await cluster.WaitForMapAsync(map => map.Slots.IsComplete);
+        Assert.False(cluster.Map.Current.IsImporting);
     }
 
     [Fact]
