@@ -28,6 +28,7 @@ public sealed partial class PrimaryNode : IShardClient
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger<PrimaryNode> _logger;
+    private readonly CancellationTokenSource _left = new();
     private IDisposable? _directoryLock;
     private ReplicationTransport? _transport;
     private string? _notReady = "starting";
@@ -56,6 +57,9 @@ public sealed partial class PrimaryNode : IShardClient
 
     /// <summary>The cluster as the node sees it; its host runs it.</summary>
     public ClusterMapWatcher Map { get; }
+
+    /// <summary>Cancelled when it is about to stop and has handed over what it could: streams of others may end.</summary>
+    public CancellationToken Left => _left.Token;
 
     /// <summary>Why it does not serve yet; null when it does.</summary>
     public string? NotReady => _notReady
@@ -177,11 +181,6 @@ public sealed partial class PrimaryNode : IShardClient
                 await _transport.RetainAsync(map).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            await HandOverAsync().ConfigureAwait(false);
-            throw;
-        }
         finally
         {
             foreach (Kept kept in _kept.Values)
@@ -220,10 +219,12 @@ public sealed partial class PrimaryNode : IShardClient
         _notReady = isSpare ? null : "waiting for the metadata store to give it a shard";
     }
 
-    /// <summary>Gives the shards that it is the primary of to other voters, so that a planned stop is no failure.</summary>
-    private async Task HandOverAsync()
+    /// <summary>Gives the shards that it is the primary of to other voters, so that a planned stop is no failure; then
+    /// <see cref="Left"/> is cancelled.</summary>
+    public async Task LeaveAsync(CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(HandoverTime, _time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(HandoverTime);
         await Task.WhenAll(_kept.Values.Select(async kept =>
         {
             if (kept.Shard is not ReplicatedShard replicated || !_hosts.ContainsKey(kept.Id))
@@ -237,6 +238,7 @@ public sealed partial class PrimaryNode : IShardClient
                 LogNotHandedOver(kept.Id, exception.Message);
             }
         })).ConfigureAwait(false);
+        await _left.CancelAsync().ConfigureAwait(false);
     }
 
     private async Task CloseAsync(Kept kept)

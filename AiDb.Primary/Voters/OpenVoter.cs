@@ -12,9 +12,6 @@ namespace AiDb.Primary.Voters;
 /// <see cref="ReplicatedShard"/>. It leads one epoch at most.</remarks>
 internal sealed partial class OpenVoter : IAsyncDisposable
 {
-    /// <summary>Log that is kept for followers that were away.</summary>
-    public const long MinLogRetentionBytes = 256L << 20;
-
     private readonly NodeContext _context;
     private readonly uint _shardId;
     private readonly ILogger _logger;

@@ -187,7 +187,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
         Database database = Database.OpenReplica(
             _folder.Path,
             // A follower that was away briefly shall find what it lacks in the log.
-            options with { LogRetentionBytes = Math.Max(options.LogRetentionBytes, OpenVoter.MinLogRetentionBytes) },
+            options with { LogRetentionBytes = _context.Options.Voters.LogRetentionBytes },
             _context.Components);
         try
         {

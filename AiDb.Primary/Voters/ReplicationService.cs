@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace AiDb.Primary.Voters;
 
 /// <summary>The voters of a primary on the wire.</summary>
-internal sealed class ReplicationService(PrimaryNode node, IHostApplicationLifetime lifetime)
+internal sealed class ReplicationService(PrimaryNode node)
     : Contracts.Internal.V1.Replication.ReplicationBase
 {
     /// <inheritdoc/>
@@ -17,8 +17,7 @@ internal sealed class ReplicationService(PrimaryNode node, IHostApplicationLifet
     {
         // The peer takes the headers for the sign that the stream stands.
         await context.WriteResponseHeadersAsync([]).ConfigureAwait(false);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(
-            context.CancellationToken, lifetime.ApplicationStopping);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, node.Left);
         try
         {
             while (await requestStream.MoveNext(ended.Token).ConfigureAwait(false))

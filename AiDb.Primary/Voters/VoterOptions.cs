@@ -10,7 +10,7 @@ public sealed record VoterOptions
     /// <summary>The section's name.</summary>
     public const string Section = "AiDb:Replication";
 
-    private static readonly string[] Names = ["SuspectAfterMs", "CopyBytesPerSecond", "MaxCopies"];
+    private static readonly string[] Names = ["SuspectAfterMs", "CopyBytesPerSecond", "MaxCopies", "LogRetentionBytes"];
 
     /// <summary>The pace of the protocol.</summary>
     public ReplicationOptions Protocol { get; init; } = new();
@@ -24,6 +24,10 @@ public sealed record VoterOptions
 
     /// <summary>Copies of shards that this node sends at once; others wait. Default: 2.</summary>
     public int MaxCopies { get; init; } = 2;
+
+    /// <summary>Log that is kept for followers that were away, in the place of <c>AiDb:Engine:LogRetentionBytes</c>. Bigger: they may
+    /// be away for longer without copying the shard; smaller: less disk. Default: 256 MiB.</summary>
+    public long LogRetentionBytes { get; init; } = 256L << 20;
 
     /// <summary>Reads the section; adds what is wrong to <paramref name="errors"/>.</summary>
     public static VoterOptions Read(IConfiguration configuration, List<string> errors)
@@ -52,6 +56,7 @@ public sealed record VoterOptions
         {
             Suspicion = defaults.Suspicion with { SuspectAfter = suspectAfter, MinElectionInterval = 2 * suspectAfter },
             CopyBytesPerSecond = Number("CopyBytesPerSecond", defaults.CopyBytesPerSecond, 1 << 20, 1L << 40),
+            LogRetentionBytes = Number("LogRetentionBytes", defaults.LogRetentionBytes, 0, 1L << 44),
             MaxCopies = (int)Number("MaxCopies", defaults.MaxCopies, 1, 64),
         };
     }
@@ -65,6 +70,8 @@ public sealed record VoterOptions
         List<string> errors = [];
         if (CopyBytesPerSecond < 1 << 20)
             errors.Add($"{nameof(CopyBytesPerSecond)} must be 1 MiB or more");
+        if (LogRetentionBytes < 0)
+            errors.Add($"{nameof(LogRetentionBytes)} must not be negative");
         if (MaxCopies < 1)
             errors.Add($"{nameof(MaxCopies)} must be 1 or more");
         if (errors.Count > 0)

@@ -45,9 +45,9 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         }
     }
 
-    public async Task StartGatewayAsync(CancellationToken cancellationToken)
+    public async Task StartGatewayAsync(CancellationToken cancellationToken, params string[] settings)
     {
-        Member gateway = Launch("gateway", "AiDb.Gateway", ["--AiDb:Mode=cluster", .. _gatewaySettings]);
+        Member gateway = Launch("gateway", "AiDb.Gateway", ["--AiDb:Mode=cluster", .. _gatewaySettings, .. settings]);
         Http.Dispose();
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{gateway.HttpPort}"), Timeout = TimeSpan.FromSeconds(60) };
         await gateway.Process.WaitUntilReadyAsync(new Uri(Http.BaseAddress, "/livez"), cancellationToken);
