@@ -10,14 +10,16 @@ namespace AiDb.Backup.Archiving;
 /// <param name="Claimed">The last epochs that this folder claimed, oldest first. Nobody else ever writes under
 /// them.</param>
 /// <param name="RestoredThrough">A restore that takes the archive over ended with this entry; later ones do not count any
-/// more. 0: no such restore since the last claim.</param>
-internal sealed record ArchiveMarker(IReadOnlyList<ulong> Claimed, ulong RestoredThrough)
+/// more. 0: it ended before the first entry; null: no such restore since the last tree was stated.</param>
+internal sealed record ArchiveMarker(IReadOnlyList<ulong> Claimed, ulong? RestoredThrough)
 {
     public const string FileName = "ARCHIVE";
+    private const string Nothing = "0";
+    private const string Beginning = "begin";
     private const int MaxClaims = 32;
     private const int MaxBytes = 2048;
 
-    public static ArchiveMarker None { get; } = new([], 0);
+    public static ArchiveMarker None { get; } = new([], null);
 
     /// <summary>The last epoch that was claimed; 0: none.</summary>
     public ulong LastEpoch => Claimed.Count == 0 ? 0 : Claimed[^1];
@@ -34,7 +36,7 @@ internal sealed record ArchiveMarker(IReadOnlyList<ulong> Claimed, ulong Restore
             using IStorageFile file = files.Open(path, FileOpenMode.Read);
             string[] parts = Encoding.ASCII.GetString(bytes, 0, file.Read(0, bytes)).Split(' ', '\n');
             if (parts.Length < 3 || parts[2] != Checksum(parts[0] + " " + parts[1])
-                || !ulong.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong through))
+                || !TryParseThrough(parts[1], out ulong? through))
             {
                 return None;
             }
@@ -61,7 +63,10 @@ internal sealed record ArchiveMarker(IReadOnlyList<ulong> Claimed, ulong Restore
     public void Write(IFileSystem files, string folder)
     {
         string path = folder.TrimEnd('/') + "/" + FileName;
-        string line = string.Create(CultureInfo.InvariantCulture, $",{string.Join(',', Claimed)} {RestoredThrough}");
+        string through = RestoredThrough is { } lsn
+            ? lsn == 0 ? Beginning : lsn.ToString(CultureInfo.InvariantCulture)
+            : Nothing;
+        string line = string.Create(CultureInfo.InvariantCulture, $",{string.Join(',', Claimed)} {through}");
         try
         {
             files.DeleteFile(path + ".tmp");
@@ -78,6 +83,16 @@ internal sealed record ArchiveMarker(IReadOnlyList<ulong> Claimed, ulong Restore
         {
             throw Failed(path, error);
         }
+    }
+
+    private static bool TryParseThrough(string text, out ulong? through)
+    {
+        through = string.Equals(text, Beginning, StringComparison.Ordinal) ? 0 : null;
+        if (through is not null || string.Equals(text, Nothing, StringComparison.Ordinal))
+            return true;
+        bool isNumber = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong lsn);
+        through = lsn;
+        return isNumber;
     }
 
     private static AiDbException Failed(string path, IOException error) =>

@@ -58,8 +58,8 @@ internal sealed class ArchiveTakeover(
         LogPosition end = await FindEndAsync(newest, cancellationToken).ConfigureAwait(false);
         LogPosition own = database.AppliedPosition;
         ulong cut = end.Lsn;
-        if (marker.RestoredThrough != 0 && marker.RestoredThrough < end.Lsn)
-            cut = marker.RestoredThrough;
+        if (marker.RestoredThrough is { } restored && restored < end.Lsn)
+            cut = restored;
         else if (end.Lsn > own.Lsn)
             throw Refuse($"it ends with entry {end.Lsn}, this database with {own.Lsn}: this is an older copy");
         LogPosition? at = FindOwn(cut);

@@ -92,10 +92,11 @@ public sealed partial class Archiver
             {
                 // From here on the archive's history is this database's, whatever it was restored from.
                 ArchiveMarker marker = ArchiveMarker.Read(_components.FileSystem, _database.Path);
-                (marker with { RestoredThrough = 0 }).Write(_components.FileSystem, _database.Path);
+                (marker with { RestoredThrough = null }).Write(_components.FileSystem, _database.Path);
             }
 
             _manifest = manifest;
+            _uploader.Forget();
             NoteShipped();
             LogPublished(Shard, manifest.Id, manifest.Flushed.Lsn, files.Count, manifest.FileBytes);
         }

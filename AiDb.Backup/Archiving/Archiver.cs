@@ -63,7 +63,7 @@ public sealed partial class Archiver : IDisposable
         _nonce = NewNonce();
         using (TreeImage image = database.CaptureTree())
             DatabaseId = image.DatabaseId;
-        var rate = new UploadRate(_options.BytesPerSecond, _components.TimeProvider);
+        var rate = new TransferRate(_options.BytesPerSecond, _components.TimeProvider);
         _publisher = new ArchivePublisher(store, shard, Epoch);
         _uploader = new TreeUploader(store, shard, Epoch, _options, rate);
         _shipper = new LogShipper(database, _publisher, shard, Epoch, DatabaseId, _options, _components, rate);
@@ -258,9 +258,11 @@ public sealed partial class Archiver : IDisposable
         int deleted = 0;
         await GuardAsync(async () =>
         {
+            // In this order: what is not in the one is reached by the other.
+            HashSet<string> sent = _uploader.SentNames;
             if (_manifest is not { } manifest)
                 return;
-            var collector = new GarbageCollector(_store, _publisher, manifest, [.. _uploader.SentNames]);
+            var collector = new GarbageCollector(_store, _publisher, manifest, sent);
             deleted = await collector.RunAsync(cancellationToken).ConfigureAwait(false);
             Interlocked.Add(ref _deleted, deleted);
             _collectedAt = _components.TimeProvider.GetTimestamp();

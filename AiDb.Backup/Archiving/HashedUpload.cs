@@ -4,7 +4,7 @@ using AiDb.Engine.Storage;
 namespace AiDb.Backup.Archiving;
 
 /// <summary>A file on its way to a store: hashed as it is read, and held to the rate.</summary>
-internal sealed class HashedUpload(IStorageFile file, long length, UploadRate rate) : Stream
+internal sealed class HashedUpload(IStorageFile file, long length, TransferRate rate) : Stream
 {
     private readonly XxHash3 _hash = new();
     private long _position;

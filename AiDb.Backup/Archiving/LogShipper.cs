@@ -11,7 +11,7 @@ namespace AiDb.Backup.Archiving;
 /// </remarks>
 internal sealed class LogShipper(
     Database database, ArchivePublisher publisher, uint shard, ulong epoch, UInt128 databaseId, ArchiveOptions options,
-    ArchiveComponents components, UploadRate rate) : IDisposable
+    ArchiveComponents components, TransferRate rate) : IDisposable
 {
     private readonly List<Outgoing> _outgoing = [];
     private LogTail? _tail;

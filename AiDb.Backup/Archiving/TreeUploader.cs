@@ -6,18 +6,33 @@ using AiDb.Engine.Storage;
 namespace AiDb.Backup.Archiving;
 
 /// <summary>Sends the files of a tree that the archive does not have yet.</summary>
-internal sealed class TreeUploader(IBlobStore store, uint shard, ulong epoch, ArchiveOptions options, UploadRate rate)
+internal sealed class TreeUploader(IBlobStore store, uint shard, ulong epoch, ArchiveOptions options, TransferRate rate)
 {
     /// <summary>A file that no manifest reaches is only built on when it is younger than this: the garbage collection of a
     /// primary that was replaced and does not know yet deletes nothing below twice that age.</summary>
     private static readonly TimeSpan ResumeAge = ArchiveOptions.SafeAge / 2;
 
+    private readonly Lock _gate = new();
     private readonly Dictionary<(ImageFileKind Kind, UInt128 Id), ArchivedFile> _sent = [];
 
     public long SentBytes { get; private set; }
 
-    /// <summary>Names of what was sent or taken over in this run.</summary>
-    public IEnumerable<string> SentNames => _sent.Values.Select(file => ArchiveNames.File(shard, file));
+    /// <summary>Names of what was sent or taken over and no manifest of this run names yet.</summary>
+    public HashSet<string> SentNames
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _sent.Values.Select(file => ArchiveNames.File(shard, file))];
+        }
+    }
+
+    /// <summary>A manifest was published: what it does not name, no later tree has.</summary>
+    public void Forget()
+    {
+        lock (_gate)
+            _sent.Clear();
+    }
 
     /// <summary>Takes over what an earlier run sent before it ended and no manifest names.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
@@ -34,7 +49,10 @@ internal sealed class TreeUploader(IBlobStore store, uint shard, ulong epoch, Ar
             .ConfigureAwait(false))
         {
             if (claimed - blob.LastModified < ResumeAge && TryParse(blob, out ArchivedFile file))
-                _sent[(file.File.Kind, file.File.Id)] = file;
+            {
+                lock (_gate)
+                    _sent[(file.File.Kind, file.File.Id)] = file;
+            }
         }
     }
 
@@ -53,15 +71,17 @@ internal sealed class TreeUploader(IBlobStore store, uint shard, ulong epoch, Ar
         for (int index = 0; index < files.Length; index++)
         {
             ImageFile file = image.Files[index];
+            ArchivedFile sent;
+            lock (_gate)
+                sent = _sent.GetValueOrDefault((file.Kind, file.Id));
             if (there.TryGetValue((file.Kind, file.Id), out ArchivedFile found) && found.File.SizeBytes == file.SizeBytes)
                 files[index] = new ArchivedFile(found.Epoch, file);
-            else if (_sent.TryGetValue((file.Kind, file.Id), out ArchivedFile sent) && sent.File.SizeBytes == file.SizeBytes)
+            else if (sent != default && sent.File.SizeBytes == file.SizeBytes)
                 files[index] = new ArchivedFile(sent.Epoch, file);
             else
                 missing.Add(index);
         }
 
-        var gate = new Lock();
         await Parallel.ForEachAsync(
             missing,
             new ParallelOptions { MaxDegreeOfParallelism = Math.Min(2, options.ConcurrentUploads), CancellationToken = cancellationToken },
@@ -69,7 +89,7 @@ internal sealed class TreeUploader(IBlobStore store, uint shard, ulong epoch, Ar
             {
                 var file = new ArchivedFile(epoch, image.Files[index]);
                 await SendAsync(image, file, token).ConfigureAwait(false);
-                lock (gate)
+                lock (_gate)
                 {
                     files[index] = file;
                     _sent[(file.File.Kind, file.File.Id)] = file;

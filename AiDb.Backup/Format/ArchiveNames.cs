@@ -78,6 +78,26 @@ public static class ArchiveNames
     /// <summary>A table or value file.</summary>
     public static string File(uint shard, ArchivedFile file) => $"{Files(shard)}{Hex(file.Epoch)}/{file.File.Name}";
 
+    /// <summary>Where a shard's pins are.</summary>
+    public static string Pins(uint shard) => $"pin/{Shard(shard)}/";
+
+    /// <summary>A pin: a random identity, and how often it was renewed.</summary>
+    public static string Pin(uint shard, UInt128 id, ulong number) =>
+        $"{Pins(shard)}{id.ToString("x32", CultureInfo.InvariantCulture)}-{Hex(number)}";
+
+    /// <summary>Reads a pin's name.</summary>
+    public static bool TryParsePin(string name, uint shard, out UInt128 id, out ulong number)
+    {
+        id = default;
+        number = 0;
+        string start = Pins(shard);
+        return name.StartsWith(start, StringComparison.Ordinal) && name.Length == start.Length + 49
+            && name[start.Length + 32] == '-'
+            && UInt128.TryParse(
+                name.AsSpan(start.Length, 32), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out id)
+            && TryHex(name[(start.Length + 33)..], out number);
+    }
+
     /// <summary>Reads a manifest's name.</summary>
     public static bool TryParseManifest(string name, uint shard, out ManifestId id)
     {

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Engine;
 using AiDb.Engine.Images;
 using AiDb.Engine.Log;
@@ -52,6 +53,10 @@ public sealed class Restorer
         _components = components ?? new DatabaseComponents();
     }
 
+    /// <summary>The epoch that was claimed for the folder (<see cref="ArchiveOwnership.TakeAsync"/>), which goes on with the
+    /// archive from where it is restored to; 0: it does not.</summary>
+    public ulong ClaimedEpoch { get; init; }
+
     /// <summary>Restores.</summary>
     /// <param name="target">The state.</param>
     /// <param name="folder">A folder that does not exist or is empty.</param>
@@ -73,7 +78,7 @@ public sealed class Restorer
             using var writer = new ImageWriter(folder, plan.Manifest.Statement, _options, _components);
             await FetchFilesAsync(plan, folder, progress, cancellationToken).ConfigureAwait(false);
             byte[] hostState = await WriteLogAsync(plan, writer, progress, cancellationToken).ConfigureAwait(false);
-            writer.Complete();
+            Complete(writer, files, folder);
             return new RestoreResult(
                 plan.Manifest.Id, plan.Manifest.DatabaseId, writer.Last, plan.Manifest.Files.Count, plan.FileBytes, _entries,
                 hostState);
@@ -81,6 +86,44 @@ public sealed class Restorer
         catch
         {
             Remove(files, folder);
+            throw;
+        }
+    }
+
+    /// <summary>Makes a folder a database without fetching its tables: they stay in the archive until
+    /// <see cref="LazyRestore"/> fetches them, before or when they are read. The log is fetched here.</summary>
+    /// <param name="target">The state.</param>
+    /// <param name="folder">A folder that does not exist or is empty.</param>
+    /// <param name="source">Where the archive is; the folder remembers it.</param>
+    /// <param name="progress">Hears how far it is.</param>
+    /// <param name="cancellationToken">Ends it; what was made is removed.</param>
+    /// <exception cref="AiDbException">As of <see cref="RunAsync"/>.</exception>
+    public async Task<RestoreResult> RunLazilyAsync(
+        RestoreTarget target, string folder, RestoreSource source, IProgress<RestoreProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        IFileSystem files = _components.FileSystem;
+        ImageWriter.ThrowUnlessEmpty(files, folder);
+        RestorePlan plan = await new RestorePlanner(_reader).PlanAsync(target, cancellationToken).ConfigureAwait(false);
+        ArchivePin pin = await RestorePin.CreateAsync(_reader.Store, _reader.Shard, plan.Manifest.Id, cancellationToken)
+            .ConfigureAwait(false);
+        try
+        {
+            // What is still there after the pin stays; what was deleted before it shows here.
+            await _reader.ReadManifestAsync(plan.Manifest.Id, cancellationToken).ConfigureAwait(false);
+            files.CreateDirectory(folder);
+            new RestoreMarker(_reader.Shard, source, plan.Manifest.Id, pin.Id, plan.Manifest.Files).Write(files, folder);
+            using var writer = new ImageWriter(folder, plan.Manifest.Statement, _options, _components);
+            byte[] hostState = await WriteLogAsync(plan, writer, progress, cancellationToken).ConfigureAwait(false);
+            Complete(writer, files, folder);
+            return new RestoreResult(
+                plan.Manifest.Id, plan.Manifest.DatabaseId, writer.Last, plan.Manifest.Files.Count, plan.FileBytes, _entries,
+                hostState);
+        }
+        catch
+        {
+            Remove(files, folder);
+            await UnpinAsync(pin).ConfigureAwait(false);
             throw;
         }
     }
@@ -221,6 +264,25 @@ public sealed class Restorer
     {
         long done = Interlocked.Add(ref _bytes, bytes);
         progress?.Report(new RestoreProgress(done, plan.FileBytes + plan.LogBytes, Volatile.Read(ref _entries)));
+    }
+
+    private void Complete(ImageWriter writer, IFileSystem files, string folder)
+    {
+        if (ClaimedEpoch != 0)
+            ArchiveOwnership.NoteRestored(files, folder, ClaimedEpoch, writer.Last.Lsn);
+        writer.Complete();
+    }
+
+    private async Task UnpinAsync(ArchivePin pin)
+    {
+        try
+        {
+            await new RestorePin(_reader.Store, pin).ReleaseAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (AiDbException)
+        {
+            // The error before this one is the one to tell; the pin ends by itself.
+        }
     }
 
     /// <summary>What is left of a restore that failed is no database, and in the way of the next one.</summary>

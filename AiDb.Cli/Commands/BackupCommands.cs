@@ -3,6 +3,7 @@ using System.Globalization;
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Backup.Restoring;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Backup.Verification;
 using AiDb.Cli.Data;
 using AiDb.Cli.Files;
@@ -183,13 +184,18 @@ internal static class BackupCommands
             Description = "The primary is gone and this folder is its successor: the archive goes on from here, and the old primary, "
                 + "should it still run, stops archiving.",
         };
+        Option<bool> lazy = new("--lazy")
+        {
+            Description = "Leave the tables where they are: a node that is started on the folder serves at once and fetches them.",
+        };
         Command command = new("restore", "Brings a backup back into an empty folder.")
         {
-            From, Address, Region, Shard, to, time, lsn, manifest, takeOver,
+            From, Address, Region, Shard, to, time, lsn, manifest, takeOver, lazy,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             RestoreTarget target = Target(parsed.GetValue(time), parsed.GetValue(lsn), parsed.GetValue(manifest));
+            RestoreSource? lazily = parsed.GetValue(lazy) ? RestoreSource.Of(Options(parsed)) : null;
             IBlobStore store = Open(parsed);
             await using (store.ConfigureAwait(false))
             {
@@ -203,7 +209,7 @@ internal static class BackupCommands
                     long entries = 0;
                     RestoreResult result = null!;
                     await progress.RunAsync(async () => result = await restore.RunAsync(
-                        shard, target, parsed.GetRequiredValue(to), parsed.GetValue(takeOver),
+                        shard, target, parsed.GetRequiredValue(to), parsed.GetValue(takeOver), lazily,
                         new Advance<RestoreProgress>(step =>
                         {
                             progress.Advance(step.Entries - entries, 0);
@@ -211,7 +217,7 @@ internal static class BackupCommands
                         }),
                         cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
                     reports.Line(
-                        FileReports.Invariant($"shard {shard}: restored to entry {result.Position.Lsn} of {TimeText.Of(result.Position)} from manifest {result.Manifest}: {result.Files} files, {result.FileBytes} bytes, {result.LogEntries} log entries"),
+                        FileReports.Invariant($"shard {shard}: restored to entry {result.Position.Lsn} of {TimeText.Of(result.Position)} from manifest {result.Manifest}: {result.Files} files, {result.FileBytes} bytes{(lazily is null ? "" : " (still in the backup)")}, {result.LogEntries} log entries"),
                         new
                         {
                             Type = "restored",
@@ -311,7 +317,9 @@ internal static class BackupCommands
         return new RestoreTarget { Time = moment, Lsn = lsn, Manifest = id };
     }
 
-    private static IBlobStore Open(ParseResult parsed)
+    private static IBlobStore Open(ParseResult parsed) => Options(parsed).Open();
+
+    private static BlobStoreOptions Options(ParseResult parsed)
     {
         if (parsed.GetValue(From) is not { Length: > 0 } from)
         {
@@ -328,7 +336,7 @@ internal static class BackupCommands
             AccessKey = Variable("AIDB_BACKUP_ACCESS_KEY"),
             SecretKey = Variable("AIDB_BACKUP_SECRET_KEY"),
             ConnectionString = Variable("AIDB_BACKUP_CONNECTION_STRING"),
-        }.Open();
+        };
     }
 
     private static async Task<IReadOnlyList<uint>> ShardsAsync(

@@ -31,6 +31,7 @@ internal sealed class BackupCopy(IBlobStore store, AiDbClient client, TimeProvid
         CancellationToken cancellationToken)
     {
         string folder = Path.Combine(scratch, $"shard-{shard}");
+        bool isOurs = !Directory.Exists(scratch);
         try
         {
             RestoreResult result = await new Restorer(new ArchiveReader(store, shard))
@@ -61,6 +62,8 @@ internal sealed class BackupCopy(IBlobStore store, AiDbClient client, TimeProvid
         {
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
+            if (isOurs && Directory.Exists(scratch) && !Directory.EnumerateFileSystemEntries(scratch).Any())
+                Directory.Delete(scratch);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Backup.Restoring;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
@@ -17,9 +18,18 @@ internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvi
 {
     private const string StandaloneNode = "standalone";
 
+    /// <summary>Restores.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="target">The state.</param>
+    /// <param name="folder">The data folder.</param>
+    /// <param name="takeOver">Whether the folder goes on with the archive.</param>
+    /// <param name="lazily">Where the archive is, for a restore that leaves the tables there; null: all of it is
+    /// fetched.</param>
+    /// <param name="progress">Hears how far it is.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     public async Task<RestoreResult> RunAsync(
-        uint shard, RestoreTarget target, string folder, bool takeOver, IProgress<RestoreProgress>? progress,
-        CancellationToken cancellationToken)
+        uint shard, RestoreTarget target, string folder, bool takeOver, RestoreSource? lazily,
+        IProgress<RestoreProgress>? progress, CancellationToken cancellationToken)
     {
         folder = Path.GetFullPath(folder);
         string shardFolder = folder + "/shard-" + shard.ToString("D5", CultureInfo.InvariantCulture);
@@ -30,11 +40,13 @@ internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvi
         // Asked before anything is claimed: a target that does not exist must not stop a primary that lives.
         await new RestorePlanner(reader).PlanAsync(target, cancellationToken).ConfigureAwait(false);
         files.CreateDirectory(folder);
-        ulong claimed = takeOver ? await ArchiveOwnership.TakeAsync(reader, cancellationToken).ConfigureAwait(false) : 0;
-        RestoreResult result = await new Restorer(reader, null, components)
-            .RunAsync(target, shardFolder, progress, cancellationToken).ConfigureAwait(false);
-        if (takeOver)
-            ArchiveOwnership.NoteRestored(files, shardFolder, claimed, result.Position.Lsn);
+        var restorer = new Restorer(reader, null, components)
+        {
+            ClaimedEpoch = takeOver ? await ArchiveOwnership.TakeAsync(reader, cancellationToken).ConfigureAwait(false) : 0,
+        };
+        RestoreResult result = lazily is null
+            ? await restorer.RunAsync(target, shardFolder, progress, cancellationToken).ConfigureAwait(false)
+            : await restorer.RunLazilyAsync(target, shardFolder, lazily, progress, cancellationToken).ConfigureAwait(false);
         await RestoreMetadataAsync(folder, shard, result.HostState, components, cancellationToken).ConfigureAwait(false);
         return result;
     }
@@ -52,9 +64,7 @@ internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvi
         EmbeddedMetadataStore target = EmbeddedMetadataStore.Open(metadata, components);
         await using (target.ConfigureAwait(false))
         {
-            using var source = new MemoryStream(export.ToArray(), writable: false);
-            await MetadataTransfer.ImportAsync(target, source, cancellationToken).ConfigureAwait(false);
-            await ShardRecovery.MoveAsync(target, shard, StandaloneNode, disk, cancellationToken).ConfigureAwait(false);
+            await ShardRecovery.ImportAsync(target, export, shard, StandaloneNode, disk, cancellationToken).ConfigureAwait(false);
         }
     }
 }

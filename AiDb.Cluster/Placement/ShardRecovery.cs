@@ -7,6 +7,25 @@ namespace AiDb.Cluster.Placement;
 /// disk dead.</summary>
 public static class ShardRecovery
 {
+    /// <summary>Fills an empty metadata store with what an archive holds of one, and gives the shard to the disk that it was
+    /// restored to.</summary>
+    /// <param name="store">The metadata store.</param>
+    /// <param name="export">What <see cref="MetadataTransfer.ExportAsync"/> wrote; empty: nothing is done.</param>
+    /// <param name="shardId">The shard.</param>
+    /// <param name="nodeId">Only where this node holds the shard.</param>
+    /// <param name="diskId">The disk that it was restored to.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async ValueTask ImportAsync(
+        IMetadataStore store, ReadOnlyMemory<byte> export, uint shardId, string nodeId, string diskId,
+        CancellationToken cancellationToken = default)
+    {
+        if (export.IsEmpty)
+            return;
+        using var source = new MemoryStream(export.ToArray(), writable: false);
+        await MetadataTransfer.ImportAsync(store, source, cancellationToken);
+        await MoveAsync(store, shardId, nodeId, diskId, cancellationToken);
+    }
+
     /// <summary>Moves the shard's vote.</summary>
     /// <param name="store">The metadata store.</param>
     /// <param name="shardId">The shard.</param>

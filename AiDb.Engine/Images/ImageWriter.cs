@@ -63,13 +63,29 @@ public sealed class ImageWriter : IDisposable
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: it is malformed.</exception>
     public static IReadOnlyList<ImageFile> FilesOf(ReadOnlyMemory<byte> statement) => TreeImage.FilesOf(Decode(statement));
 
-    /// <summary>Whether a folder can take a database: it has nothing in it.</summary>
+    /// <summary>The file of a database's folder that says, while it is there, that missing tables are not lost but still being
+    /// fetched. It may be there before the database is.</summary>
+    public const string RestoringFile = DatabaseFiles.Restoring;
+
+    /// <summary>Whether a folder holds a database.</summary>
+    public static bool IsDatabase(IFileSystem files, string directory)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return files.FileExists(DatabaseFiles.Combine(directory, DatabaseFiles.Current));
+    }
+
+    /// <summary>Whether a folder can take a database: it has nothing in it but, perhaps,
+    /// <see cref="RestoringFile"/>.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>.</exception>
     public static void ThrowUnlessEmpty(IFileSystem files, string directory)
     {
         ArgumentNullException.ThrowIfNull(files);
-        if (files.ListFiles(directory).Count == 0 && files.ListDirectories(directory).Count == 0)
+        if (files.ListFiles(directory).All(static name => name == DatabaseFiles.Restoring)
+            && files.ListDirectories(directory).Count == 0)
+        {
             return;
+        }
+
         throw new AiDbException(
             AiDbErrorKind.AlreadyExists,
             $"'{directory}' is not empty. Nothing was changed: restore into a folder that does not exist, or move this one away.");

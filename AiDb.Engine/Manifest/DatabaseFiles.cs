@@ -14,6 +14,10 @@ internal static class DatabaseFiles
     /// <summary>What <see cref="Current"/> is written as before it is renamed.</summary>
     public const string CurrentTemporary = "CURRENT.tmp";
 
+    /// <summary>There while the tables of a restored database are still being fetched: those that are missing are not lost. Its
+    /// bytes are the matter of whoever fetches them.</summary>
+    public const string Restoring = "RESTORING";
+
     /// <summary>The folder of the log, unless the options say otherwise.</summary>
     public const string LogDirectory = "log";
 

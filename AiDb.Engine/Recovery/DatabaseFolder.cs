@@ -122,6 +122,16 @@ internal static class DatabaseFolder
         }
     }
 
+    /// <summary>Whether tables of a restored database are still being fetched.</summary>
+    public static bool IsRestoring(EngineContext context) =>
+        context.FileSystem.FileExists(DatabaseFiles.Combine(context.Path, DatabaseFiles.Restoring));
+
+    /// <summary>Says that a folder is not whole yet, and what makes it so.</summary>
+    public static AiDbException StillRestoring(EngineContext context) => new(
+        AiDbErrorKind.PreconditionFailed,
+        $"The database in {context.Path} is being restored from a backup, and tables are still missing. Nothing was changed: "
+        + "start the node on it, which fetches them, or restore the backup into another folder without --lazy.");
+
     /// <summary>The folder that a folder is in; null for a root.</summary>
     public static string? Parent(string path)
     {
@@ -133,8 +143,7 @@ internal static class DatabaseFolder
         EngineContext context, ValueFileMetadata metadata, Action<LiveValueFile> onUnreferenced)
     {
         string path = context.ValueFilePath(metadata.Id);
-        if (!context.FileSystem.FileExists(path))
-            throw Damaged(path, "it is missing, but the manifest lists it");
+        ThrowIfMissing(context, path);
         ValueFileReader reader = ValueFileReader.Open(context.FileSystem, path, context.Cache);
         if (reader.Metadata == metadata with { Checksum = 0 })
             return new LiveValueFile(metadata, reader, onUnreferenced);
@@ -147,8 +156,7 @@ internal static class DatabaseFolder
         Dictionary<UInt128, LiveValueFile> valueFiles)
     {
         string path = context.TablePath(metadata.Id);
-        if (!context.FileSystem.FileExists(path))
-            throw Damaged(path, "it is missing, but the manifest lists it");
+        ThrowIfMissing(context, path);
         TableReader reader = TableReader.Open(context.FileSystem, path, context.Cache);
         bool matches = metadata.Matches(reader.Properties);
         if (matches
@@ -161,6 +169,15 @@ internal static class DatabaseFolder
         throw Damaged(
             path, matches ? "it points into a value file that the manifest does not list"
                 : "it is not the table that the manifest lists");
+    }
+
+    private static void ThrowIfMissing(EngineContext context, string path)
+    {
+        if (context.FileSystem.FileExists(path))
+            return;
+        throw IsRestoring(context)
+            ? StillRestoring(context)
+            : Damaged(path, "it is missing, but the manifest lists it");
     }
 
     private static AiDbException Damaged(string path, string what) => new(

@@ -44,6 +44,8 @@ internal static class DatabaseRepair
                 name == DatabaseFiles.Current || DatabaseFiles.IsManifest(name, out _) || DatabaseFiles.IsTable(name, out _)
                 || DatabaseFiles.IsValueFile(name, out _))
             || context.FileSystem.ListFiles(context.LogDirectory).Any(Inspection.LogInspector.IsSegment);
+        if (DatabaseFolder.IsRestoring(context))
+            throw DatabaseFolder.StillRestoring(context);
         if (!exists)
         {
             throw new AiDbException(

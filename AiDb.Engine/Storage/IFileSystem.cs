@@ -82,6 +82,8 @@ public interface IStorageFile : IDisposable
     long Length { get; }
 
     /// <summary>Reads up to <c>buffer.Length</c> bytes; fewer only at the end of the file.</summary>
+    /// <exception cref="AiDbException">Of a file whose bytes come from elsewhere: they cannot be had now (Unavailable), or
+    /// are lost (DataLoss).</exception>
     int Read(long offset, Span<byte> buffer);
 
     /// <summary>Writes all bytes.</summary>

@@ -3,6 +3,7 @@ using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
+using AiDb.Engine.Storage;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
@@ -71,6 +72,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
                     DataDirectory = options.DataDirectory,
                     Database = options.Engine,
                     Backup = options.Backup,
+                    Restore = options.Restore,
                 },
                 _store, Map, clock, loggers);
             _nodes = new InProcessNode(StandaloneNode, _node);
@@ -105,6 +107,12 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (_node is not null)
+        {
+            await StandaloneRestore.RunAsync(
+                _store, _node.Restorer, _options.DataDirectory, StandaloneNode, PhysicalFileSystem.Instance, cancellationToken);
+        }
+
         _running.Add(Map.RunAsync(_ending.Token));
         _running.Add(CoordinateAsync(_ending.Token));
         if (_lastMap is not null)

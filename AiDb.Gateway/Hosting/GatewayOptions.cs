@@ -68,6 +68,9 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Backup</c>: where a stand-alone gateway archives; null: nowhere.</summary>
     public BackupOptions? Backup { get; init; }
 
+    /// <summary>How a stand-alone gateway gets data back that is not there, or not whole.</summary>
+    public RestoreSettings Restore { get; init; } = new();
+
     /// <summary>Times of requests; <c>AiDb:Limits:RequestTimeoutSeconds</c> sets the longest. Default: 30
     /// s.</summary>
     public FrontOptions Front { get; init; } = new();
@@ -136,6 +139,7 @@ internal sealed record GatewayOptions
         GatewayOptions options = defaults with
         {
             Backup = backup,
+            Restore = RestoreSettings.Read(configuration, errors),
             Metadata = metadata,
             ApiKey = apiKey,
             ClusterSecret = secret,

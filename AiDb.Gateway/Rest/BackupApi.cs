@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using AiDb.Backup.Archiving;
 using AiDb.Backup.Format;
 using AiDb.Backup.Restoring;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Backup.Verification;
 using AiDb.Gateway.Hosting;
 using AiDb.Gateway.OpenApi;
@@ -77,8 +78,13 @@ internal static class BackupApi
             status.Manifest?.ToString(), status.ManifestAt, status.ManifestFileBytes, status.LogBytesSent,
             status.FileBytesSent,
             [.. ranges.Select(static range => new RangeAnswer(
-                TimeText.Of(range.From), range.From.Lsn, TimeText.Of(range.Through), range.Through.Lsn))]);
+                TimeText.Of(range.From), range.From.Lsn, TimeText.Of(range.Through), range.Through.Lsn))],
+            ToAnswer(shard.Restore?.GetStatus()));
     }
+
+    private static RestoringAnswer? ToAnswer(LazyRestoreStatus? status) => status is { MissingFiles: > 0 } missing
+        ? new RestoringAnswer(missing.TotalBytes, missing.MissingBytes, missing.MissingFiles, missing.Problem)
+        : null;
 
     private static DrillAnswer? ToAnswer(DrillReport? report) => report is null ? null : new DrillAnswer(
         report.Shard, report.StartedAt, report.Succeeded, report.Failure, report.Position.Lsn, report.Files,
@@ -98,7 +104,10 @@ internal sealed record BackupsAnswer(string Location, IReadOnlyList<BackupAnswer
 internal sealed record BackupAnswer(
     uint Shard, string Health, string? Problem, double LagSeconds, ulong ArchivedLsn, string? Manifest,
     DateTimeOffset? ManifestAt, long ManifestFileBytes, long LogBytesSent, long FileBytesSent,
-    IReadOnlyList<RangeAnswer> Restorable);
+    IReadOnlyList<RangeAnswer> Restorable, RestoringAnswer? Restoring);
+
+[Description("A restore that goes on while the shard is served; absent when all is here.")]
+internal sealed record RestoringAnswer(long TotalBytes, long MissingBytes, int MissingFiles, string? Problem);
 
 [Description("Every second and every log entry between the two can be restored.")]
 internal sealed record RangeAnswer(string From, ulong FromLsn, string Through, ulong ThroughLsn);

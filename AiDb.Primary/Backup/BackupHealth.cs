@@ -12,6 +12,8 @@ public static class BackupHealth
         ArgumentNullException.ThrowIfNull(shards);
         foreach (ShardHost shard in shards)
         {
+            if (shard.Restore?.GetStatus().Problem is { } unrestored)
+                return $"The restore of shard {shard.Shard} does not get on: {unrestored}";
             if (shard.Archive?.Archiver.GetStatus() is not { } status)
                 continue;
             if (status.Health is ArchiveHealth.Behind or ArchiveHealth.Failing or ArchiveHealth.Stopped)

@@ -28,6 +28,8 @@ public sealed record BackupOptions
         .Select(static property => property.Name)
         .Concat(StoreNames)
         .Append(nameof(DrillInterval))
+        .Append(nameof(RestoreSettings.RestoreOnStart))
+        .Append(nameof(RestoreSettings.RestoreBytesPerSecond))
         .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The store.</summary>
@@ -54,17 +56,7 @@ public sealed record BackupOptions
             return null;
         try
         {
-            var store = new BlobStoreOptions
-            {
-                Location = location,
-                Endpoint = Text(section, nameof(BlobStoreOptions.Endpoint)),
-                Region = Text(section, nameof(BlobStoreOptions.Region)),
-                AccessKey = Text(section, nameof(BlobStoreOptions.AccessKey)),
-                SecretKey = Text(section, nameof(BlobStoreOptions.SecretKey)),
-                ConnectionString = Text(section, nameof(BlobStoreOptions.ConnectionString)),
-                RequestTimeout = section.GetValue(nameof(BlobStoreOptions.RequestTimeout), TimeSpan.FromSeconds(30)),
-                MaxRetries = section.GetValue(nameof(BlobStoreOptions.MaxRetries), 3),
-            };
+            BlobStoreOptions store = ReadStore(section, location);
             store.Validate();
             ArchiveOptions archive = section.Get<ArchiveOptions>() ?? new ArchiveOptions();
             archive.Validate();
@@ -84,6 +76,19 @@ public sealed record BackupOptions
     public static DatabaseOptions Apply(BackupOptions? backup, DatabaseOptions engine) =>
         backup is null || engine.ArchiveLogBytes != 0 ? engine : engine with { ArchiveLogBytes = DefaultArchiveLogBytes };
 
-    private static string? Text(IConfigurationSection section, string name) =>
+    /// <summary>The store's settings, not validated.</summary>
+    internal static BlobStoreOptions ReadStore(IConfigurationSection section, string location) => new()
+    {
+        Location = location,
+        Endpoint = Text(section, nameof(BlobStoreOptions.Endpoint)),
+        Region = Text(section, nameof(BlobStoreOptions.Region)),
+        AccessKey = Text(section, nameof(BlobStoreOptions.AccessKey)),
+        SecretKey = Text(section, nameof(BlobStoreOptions.SecretKey)),
+        ConnectionString = Text(section, nameof(BlobStoreOptions.ConnectionString)),
+        RequestTimeout = section.GetValue(nameof(BlobStoreOptions.RequestTimeout), TimeSpan.FromSeconds(30)),
+        MaxRetries = section.GetValue(nameof(BlobStoreOptions.MaxRetries), 3),
+    };
+
+    internal static string? Text(IConfigurationSection section, string name) =>
         section[name] is { Length: > 0 } text ? text : null;
 }

@@ -3,8 +3,8 @@ namespace AiDb.Primary.Hosting;
 /// <summary>A shard that a node keeps, in one of the ways to keep it.</summary>
 internal interface IHostedShard : IAsyncDisposable
 {
-    /// <summary>Whether it does what it is there for.</summary>
-    bool IsReady { get; }
+    /// <summary>Why it does not do yet what it is there for; null: it does.</summary>
+    string? NotReady { get; }
 
     /// <summary>Keeps it until the map wants it otherwise; then it is closed, and opened in the way that the map wants.</summary>
     /// <exception cref="AiDbException">It cannot be kept, and trying again would not help.</exception>

@@ -32,6 +32,9 @@ internal sealed record NodeContext
     /// <summary>The archives; null: nothing is archived.</summary>
     public BackupHost? Backup { get; init; }
 
+    /// <summary>Brings shards of one voter back whose data is missing.</summary>
+    public required ShardRestorer Restorer { get; init; }
+
     /// <summary>The shards that this node serves as their primary.</summary>
     public required ConcurrentDictionary<uint, ShardHost> Hosts { get; init; }
 

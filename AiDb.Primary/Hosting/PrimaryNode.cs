@@ -50,10 +50,14 @@ public sealed partial class PrimaryNode : IShardClient
         _components = new DatabaseComponents { TimeProvider = time, LoggerFactory = loggers };
         if (options.Backup is { } backup)
             Backup = new BackupHost(backup, store, _components.FileSystem, options.DataDirectory, time, loggers);
+        Restorer = new ShardRestorer(options.Restore, options.Database, _components, loggers.CreateLogger<ShardRestorer>());
     }
 
     /// <summary>The archives of its shards; null: nothing is archived.</summary>
     public BackupHost? Backup { get; }
+
+    /// <summary>Brings shards back whose data is missing.</summary>
+    public ShardRestorer Restorer { get; }
 
     /// <summary>The cluster as the node sees it; its host runs it.</summary>
     public ClusterMapWatcher Map { get; }
@@ -63,7 +67,7 @@ public sealed partial class PrimaryNode : IShardClient
 
     /// <summary>Why it does not serve yet; null when it does.</summary>
     public string? NotReady => _notReady
-        ?? (_kept.Values.FirstOrDefault(static kept => !kept.Shard.IsReady) is { } opening ? $"opening shard {opening.Id}" : null);
+        ?? _kept.Values.Select(static kept => kept.Shard.NotReady).FirstOrDefault(static reason => reason is not null);
 
     /// <summary>The shards that it serves as their primary.</summary>
     public ICollection<ShardHost> Shards => _hosts.Values;
@@ -154,6 +158,7 @@ public sealed partial class PrimaryNode : IShardClient
             Components = _components,
             Transport = _transport,
             Backup = Backup,
+            Restorer = Restorer,
             Hosts = _hosts,
             Copies = copies,
             Time = _time,
@@ -165,7 +170,7 @@ public sealed partial class PrimaryNode : IShardClient
             Task<ClusterMap>? newer = null;
             while (true)
             {
-                Keep(context, map, cancellationToken);
+                Keep(context, map);
                 newer ??= Map.WaitForNewerAsync(map.Version, cancellationToken).AsTask();
                 await Task.WhenAny([newer, .. _kept.Values.Select(static kept => kept.Running)]).ConfigureAwait(false);
                 foreach (Kept kept in _kept.Values.Where(static kept => kept.Running.IsCompleted))
@@ -189,7 +194,7 @@ public sealed partial class PrimaryNode : IShardClient
     }
 
     /// <summary>Begins to keep what the map gives this disk, and says what it waits for.</summary>
-    private void Keep(NodeContext context, ClusterMap map, CancellationToken cancellationToken)
+    private void Keep(NodeContext context, ClusterMap map)
     {
         foreach (ShardDescriptor shard in ShardElection.FindHeld(map, context.Self))
         {
@@ -199,10 +204,9 @@ public sealed partial class PrimaryNode : IShardClient
             IHostedShard hosted = shard.IsReplicated || folder.HasVoted
                 ? new ReplicatedShard(context, shard.Id)
                 : new SingleVoterShard(context, shard.Id);
-
-            // The shards of a node end when it does, after they were handed over.
-            var stop = new CancellationTokenSource();
-            _kept[shard.Id] = new Kept(shard.Id, hosted, Task.Run(() => hosted.RunAsync(stop.Token), cancellationToken), stop);
+            var kept = new Kept(shard.Id, hosted);
+            kept.Start();
+            _kept[shard.Id] = kept;
         }
 
         if (!_kept.IsEmpty)
@@ -243,12 +247,9 @@ public sealed partial class PrimaryNode : IShardClient
 
     private async Task CloseAsync(Kept kept)
     {
-        if (!_kept.TryRemove(new KeyValuePair<uint, Kept>(kept.Id, kept)))
-            return;
-        await kept.Stop.CancelAsync().ConfigureAwait(false);
-        await kept.Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await kept.Shard.DisposeAsync().ConfigureAwait(false);
-        kept.Stop.Dispose();
+        // Whoever asks waits until it is closed: two may ask at once when the node ends.
+        await kept.Closing.Value.ConfigureAwait(false);
+        _kept.TryRemove(new KeyValuePair<uint, Kept>(kept.Id, kept));
     }
 
     /// <summary>While it starts the sender should try again; later its map is out of date.</summary>
@@ -281,7 +282,34 @@ public sealed partial class PrimaryNode : IShardClient
         return new Response { Error = ErrorMapping.ToError(error), MapVersion = (ulong)map.Version };
     }
 
-    private sealed record Kept(uint Id, IHostedShard Shard, Task Running, CancellationTokenSource Stop);
+    /// <summary>A shard that the node keeps.</summary>
+    private sealed class Kept(uint id, IHostedShard shard)
+    {
+        private readonly CancellationTokenSource _stop = new();
+
+        public uint Id => id;
+
+        public IHostedShard Shard => shard;
+
+        public Task Running { get; private set; } = Task.CompletedTask;
+
+        public Lazy<Task> Closing { get; private set; } = null!;
+
+        // The shards of a node end after they were handed over, not with the node's own token.
+        public void Start()
+        {
+            Closing = new Lazy<Task>(CloseAsync);
+            Running = Task.Run(() => shard.RunAsync(_stop.Token), CancellationToken.None);
+        }
+
+        private async Task CloseAsync()
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await shard.DisposeAsync().ConfigureAwait(false);
+            _stop.Dispose();
+        }
+    }
 
     [LoggerMessage(
         EventId = 1, Level = LogLevel.Information,

@@ -25,6 +25,9 @@ public sealed record PrimaryOptions
     /// <summary><c>AiDb:Replication</c>: how shards of several voters are kept.</summary>
     public VoterOptions Voters { get; init; } = new();
 
+    /// <summary>How data that is not there, or not whole, comes from an archive.</summary>
+    public RestoreSettings Restore { get; init; } = new();
+
     /// <summary>Bounds of each shard.</summary>
     public ShardHostOptions Shards { get; init; } = new();
 
@@ -40,6 +43,7 @@ public sealed record PrimaryOptions
         DatabaseOptions database = EngineSettings.Read(configuration, errors);
         BackupOptions? backup = BackupOptions.Read(configuration, errors);
         VoterOptions voters = VoterOptions.Read(configuration, errors);
+        RestoreSettings restore = RestoreSettings.Read(configuration, errors);
         NodeOptions.ThrowIfAny(errors);
         return new PrimaryOptions
         {
@@ -48,6 +52,7 @@ public sealed record PrimaryOptions
             Database = BackupOptions.Apply(backup, database),
             Backup = backup,
             Voters = voters,
+            Restore = restore,
         };
     }
 }

@@ -1,8 +1,8 @@
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Primary.Shards;
-using AiDb.Primary.Voters;
 
 namespace AiDb.Primary.Hosting;
 
@@ -13,17 +13,22 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
     private readonly ILogger _logger = context.Loggers.CreateLogger<SingleVoterShard>();
 
     /// <inheritdoc/>
-    public bool IsReady { get; private set; }
+    public string? NotReady { get; private set; } = $"opening shard {shardId}";
 
     /// <inheritdoc/>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        string folder = ShardFolder.Of(context.Options.DataDirectory, shardId);
+        string folder = ShardFolders.Of(context.Options.DataDirectory, shardId);
         var election = new ShardElection(context.Store, context.Map, context.Node);
-        Database database = Database.Open(folder, context.Options.Database, context.Components);
+        LazyRestore? restore = await context.Restorer.OpenAsync(shardId, folder, reason => NotReady = reason, cancellationToken)
+            .ConfigureAwait(false);
+        Database? database = null;
         ShardDescriptor elected;
         try
         {
+            database = Database.Open(
+                folder, context.Options.Database,
+                restore is null ? context.Components : context.Components with { FileSystem = restore.FileSystem });
             ulong leastEpoch = context.Backup is null
                 ? 0
                 : await context.Backup.FindEpochAsync(shardId, folder, cancellationToken).ConfigureAwait(false);
@@ -34,7 +39,10 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
         }
         catch
         {
-            await database.DisposeAsync().ConfigureAwait(false);
+            if (restore is not null)
+                await restore.DisposeAsync().ConfigureAwait(false);
+            if (database is not null)
+                await database.DisposeAsync().ConfigureAwait(false);
             throw;
         }
 
@@ -43,12 +51,14 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
             shardId, database, MapFollower.OwnershipOf(map, shardId), context.Options.Shards, context.Time,
             context.Loggers.CreateLogger<ShardHost>(), context.Map)
         {
-            Archive = context.Backup?.Start(shardId, database),
+            Restore = restore,
         };
+        restore?.Start();
+        host.Archive = context.Backup?.Start(shardId, database);
         context.Hosts[shardId] = host;
         await PersistAsync(() => election.ActivateAsync(elected, cancellationToken), cancellationToken)
             .ConfigureAwait(false);
-        IsReady = true;
+        NotReady = null;
         LogServing(context.Node.Id, shardId, elected.Epoch, map.Slots.Count(shardId));
         await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
     }
@@ -56,7 +66,7 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        IsReady = false;
+        NotReady = $"shard {shardId} is closed";
         if (context.Hosts.TryRemove(shardId, out ShardHost? host))
         {
             await host.DisposeAsync().ConfigureAwait(false);
@@ -79,14 +89,18 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
                     + "stops serving.");
             }
 
-            if (map.FindShard(shardId) is { IsReplicated: true })
+            // What is not fetched yet cannot be copied.
+            if (map.FindShard(shardId) is { IsReplicated: true } && host.Restore?.Completion.IsCompleted != false)
             {
                 LogReplicated(shardId);
                 return;
             }
 
             follower.Follow(map);
-            map = await context.Map.WaitForNewerAsync(map.Version, cancellationToken).ConfigureAwait(false);
+            Task<ClusterMap> newer = context.Map.WaitForNewerAsync(map.Version, cancellationToken).AsTask();
+            Task restored = host.Restore is { Completion.IsCompleted: false } underWay ? underWay.Completion : newer;
+            if (await Task.WhenAny(newer, restored).ConfigureAwait(false) == newer)
+                map = await newer.ConfigureAwait(false);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using AiDb.Backup.Archiving;
+using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
@@ -78,6 +79,9 @@ public sealed partial class ShardHost : IShardClient
     /// <summary>Holds writes off while the shard is handed over.</summary>
     internal WriteGate Gate { get; } = new();
 
+    /// <summary>Fetches tables that are missing, which belongs to this object; null: none are.</summary>
+    public LazyRestore? Restore { get; set; }
+
     /// <summary>Snapshots that scans hold between their pages.</summary>
     public int PinnedSnapshots => _scans.PinnedSnapshots;
 
@@ -143,6 +147,10 @@ public sealed partial class ShardHost : IShardClient
         _scans.Dispose();
         if (Archive is not null)
             await Archive.DisposeAsync().ConfigureAwait(false);
+
+        // Reads that wait for it must not hold up the closing.
+        if (Restore is not null)
+            await Restore.DisposeAsync().ConfigureAwait(false);
         await Database.DisposeAsync().ConfigureAwait(false);
     }
 

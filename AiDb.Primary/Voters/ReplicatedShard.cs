@@ -45,7 +45,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
     }
 
     /// <inheritdoc/>
-    public bool IsReady => Volatile.Read(ref _open) is not null;
+    public string? NotReady => Volatile.Read(ref _open) is null ? $"opening shard {_shardId}" : null;
 
     private IReadOnlyList<ShardVoter> Others(ShardDescriptor shard) =>
         [.. shard.AllVoters.Where(voter => voter.NodeId != _context.Node.Id)];

@@ -1,6 +1,6 @@
-using System.Globalization;
 using AiDb.Engine.Replication;
 using AiDb.Engine.Storage;
+using AiDb.Primary.Hosting;
 
 namespace AiDb.Primary.Voters;
 
@@ -14,7 +14,7 @@ internal sealed class ShardFolder(IFileSystem files, string dataDirectory, uint 
     private readonly string _data = dataDirectory.TrimEnd('/');
 
     /// <summary>The folder.</summary>
-    public string Path { get; } = Of(dataDirectory, shard);
+    public string Path { get; } = ShardFolders.Of(dataDirectory, shard);
 
     /// <summary>Where a copy is written.</summary>
     public string Incoming => Path + ".incoming";
@@ -24,10 +24,6 @@ internal sealed class ShardFolder(IFileSystem files, string dataDirectory, uint 
     private string Old => Path + ".old";
 
     private string VotedFile => Path + ".voter";
-
-    /// <summary>The folder of a shard.</summary>
-    public static string Of(string dataDirectory, uint shard) => System.IO.Path.Combine(
-        dataDirectory, "shard-" + shard.ToString("D5", CultureInfo.InvariantCulture));
 
     /// <summary>Whether the folder is a voter's.</summary>
     public bool HasVoted => files.FileExists(VotedFile) || files.FileExists(Path + "/" + VoterFile.Name);

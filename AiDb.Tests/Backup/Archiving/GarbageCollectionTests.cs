@@ -69,6 +69,31 @@ public sealed class GarbageCollectionTests : IDisposable
         Assert.Equal(before, _store.Objects.Keys);
     }
 
+    [Fact]
+    public async Task Tables_that_compactions_replaced_are_deleted_by_the_run_that_sent_them()
+    {
+        await _primary.Archiver.StartAsync(Token);
+        for (int day = 0; day < 5; day++)
+        {
+            await SnapshotAsync(_primary);
+            await _primary.Database.CompactAsync(Token);
+            await _primary.Archiver.SnapshotAsync(Token);
+            _time.Advance(TimeSpan.FromHours(25));
+        }
+
+        HashSet<string> before = Files();
+        Assert.True(await _primary.Archiver.CollectAsync(Token) > 0);
+        ArchiveManifest newest = (await new ArchiveReader(_store, NumberedPrimary.Shard).ReadNewestAsync(Token))!;
+        HashSet<string> reached =
+            newest.Files.Select(static file => ArchiveNames.File(NumberedPrimary.Shard, file)).ToHashSet(StringComparer.Ordinal);
+        Assert.InRange(Files().Count, reached.Count, before.Count - 1);
+        Assert.Subset(before, Files());
+        Assert.Subset(Files(), reached);
+
+        HashSet<string> Files() => _store.Objects.Keys
+            .Where(static name => name.StartsWith("data/", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+    }
+
     public void Dispose() => _primary.Dispose();
 
     private static async Task SnapshotAsync(NumberedPrimary primary)

@@ -70,11 +70,13 @@ public sealed class LostDiskTests(Radosgw s3, ITestOutputHelper output) : IDispo
     }
 
     /// <summary>Part of a table out of the backup, beside it in the live database.</summary>
-    private static async Task CopyAsync(BlobStoreOptions store, GatewayProcess gateway)
+    private async Task CopyAsync(BlobStoreOptions store, GatewayProcess gateway)
     {
+        string scratch = Path.Combine(_directory, "scratch");
         List<string> arguments =
         [
             "backup", "copy", "--from", store.Location, "--table", "lost", "--into", "found", "--prefix", "key2",
+            "--scratch", scratch,
             "--endpoint", gateway.GrpcAddress, .. store.Endpoint is null ? (string[])[] : ["--store-endpoint", store.Endpoint],
         ];
         (int code, string output) = await CliRun.RunAsync([.. arguments]);
@@ -85,6 +87,7 @@ public sealed class LostDiskTests(Radosgw s3, ITestOutputHelper output) : IDispo
         (code, output) = await CliRun.RunAsync([.. arguments]);
         Assert.Equal(ExitCodes.Of(AiDbErrorKind.AlreadyExists), code);
         Assert.Contains("--overwrite", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(scratch), "the scratch folder is left behind");
     }
 
     private static async Task<int> WriteAsync(HttpClient http, int from, int count, string durability)

@@ -73,10 +73,12 @@ public sealed class RepairTests(ITestOutputHelper output)
         await FillAsync(cluster, megabytes: 12, cancellationToken);
 
         // An emptied folder is another disk: the node takes its own place with it.
+        string lost = DisksOf(await cluster.GetClusterAsync(cancellationToken), "p3").Distinct().Single();
         await cluster.KillAsync("p3");
         Directory.Delete(cluster.DataOf("p3"), recursive: true);
         cluster.StartNode("p3");
-        await cluster.WaitUntilAsync(map => IsWhole(map, "p1", "p2", "p3"), cancellationToken);
+        await cluster.WaitUntilAsync(
+            map => IsWhole(map, "p1", "p2", "p3") && !DisksOf(map, "p3").Contains(lost), cancellationToken);
         Assert.Contains("is copied from", cluster.OutputOf("p3"), StringComparison.Ordinal);
 
         cluster.StartNode("p4");
@@ -134,6 +136,11 @@ public sealed class RepairTests(ITestOutputHelper output)
             shard.GetProperty("health").GetString() == "ok"
             && shard.GetProperty("voters").EnumerateArray().Select(voter => voter.GetProperty("node").GetString())
                 .Order(StringComparer.Ordinal).SequenceEqual(nodes));
+
+    private static IEnumerable<string> DisksOf(JsonElement map, string node) =>
+        map.GetProperty("shards").EnumerateArray().SelectMany(shard => shard.GetProperty("voters").EnumerateArray())
+            .Where(voter => voter.GetProperty("node").GetString() == node)
+            .Select(voter => voter.GetProperty("diskId").GetString()!);
 
     private static RecordedLoad NewLoad(ClusterProcesses cluster) => new(cluster.Http, TestSeed.Base, clients: 4, keys: 16);
 

@@ -1,9 +1,9 @@
-namespace AiDb.Backup.Archiving;
+namespace AiDb.Backup;
 
 /// <summary>Spreads bytes over time. What the log sends is taken without waiting, so that tables wait for it and never the
 /// other way round.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
-internal sealed class UploadRate(long bytesPerSecond, TimeProvider time)
+internal sealed class TransferRate(long bytesPerSecond, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private readonly long _start = time.GetTimestamp();
