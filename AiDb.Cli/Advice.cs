@@ -9,7 +9,7 @@ internal static class Advice
         string? hint = exception.Kind switch
         {
             AiDbErrorKind.Unavailable =>
-                "Is it running, and is --endpoint its gRPC address? 'aidb doctor' tells more",
+                "Is it running, and is --endpoint (for 'meta': --store) its address? 'aidb doctor' tells more",
             AiDbErrorKind.Unauthenticated => "Pass the key with --api-key or AIDB_API_KEY",
             AiDbErrorKind.OutcomeUnknown => "Read the key to see whether it was written",
             AiDbErrorKind.ResourceExhausted => "Try again later, or with less at a time",

@@ -27,6 +27,7 @@ internal static class AidbCommand
         root.Add(RepairCommands.CreateScrub(context));
         root.Add(RepairCommands.CreateRepair(context));
         root.Add(BackupCommands.Create(context));
+        root.Add(MetadataCommands.Create(context));
         root.Add(BenchCommand.Create(context));
         root.Add(GuardCommand.Create(context));
         return root;

@@ -33,6 +33,9 @@ internal static class MetadataErrors
             // A connection may break after the request went out; the status does not tell.
             _ => mayHaveChanged ? AiDbErrorKind.OutcomeUnknown : AiDbErrorKind.Unavailable,
         };
-        return new AiDbException(kind, "The metadata store answered: " + error.Status.Detail, error);
+        string message = kind == AiDbErrorKind.Unimplemented
+            ? "No metadata store is held at this address. A gateway that uses etcd, or another's store, holds none: name that store."
+            : "The metadata store answered: " + error.Status.Detail;
+        return new AiDbException(kind, message, error);
     }
 }

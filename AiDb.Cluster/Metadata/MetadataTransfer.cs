@@ -12,15 +12,21 @@ namespace AiDb.Cluster.Metadata;
 public static class MetadataTransfer
 {
     private const int FormatVersion = 1;
-    private const string MarkerKey = MetadataKeys.UnfinishedImport;
-
-    // With the marker and its compare a transaction stays within the limit.
-    private const int KeysPerTransaction = 100;
 
     /// <summary>Writes all keys of a store, as of one revision, as JSON.</summary>
-    public static async Task ExportAsync(IMetadataStore store, Stream destination, CancellationToken cancellationToken = default)
+    /// <returns>How many keys they are.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: an import into it is
+    /// unfinished.</exception>
+    public static async Task<int> ExportAsync(
+        IMetadataStore store, Stream destination, CancellationToken cancellationToken = default)
     {
         MetadataRange range = await store.RangeAsync("", prefix: true, cancellationToken);
+        if (range.Items.Any(static item => item.Key == MetadataKeys.UnfinishedImport))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.PreconditionFailed, "An import into this metadata store is unfinished: it holds a part of a cluster.");
+        }
+
         MetadataExport export = new(
             FormatVersion,
             range.Revision,
@@ -30,36 +36,27 @@ public static class MetadataTransfer
             ]);
         await JsonSerializer.SerializeAsync(
             destination, export, MetadataExportContext.Default.MetadataExport, cancellationToken);
+        return export.Items.Count;
     }
 
-    /// <summary>Reads an export into an empty store.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the store is not
-    /// empty, or an earlier import into it did not finish. <see cref="AiDbErrorKind.InvalidArgument"/>: the
-    /// export is malformed.</exception>
-    public static async Task ImportAsync(IMetadataStore store, Stream source, CancellationToken cancellationToken = default)
+    /// <summary>Reads an export into a store.</summary>
+    /// <returns>What was done, or would have been.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the store is not empty,
+    /// and the options do not allow what it holds. <see cref="AiDbErrorKind.InvalidArgument"/>: the export is
+    /// malformed; nothing was done. <see cref="AiDbErrorKind.Aborted"/>: something else changed the store
+    /// meanwhile; the import is unfinished, and may be started again with
+    /// <see cref="MetadataImportOptions.Replace"/>.</exception>
+    public static async Task<MetadataImportReport> ImportAsync(
+        IMetadataStore store, Stream source, MetadataImportOptions? options = null, CancellationToken cancellationToken = default)
     {
+        options ??= new MetadataImportOptions();
+        options.Validate();
         MetadataExport export = await ReadAsync(source, cancellationToken);
-        if ((await store.RangeAsync("", prefix: true, cancellationToken)).Items.Count > 0)
-        {
-            throw new AiDbException(
-                AiDbErrorKind.PreconditionFailed,
-                "An import needs an empty metadata store. Remove its keys, or choose another folder or prefix.");
-        }
-
-        await RunAsync(
-            store,
-            [MetadataCompare.IsAbsent(MarkerKey)],
-            [MetadataOperation.Put(MarkerKey, ReadOnlyMemory<byte>.Empty)],
-            cancellationToken);
-        MetadataCompare[] underWay = [MetadataCompare.HasValue(MarkerKey, ReadOnlyMemory<byte>.Empty)];
-        foreach (MetadataExportItem[] part in export.Items.Chunk(KeysPerTransaction))
-        {
-            MetadataOperation[] puts =
-                [.. part.Select(item => MetadataOperation.Put(item.Key, Advance(item.Key, item.Value)))];
-            await RunAsync(store, underWay, puts, cancellationToken);
-        }
-
-        await RunAsync(store, underWay, [MetadataOperation.Delete(MarkerKey)], cancellationToken);
+        MetadataRange existing = await store.RangeAsync("", prefix: true, cancellationToken);
+        MetadataImport import = MetadataImport.Plan(export, existing, options);
+        if (!options.DryRun)
+            await import.RunAsync(store, cancellationToken);
+        return import.Report;
     }
 
     /// <summary>The tables of an export.</summary>
@@ -82,7 +79,7 @@ public static class MetadataTransfer
         {
             MetadataExport? export = await JsonSerializer.DeserializeAsync(
                 source, MetadataExportContext.Default.MetadataExport, cancellationToken);
-            if (export is { Format: FormatVersion, Items: not null })
+            if (export is { Format: FormatVersion, Items: not null } && export.Items.All(static item => item?.Key is not null && item.Value is not null))
                 return export;
             throw new JsonException($"format must be {FormatVersion}");
         }
@@ -90,26 +87,6 @@ public static class MetadataTransfer
         {
             throw new AiDbException(
                 AiDbErrorKind.InvalidArgument, "This is not an export of a metadata store: " + error.Message, error);
-        }
-    }
-
-    private static byte[] Advance(string key, byte[] value)
-    {
-        if (!key.StartsWith(MetadataKeys.ShardPrefix, StringComparison.Ordinal))
-            return value;
-        ShardRecord shard = MetadataJson.ReadShard(key, value);
-        return MetadataJson.Write(shard with { Generation = shard.Generation + 1, Epoch = shard.Epoch + 1 });
-    }
-
-    private static async Task RunAsync(
-        IMetadataStore store, MetadataCompare[] compares, MetadataOperation[] operations, CancellationToken cancellationToken)
-    {
-        MetadataTransactionResult result = await store.CommitAsync(
-            new MetadataTransaction { Compares = compares, Then = operations }, cancellationToken);
-        if (!result.Succeeded)
-        {
-            throw new AiDbException(
-                AiDbErrorKind.PreconditionFailed, "Another import into this metadata store is under way. Start with an empty one.");
         }
     }
 }

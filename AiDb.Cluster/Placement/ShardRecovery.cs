@@ -22,7 +22,7 @@ public static class ShardRecovery
         if (export.IsEmpty)
             return;
         using var source = new MemoryStream(export.ToArray(), writable: false);
-        await MetadataTransfer.ImportAsync(store, source, cancellationToken);
+        await MetadataTransfer.ImportAsync(store, source, cancellationToken: cancellationToken);
         await MoveAsync(store, shardId, nodeId, diskId, cancellationToken);
     }
 

@@ -147,7 +147,7 @@ internal static class GatewayServer
         app.MapGrpcService<SnapshotsService>();
         app.MapGrpcService<VectorsService>();
         app.MapGrpcHealthChecksService().AllowAnonymous();
-        if (options.Mode == GatewayMode.Cluster)
+        if (options is { Mode: GatewayMode.Cluster, Metadata: null })
             app.MapGrpcService<MetadataService>();
     }
 

@@ -5,7 +5,7 @@ namespace AiDb.Tests.EndToEnd;
 /// <summary>Gateways, primaries and replicas of one cluster as processes, each on ports and in a folder of its own.</summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
-    private const string Secret = "the secret of this test";
+    public const string Secret = "the secret of this test";
 
     private readonly string _folder = GatewayProcess.NewDataDirectory();
     private readonly Dictionary<string, ClusterNode> _nodes = new(StringComparer.Ordinal);

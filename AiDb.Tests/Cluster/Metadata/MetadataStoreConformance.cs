@@ -318,6 +318,107 @@ public abstract class MetadataStoreConformance : IAsyncLifetime
         Assert.Equal(AiDbErrorKind.PreconditionFailed, error.Kind);
     }
 
+    [Fact]
+    public async Task An_import_fills_a_store_whatever_the_size_and_by_force_replaces_the_same_cluster()
+    {
+        await using EmbeddedMetadataStore source = EmbeddedMetadataStore.InMemory(Time);
+        await source.PutAsync("cluster/id", "c");
+        await source.PutAsync("next-table-id", "100");
+        await source.PutAsync("shards/00001", ShardText(7, 3));
+        for (int i = 0; i < 150; i++)
+            await source.PutAsync($"dropped/{i:D10}", $"t{i}");
+        for (int i = 0; i < 5; i++)
+            await source.PutAsync($"tables/{i}", new string((char)('a' + i), 700_000));
+        using MemoryStream file = new();
+        Assert.Equal(158, await MetadataTransfer.ExportAsync(source, file));
+
+        async Task<MetadataImportReport> ImportAsync(bool replace, bool dryRun = false)
+        {
+            file.Position = 0;
+            return await MetadataTransfer.ImportAsync(
+                Store, file, new MetadataImportOptions { Replace = replace, DryRun = dryRun });
+        }
+
+        MetadataImportReport report = await ImportAsync(replace: false, dryRun: true);
+        Assert.Equal(("c", 158, 0), (report.ClusterId, report.Written, report.Deleted));
+        Assert.Equal([new MetadataImportedShard(1, 8, 4)], report.Shards);
+        Assert.Equal(Base, (await Store.RangeAsync("k")).Revision);
+        await ImportAsync(replace: false);
+        MetadataRange filled = await Store.RangeAsync("", prefix: true);
+        Assert.Equal(158, filled.Items.Count);
+        Assert.Equal(new string('e', 700_000), Text((await Store.RangeAsync("tables/4")).Single!));
+
+        // The cluster goes on: an election, a table, a dropped one, a node that lives.
+        await Store.PutAsync("shards/00001", ShardText(20, 9));
+        await Store.PutAsync("next-table-id", "102");
+        await Store.PutAsync("tables/new", "x");
+        long lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(60));
+        await Store.PutAsync("alive/p", "x", lease);
+        await Store.CommitAsync(new MetadataTransaction { Then = [MetadataOperation.Delete("tables/0")] });
+        Assert.Equal(
+            AiDbErrorKind.PreconditionFailed, (await Assert.ThrowsAsync<AiDbException>(() => ImportAsync(replace: false))).Kind);
+        report = await ImportAsync(replace: true);
+        Assert.Equal((158, 1), (report.Written, report.Deleted));
+        Assert.Equal([new MetadataImportedShard(1, 21, 10)], report.Shards);
+        Assert.Equal("102", Text((await Store.RangeAsync("next-table-id")).Single!));
+        MetadataRange replaced = await Store.RangeAsync("", prefix: true);
+        Assert.Equal(
+            filled.Items.Select(item => item.Key).Append("alive/p").Order(StringComparer.Ordinal),
+            replaced.Items.Select(item => item.Key));
+    }
+
+    [Fact]
+    public async Task An_import_is_refused_by_another_cluster_and_taken_up_where_one_did_not_finish()
+    {
+        await using EmbeddedMetadataStore source = EmbeddedMetadataStore.InMemory(Time);
+        await source.PutAsync("cluster/id", "c");
+        await source.PutAsync("slots", "0-16383=1");
+        using MemoryStream file = new();
+        await MetadataTransfer.ExportAsync(source, file);
+        async Task<AiDbErrorKind?> ImportAsync(bool replace)
+        {
+            file.Position = 0;
+            MetadataImportOptions options = new() { Replace = replace };
+            return (await Record.ExceptionAsync(() => MetadataTransfer.ImportAsync(Store, file, options)) as AiDbException)?.Kind;
+        }
+
+        await Store.PutAsync("cluster/id", "another");
+        Assert.Equal(AiDbErrorKind.PreconditionFailed, await ImportAsync(replace: true));
+        await CommitAsync([], [MetadataOperation.DeletePrefix("")]);
+        await Store.PutAsync("stray", "x");
+        Assert.Equal(AiDbErrorKind.PreconditionFailed, await ImportAsync(replace: true));
+
+        await CommitAsync([], [MetadataOperation.DeletePrefix("")]);
+        await Store.PutAsync("import/unfinished", "");
+        await Store.PutAsync("shards/00001", ShardText(1, 1));
+        Assert.Equal(AiDbErrorKind.PreconditionFailed, await ImportAsync(replace: false));
+        using MemoryStream part = new();
+        AiDbException refused = await Assert.ThrowsAsync<AiDbException>(() => MetadataTransfer.ExportAsync(Store, part));
+        Assert.Equal(AiDbErrorKind.PreconditionFailed, refused.Kind);
+        Assert.Null(await ImportAsync(replace: true));
+        Assert.Equal(
+            ["cluster/id", "slots"], (await Store.RangeAsync("", prefix: true)).Items.Select(item => item.Key));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("no json")]
+    [InlineData("""{"format":2,"revision":1,"items":[]}""")]
+    [InlineData("""{"format":1,"revision":1,"items":[null]}""")]
+    [InlineData("""{"format":1,"revision":1,"items":[{"key":"a","value":"AA=="},{"key":"b c","value":"AA=="}]}""")]
+    [InlineData("""{"format":1,"revision":1,"items":[{"key":"a","value":"AA=="},{"key":"a","value":"AA=="}]}""")]
+    [InlineData("""{"format":1,"revision":1,"items":[{"key":"a","value":"AA=="},{"key":"import/unfinished","value":""}]}""")]
+    public async Task A_malformed_export_is_refused_and_nothing_is_written(string text)
+    {
+        using MemoryStream file = new(Encoding.UTF8.GetBytes(text));
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => MetadataTransfer.ImportAsync(Store, file));
+        Assert.Equal(AiDbErrorKind.InvalidArgument, error.Kind);
+        Assert.Equal(Base, (await Store.RangeAsync("k")).Revision);
+    }
+
+    private static string ShardText(int generation, int epoch) =>
+        $$"""{"id":1,"generation":{{generation}},"epoch":{{epoch}},"state":"Active","primary":"p","incarnation":"i","voters":[],"writeQuorum":1}""";
+
     protected static string Text(MetadataKeyValue item) => Encoding.UTF8.GetString(item.Value.Span);
 
     private static (string Value, long Create, long Mod, long Version, long Lease) Describe(MetadataKeyValue item) =>
