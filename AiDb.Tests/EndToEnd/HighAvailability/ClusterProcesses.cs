@@ -8,6 +8,13 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 {
     public const string Secret = "between the nodes";
 
+    /// <summary>Longer than anything may take on a machine that does other things besides.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>Nodes that do not take a machine that is busy with other things for a primary that is gone: for tests in which none
+    /// is.</summary>
+    public static readonly string[] Patient = ["--AiDb:Replication:SuspectAfterMs=15000"];
+
     private readonly string _folder = Directory.CreateTempSubdirectory("aidb-ha-").FullName;
     private readonly Dictionary<string, Member> _members = new(StringComparer.Ordinal);
     private readonly string[] _gatewaySettings;
@@ -99,7 +106,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     {
         var patience = Stopwatch.StartNew();
         JsonElement last = default;
-        while (patience.Elapsed < TimeSpan.FromSeconds(60))
+        while (patience.Elapsed < Patience)
         {
             last = await GetClusterAsync(cancellationToken);
             if (condition(last))
