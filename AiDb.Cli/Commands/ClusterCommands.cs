@@ -4,15 +4,20 @@ using AiDb.Client;
 
 namespace AiDb.Cli.Commands;
 
-/// <summary><c>cluster status</c>, <c>cluster switch-over</c>, <c>cluster replace-voter</c>.</summary>
+/// <summary><c>cluster</c>: who is in it, where its slots are, and which copies its shards have.</summary>
 internal static class ClusterCommands
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = false };
 
-    public static Command Create(CommandContext context) => new("cluster", "Shows the cluster, and moves its shards' copies.")
+    public static Command Create(CommandContext context)
     {
-        CreateStatus(context), CreateSwitchOver(context), CreateReplaceVoter(context),
-    };
+        Command command = new("cluster", "Shows the cluster, and moves its slots and its shards' copies.")
+        {
+            CreateStatus(context), CreateSwitchOver(context), CreateReplaceVoter(context),
+        };
+        PlacementCommands.AddTo(command, context);
+        return command;
+    }
 
     private static Command CreateStatus(CommandContext context)
     {

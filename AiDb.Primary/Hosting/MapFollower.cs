@@ -13,7 +13,7 @@ internal sealed partial class MapFollower(ShardHost host, ILogger<MapFollower> l
 
     /// <summary>Which slots a shard owns by a map.</summary>
     public static SlotOwnership OwnershipOf(ClusterMap map, uint shard) =>
-        SlotOwnership.Of((ulong)map.Version, slot => map.Slots[slot] == shard);
+        SlotOwnership.Of((ulong)map.Version, slot => map.Slots[slot] == shard, (ulong)map.SlotsRevision);
 
     /// <summary>Takes in a map.</summary>
     public void Follow(ClusterMap map)

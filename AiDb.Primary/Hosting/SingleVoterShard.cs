@@ -2,6 +2,7 @@ using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
+using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
 
 namespace AiDb.Primary.Hosting;
@@ -60,7 +61,18 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
             .ConfigureAwait(false);
         NotReady = null;
         LogServing(context.Node.Id, shardId, elected.Epoch, map.Slots.Count(shardId));
-        await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
+        using var moving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task moves = new MoveRunner(
+            host, context.Map, context.Store, context.Options.Node.ClusterSecret, context.Time, _logger).RunAsync(moving.Token);
+        try
+        {
+            await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await moving.CancelAsync().ConfigureAwait(false);
+            await moves.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <inheritdoc/>

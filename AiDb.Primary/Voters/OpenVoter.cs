@@ -3,6 +3,7 @@ using AiDb.Cluster.Placement;
 using AiDb.Cluster.Replication;
 using AiDb.Engine;
 using AiDb.Primary.Hosting;
+using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
 
 namespace AiDb.Primary.Voters;
@@ -20,6 +21,7 @@ internal sealed partial class OpenVoter : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly HashSet<Task> _uses = [];
     private Task _serving = Task.CompletedTask;
+    private Task _moving = Task.CompletedTask;
     private Task _following = Task.CompletedTask;
     private Task? _waking;
     private Task<ClusterMap>? _newMap;
@@ -165,7 +167,8 @@ internal sealed partial class OpenVoter : IAsyncDisposable
 
         await Task.WhenAll(uses).ConfigureAwait(false);
         await Driver.DisposeAsync().ConfigureAwait(false);
-        await Task.WhenAll(_serving, _following).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _serving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_following, _moving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (Interlocked.Exchange(ref _host, null) is { } host)
         {
             _context.Hosts.TryRemove(new KeyValuePair<uint, ShardHost>(_shardId, host));
@@ -194,6 +197,8 @@ internal sealed partial class OpenVoter : IAsyncDisposable
             };
             Volatile.Write(ref _host, host);
             _context.Hosts[_shardId] = host;
+            _moving = new MoveRunner(
+                host, _context.Map, _context.Store, _context.Options.Node.ClusterSecret, _context.Time, _logger).RunAsync(_closing.Token);
             _follower = new MapFollower(host, _context.Loggers.CreateLogger<MapFollower>());
             LogServing(_context.Node.Id, _shardId, elected.Epoch, Age);
 
