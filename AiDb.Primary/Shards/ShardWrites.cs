@@ -11,7 +11,7 @@ namespace AiDb.Primary.Shards;
 /// <summary>Turns write requests into batches of the engine.</summary>
 internal sealed class ShardWrites(
     Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf, ShardMoves moves,
-    Func<uint, SlotOwnership, Response> wrongSlot)
+    Func<uint, SlotOwnership, Response> wrongSlot, Func<bool> isReplicated)
 {
     private const int MaxPooled = 256;
     private const int MaxPooledBytes = 256 << 10;
@@ -27,22 +27,23 @@ internal sealed class ShardWrites(
         ArchiveRunner? archive = archiveOf();
         if (archive is null)
             return WriteNowAsync(request, cancellationToken);
-        ValueTask throttle = archive.ThrottleAsync(LongestThrottle, cancellationToken);
+        ValueTask throttle = ThrottleAsync(archive, cancellationToken);
         return request.Durability != Durability.Archived && throttle.IsCompletedSuccessfully
             ? WriteNowAsync(request, cancellationToken)
             : WriteArchivedAsync(archive, throttle, request, cancellationToken);
     }
 
-    private async ValueTask<Response> WriteArchivedAsync(
-        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    /// <summary>Holds a write up while the archive is too far behind, where the settings ask for that.</summary>
+    public static ValueTask ThrottleAsync(ArchiveRunner archive, CancellationToken cancellationToken) =>
+        archive.ThrottleAsync(LongestThrottle, cancellationToken);
+
+    /// <summary>Waits until an entry is archived.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: it took too long.</exception>
+    public static async ValueTask WaitArchivedAsync(ArchiveRunner archive, ulong lsn, CancellationToken cancellationToken)
     {
-        await throttle.ConfigureAwait(false);
-        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
-        if (request.Durability != Durability.Archived || response.Write is null)
-            return response;
         try
         {
-            await archive.Archiver.WaitArchivedAsync(response.Position.Lsn, cancellationToken).ConfigureAwait(false);
+            await archive.Archiver.WaitArchivedAsync(lsn, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException error)
         {
@@ -51,13 +52,23 @@ internal sealed class ShardWrites(
                 "The write is on the primary's disk, but was not archived in time: the store is slow or away. "
                 + archive.Archiver.GetStatus().Problem, error);
         }
+    }
 
+    private async ValueTask<Response> WriteArchivedAsync(
+        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    {
+        await throttle.ConfigureAwait(false);
+        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
+        if (request.Durability == Durability.Archived && response.Write is not null)
+            await WaitArchivedAsync(archive, response.Position.Lsn, cancellationToken).ConfigureAwait(false);
         return response;
     }
 
     private ValueTask<Response> WriteNowAsync(Write request, CancellationToken cancellationToken)
     {
         WriteDurability durability = DurabilityOf(request.Durability, archiveOf() is not null);
+        if (isReplicated())
+            durability = WriteDurability.Synced;
         WriteBatch batch = _batches.TryDequeue(out WriteBatch? pooled) ? pooled : new WriteBatch();
         SlotOwnership ownership = moves.Slots.EnterWrite();
         try
@@ -86,7 +97,7 @@ internal sealed class ShardWrites(
             return FinishAsync(
                 batch,
                 database.TryWriteAsync(batch, durability, cancellationToken),
-                Reached(request.Durability),
+                Reached(request.Durability, isReplicated()),
                 request.Operations.Count,
                 ownership);
         }
@@ -184,17 +195,23 @@ internal sealed class ShardWrites(
         _ => throw RequestLimits.Invalid($"condition.kind is {(int)condition.Kind}, which is not known."),
     };
 
-    // The write quorum of a group of one is the one disk: what is synced has reached it.
-    public static WriteDurability DurabilityOf(Durability durability, bool isArchived = false) => durability switch
+    // The write quorum of a group of one is the one disk: what is synced has reached it. In a group of several every write
+    // waits for the quorum, whatever less it asked for.
+    public static WriteDurability DurabilityOf(Durability durability, bool isArchived) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
         Durability.Memory => WriteDurability.Memory,
         Durability.Archived => isArchived ? WriteDurability.Synced : throw new AiDbException(
             AiDbErrorKind.Unimplemented,
-            "durability=archived is for keys of a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
+            "durability=archived needs a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
         _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
     };
 
-    private static Durability Reached(Durability asked) =>
-        asked == Durability.Unspecified ? Durability.Local : asked;
+    private static Durability Reached(Durability asked, bool isReplicated) => asked switch
+    {
+        Durability.Archived => Durability.Archived,
+        _ when isReplicated => Durability.Quorum,
+        Durability.Unspecified => Durability.Local,
+        _ => asked,
+    };
 }
