@@ -155,6 +155,9 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
         return WireMapping.ToDescription(cluster);
     }
 
+    /// <summary>Where the slots of the cluster are, and where they should be.</summary>
+    public AiDbPlacement Placement => new(_calls);
+
     /// <summary>Waits for answers that are under way, a short while, and closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {

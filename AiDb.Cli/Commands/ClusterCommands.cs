@@ -4,12 +4,17 @@ using AiDb.Client;
 
 namespace AiDb.Cli.Commands;
 
-/// <summary><c>cluster status</c>.</summary>
+/// <summary><c>cluster</c>: who is in it, and where its slots are.</summary>
 internal static class ClusterCommands
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = false };
 
-    public static Command Create(CommandContext context) => new("cluster", "Shows the cluster.") { CreateStatus(context) };
+    public static Command Create(CommandContext context)
+    {
+        Command command = new("cluster", "Shows the cluster, and moves its slots.") { CreateStatus(context) };
+        PlacementCommands.AddTo(command, context);
+        return command;
+    }
 
     private static Command CreateStatus(CommandContext context)
     {

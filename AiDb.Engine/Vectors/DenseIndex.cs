@@ -16,15 +16,21 @@ namespace AiDb.Engine.Vectors;
 /// graph yet is looked at one by one. Thread safety: all members may be called concurrently, except that
 /// <see cref="Dispose"/> waits for the others to end and lets nobody in any more.
 /// Invariants: a search finds an offset at most once, with its vector of before or after a change, never half of
-/// each; a removed offset is not found by a search that begins afterwards.
+/// each; a vector that is replaced while the search runs is found as one that is not; a removed offset is not found by a
+/// search that begins afterwards.
 /// </remarks>
 internal sealed unsafe class DenseIndex : IDisposable
 {
+    /// <summary>After so many searches that writers have crowded, the next one has them wait.</summary>
+    private const int FreeAttempts = 3;
+
     private readonly NativeMemoryAccount _account = new();
     private readonly SearchContexts _contexts;
     private readonly VectorDistance _distance;
     private readonly RowStore _rows;
     private readonly FlatSearch _flat;
+    private readonly StoredVectors _vectors;
+    private readonly SearchAnswer _answer;
     private readonly Lock _training = new();
 
     // Shared by whatever changes something, whole for whoever saves.
@@ -44,13 +50,19 @@ internal sealed unsafe class DenseIndex : IDisposable
         _distance = new VectorDistance(options.Metric, options.Element, options.Dimensions);
         _rows = new RowStore(_account, _contexts, _distance.RowBytes);
         _flat = new FlatSearch(_rows, _distance);
+        _vectors = new StoredVectors(_rows, _distance);
+        _answer = new SearchAnswer(_rows, _vectors, _distance, options.Metric);
     }
 
     /// <summary>Its shape.</summary>
     public DenseIndexOptions Options { get; }
 
     /// <summary>Reads vectors that the index holds codes of only; null: nothing does.</summary>
-    public IOriginalVectors? Originals { get; set; }
+    public IOriginalVectors? Originals
+    {
+        get => _vectors.Originals;
+        set => _vectors.Originals = value;
+    }
 
     /// <summary>Offsets that have a vector.</summary>
     public long Count => _rows.Count;
@@ -127,10 +139,10 @@ internal sealed unsafe class DenseIndex : IDisposable
         SearchContext context = _contexts.Enter();
         try
         {
-            uint row = _rows.RowOf(offset);
-            if (row == RowHead.None)
+            byte* found = _vectors.Find(context, offset, vector, out _);
+            if (found is null)
                 return false;
-            _distance.Load(FindVector(context, row, vector), vector);
+            _distance.Load(found, vector);
             return true;
         }
         finally
@@ -147,11 +159,11 @@ internal sealed unsafe class DenseIndex : IDisposable
         try
         {
             byte* prepared = Prepare(context, query);
-            uint row = _rows.RowOf(offset);
-            if (row == RowHead.None)
-                return float.NaN;
             context.Vector.Ensure((long)query.Length * sizeof(float));
-            byte* vector = FindVector(context, row, new Span<float>(context.Vector.Memory, query.Length));
+            Span<float> scratch = new(context.Vector.Memory, query.Length);
+            byte* vector = _vectors.Find(context, offset, scratch, out _);
+            if (vector is null)
+                return float.NaN;
             return Options.Metric.ToScore(_distance.Between(prepared, vector));
         }
         finally
@@ -213,13 +225,19 @@ internal sealed unsafe class DenseIndex : IDisposable
         try
         {
             byte* prepared = Prepare(context, query);
-            BestRows found = new(context.Best, (int)Math.Min(best.Length, Math.Max(1, Count)));
-            GraphNavigator? navigator = Volatile.Read(ref _navigator);
-            if (navigator is null || (search.Exact && KeepsVectors))
-                Scan(prepared, search, ref found);
-            else
-                SearchGraph(context, navigator, query, prepared, search, ref found);
-            return Emit(ref found, search, best);
+            best = best[..(int)Math.Min(best.Length, Math.Max(1, Count))];
+            long limit = best.Length;
+            for (int attempt = 0; attempt < FreeAttempts; attempt++, limit = (limit * 2) + FreeAttempts)
+            {
+                if (TrySearch(context, query, prepared, search, limit, best, out int found))
+                    return found;
+            }
+
+            using (_rows.HoldChanges())
+            {
+                TrySearch(context, query, prepared, search, limit, best, out int found);
+                return found;
+            }
         }
         finally
         {
@@ -266,6 +284,7 @@ internal sealed unsafe class DenseIndex : IDisposable
         try
         {
             (index._navigator, databaseVersion) = DenseIndexFile.Load(fileSystem, path, options, index._rows, index.Make);
+            index._vectors.Codes = index._navigator?.Codes;
             return index;
         }
         catch
@@ -286,6 +305,26 @@ internal sealed unsafe class DenseIndex : IDisposable
         _changes.Dispose();
     }
 
+    // False: of what was found so much was replaced or removed meanwhile that a wider search finds more.
+    private bool TrySearch(
+        SearchContext context, ReadOnlySpan<float> query, byte* prepared, in DenseSearch search, long limit,
+        Span<ScoredOffset> best, out int count)
+    {
+        ReplacedOffsets.Mark begun = _rows.Replaced.Now();
+        BestRows found = new(context.Best, (int)Math.Min(limit, Math.Max(best.Length, _rows.RowCount + 1L)));
+        GraphNavigator? navigator = Volatile.Read(ref _navigator);
+        bool mayRepeat = false;
+        if (navigator is null || (search.Exact && KeepsVectors))
+            Scan(prepared, search, ref found);
+        else
+            mayRepeat = SearchGraph(context, navigator, query, prepared, search, ref found);
+        (count, bool isCrowded) = _answer.Write(context, ref found, begun, mayRepeat, prepared, search, best);
+
+        // The first rows that the graph takes may have given up their vectors under the scan.
+        bool isOvertaken = navigator is null && !KeepsVectors && Volatile.Read(ref _navigator) is not null;
+        return !isCrowded && !isOvertaken;
+    }
+
     private void Scan(byte* prepared, in DenseSearch search, ref BestRows found)
     {
         if (search.Filter.Bitmap is { } bitmap && Matches(search) < _rows.RowCount / 2)
@@ -294,14 +333,14 @@ internal sealed unsafe class DenseIndex : IDisposable
             _flat.All(prepared, search, ref found);
     }
 
-    private void SearchGraph(
+    // Whether a row may have been found twice: beside the graph and, linked meanwhile, in it.
+    private bool SearchGraph(
         SearchContext context, GraphNavigator navigator, ReadOnlySpan<float> query, byte* prepared, in DenseSearch search,
         ref BestRows found)
     {
         // What is waiting first: a row that is linked meanwhile is then found by the one or the other.
         VisitedRows visited = context.BeginVisits(_rows.RowCount);
-        if (!search.IndexedOnly)
-            _flat.Waiting(prepared, search, ref found, visited);
+        bool anyWaiting = !search.IndexedOnly && _flat.Waiting(prepared, search, ref found, visited);
         context.Vector.Ensure((long)query.Length * sizeof(float));
         Span<float> vector = new(context.Vector.Memory, query.Length);
         query.CopyTo(vector);
@@ -321,6 +360,7 @@ internal sealed unsafe class DenseIndex : IDisposable
             navigator.Scan(context, graphQuery, ref found);
         else
             navigator.Search(context, graphQuery, ref found);
+        return anyWaiting;
     }
 
     private bool KeepsVectors => Options.Quantization?.KeepOriginals ?? true;
@@ -395,7 +435,9 @@ internal sealed unsafe class DenseIndex : IDisposable
             if (_navigator is null)
             {
                 CodeParameters parameters = CodeTraining.Train(_rows, _distance, Options);
-                Volatile.Write(ref _navigator, Make(parameters));
+                GraphNavigator navigator = Make(parameters);
+                _vectors.Codes = navigator.Codes;
+                Volatile.Write(ref _navigator, navigator);
             }
 
             return _navigator;
@@ -404,60 +446,6 @@ internal sealed unsafe class DenseIndex : IDisposable
 
     private GraphNavigator Make(CodeParameters parameters) =>
         GraphNavigator.Make(_account, Options, parameters, _rows, _contexts, _distance);
-
-    // What is not kept in full is read from where it is, or as its codes say.
-    private byte* FindVector(SearchContext context, uint row, Span<float> scratch)
-    {
-        byte* vector = _rows.VectorOf(row);
-        if (vector is not null)
-            return vector;
-        if (Originals is not { } originals || !originals.TryRead(_rows.Head(row)->Offset, scratch))
-            Volatile.Read(ref _navigator)!.Codes.Decode(row, scratch);
-        context.Original.Ensure(_distance.RowBytes);
-        _distance.Store(scratch, context.Original.Memory);
-        return context.Original.Memory;
-    }
-
-    // Looked at twice: an offset that got another row in between may have both in the list, but only one of them is
-    // valid at the second look.
-    private int Emit(ref BestRows found, in DenseSearch search, Span<ScoredOffset> best)
-    {
-        found.Sort();
-        Span<Candidate> items = found.Items;
-        float farthest = search.ScoreThreshold is { } threshold
-            ? Options.Metric.ToDistance(threshold)
-            : float.PositiveInfinity;
-        int count = 0;
-        foreach (Candidate item in items)
-        {
-            if (item.Distance <= farthest && _rows.IsValid(item.Row))
-                items[count++] = item;
-        }
-
-        int written = 0;
-        for (int i = 0; i < count && written < best.Length; i++)
-        {
-            if (_rows.IsValid(items[i].Row) && !WasBefore(items, i))
-            {
-                best[written++] = new ScoredOffset(
-                    _rows.Head(items[i].Row)->Offset, Options.Metric.ToScore(items[i].Distance));
-            }
-        }
-
-        return written;
-    }
-
-    // A row that was linked while the search went on may have been found beside the graph and in it.
-    private static bool WasBefore(Span<Candidate> items, int index)
-    {
-        for (int i = index - 1; i >= 0 && items[i].Distance == items[index].Distance; i--)
-        {
-            if (items[i].Row == items[index].Row)
-                return true;
-        }
-
-        return false;
-    }
 
     private byte* Prepare(SearchContext context, ReadOnlySpan<float> query)
     {

@@ -14,6 +14,9 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A newer map ends a pause; this is for an owner that has not seen the map yet.</summary>
+    private static readonly TimeSpan LongestMovingPause = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Where the shards are.</summary>
     public IShardRouter Router => router;
 
@@ -48,6 +51,10 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
         return response;
     }
 
+    /// <summary>Waits for a newer map, or for a moment: slots are moving, and the owner may not know yet.</summary>
+    public ValueTask WaitForMoveAsync(long mapVersion, Deadline deadline, CancellationToken cancellationToken) =>
+        new(PauseAsync(LongestMovingPause, mapVersion + 1, deadline, cancellationToken));
+
     /// <summary>A request with the header that every attempt needs.</summary>
     public static Request CreateRequest(ClusterMap map, uint shard, uint timeoutMs)
     {
@@ -69,6 +76,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
             uint shard = slot >= 0 ? map.Slots[slot] : fixedShard;
             AiDbException failure;
             long wantedVersion = map.Version + 1;
+            bool isMoving = false;
             try
             {
                 IShardClient client = FindPrimary(map, shard, slot);
@@ -80,6 +88,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
                 failure = FailedCondition.ToException(response.Error);
                 if (failure.Kind == AiDbErrorKind.Aborted && response.MapVersion != 0 && slot >= 0)
                 {
+                    isMoving = true;
                     failure = new AiDbException(
                         AiDbErrorKind.Unavailable,
                         $"Slot {slot} is moving: shard {shard} does not own it at map version {map.Version}.", failure);
@@ -93,10 +102,12 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
 
             bool mayRetry = failure.Kind == AiDbErrorKind.Unavailable
                 || (isRead && failure.Kind == AiDbErrorKind.OutcomeUnknown);
-            if (!mayRetry || retryUntil.HasPassed || deadline.HasPassed)
+            // A slot on its way has an owner soon: it is waited for as long as the caller waits.
+            if (!mayRetry || (retryUntil.HasPassed && !isMoving) || deadline.HasPassed)
                 throw failure;
             cancellationToken.ThrowIfCancellationRequested();
-            await PauseAsync(pause, wantedVersion, deadline, cancellationToken);
+            TimeSpan longest = isMoving ? LongestMovingPause : LongestPause;
+            await PauseAsync(pause < longest ? pause : longest, wantedVersion, deadline, cancellationToken);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
@@ -118,7 +129,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     }
 
     // A newer map ends the pause early: most often it is what the retry waits for.
-    private async ValueTask PauseAsync(
+    private async Task PauseAsync(
         TimeSpan pause, long wantedVersion, Deadline deadline, CancellationToken cancellationToken)
     {
         TimeSpan remaining = deadline.Remaining;

@@ -1,9 +1,11 @@
 using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Engine.Storage;
+using AiDb.Gateway.Moving;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
@@ -83,6 +85,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         }
 
         Router = new ShardRouter(Map, _nodes, clock);
+        Rebalancer = new Rebalancer(
+            _store, Map, new ShardFiguresReader(Router, clock).ReadAsync, options.Rebalancing, clock,
+            loggers.CreateLogger<Rebalancer>());
     }
 
     /// <summary>Of a stand-alone gateway: its archives; null: there are none.</summary>
@@ -99,6 +104,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
 
     /// <summary>The ways to the shards.</summary>
     public ShardRouter Router { get; }
+
+    /// <summary>Moves slots between shards.</summary>
+    public Rebalancer Rebalancer { get; }
 
     /// <summary>Follows the map and places shards; stand-alone, it serves when this returns.</summary>
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
@@ -162,8 +170,10 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             return Task.FromResult(HealthCheckResult.Unhealthy("The slots are not dealt out: primaries are missing."));
         if (Describe(map.Shards.Where(shard => shard.State == ShardState.New)) is { Length: > 0 } starting)
             return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
-        string without = Describe(map.Shards.Where(shard =>
-            shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+
+        // A shard without slots may be taken away.
+        string without = Describe(map.Shards.Where(shard => map.Slots.Count(shard.Id) > 0
+            && (shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true)));
         if (Map.IsFromFile || _registration?.IsUnreachable == true)
         {
             return Task.FromResult(HealthCheckResult.Degraded(
@@ -202,19 +212,31 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             _loggers.CreateLogger<Coordinator>());
         if (_options.Metadata is null)
         {
-            await coordinator.RunAsync(cancellationToken);
+            await PlaceAsync(coordinator, cancellationToken);
         }
         else if (_options.Metadata.IsEtcd)
         {
             CoordinatorLease lease = new(
                 _store, _options.NodeId, NodeRegistration.DefaultTimeToLive, _clock, _loggers.CreateLogger<CoordinatorLease>());
-            await lease.RunAsync(coordinator.RunAsync, cancellationToken);
+            await lease.RunAsync(token => PlaceAsync(coordinator, token), cancellationToken);
         }
         else
         {
             // The gateway that holds the store coordinates, for as long as there is a store.
             await Task.Delay(Timeout.InfiniteTimeSpan, _clock, cancellationToken);
         }
+    }
+
+    /// <summary>Gives out shards and slots, and moves slots; the end of one is the end of both.</summary>
+    private async Task PlaceAsync(Coordinator coordinator, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] running = [coordinator.RunAsync(ended.Token), Rebalancer.RunAsync(ended.Token)];
+        Task first = await Task.WhenAny(running);
+        await ended.CancelAsync();
+        foreach (Task task in running)
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
     }
 
     private static string Describe(IEnumerable<ShardDescriptor> shards) =>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AiDb.Cluster.Migration;
 using AiDb.Engine;
 using AiDb.Gateway.Front;
 using AiDb.Primary.Backup;
@@ -62,6 +63,10 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Backup</c>: where a stand-alone gateway archives; null: nowhere.</summary>
     public BackupOptions? Backup { get; init; }
 
+    /// <summary><c>AiDb:Cluster:AutoRebalance</c>, <c>AiDb:Cluster:SlotsAtATime</c>,
+    /// <c>AiDb:Cluster:MoveBytesPerSecond</c>: how slots move between shards.</summary>
+    public RebalancerOptions Rebalancing { get; init; } = new();
+
     /// <summary>How a stand-alone gateway gets data back that is not there, or not whole.</summary>
     public RestoreSettings Restore { get; init; } = new();
 
@@ -117,6 +122,9 @@ internal sealed record GatewayOptions
             return fallback;
         }
 
+        bool automatic = false;
+        if (configuration["AiDb:Cluster:AutoRebalance"] is { Length: > 0 } auto && !bool.TryParse(auto, out automatic))
+            errors.Add($"AiDb:Cluster:AutoRebalance is '{auto}'; it is true or false");
         BackupOptions? backup = BackupOptions.Read(configuration, errors);
         GatewayOptions options = defaults with
         {
@@ -132,6 +140,13 @@ internal sealed record GatewayOptions
                 (int)Number("AiDb:Limits:MaxRequestsInFlight", defaults.MaxRequestsInFlight, 1, 1 << 20),
             MaxBodyBytesInFlight =
                 Number("AiDb:Limits:MaxBodyBytesInFlight", defaults.MaxBodyBytesInFlight, 1 << 20, 1L << 40),
+            Rebalancing = defaults.Rebalancing with
+            {
+                Automatic = automatic,
+                SlotsAtATime = (int)Number("AiDb:Cluster:SlotsAtATime", defaults.Rebalancing.SlotsAtATime, 1, 16_384),
+                BytesPerSecond = (ulong)Number(
+                    "AiDb:Cluster:MoveBytesPerSecond", (long)defaults.Rebalancing.BytesPerSecond, 0, 1L << 40),
+            },
             Engine = BackupOptions.Apply(backup, EngineSettings.Read(configuration, errors)),
             Front = defaults.Front with
             {

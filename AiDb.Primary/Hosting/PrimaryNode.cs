@@ -8,6 +8,7 @@ using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
 using AiDb.Primary.Backup;
+using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
 
 namespace AiDb.Primary.Hosting;
@@ -170,7 +171,17 @@ public sealed partial class PrimaryNode : IShardClient
             .ConfigureAwait(false);
         NotReady = null;
         LogServing(node.Id, shard.Id, elected.Epoch, map.Slots.Count(shard.Id));
-        await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
+        using var moving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task moves = new MoveRunner(host, Map, _store, _options.Node.ClusterSecret, _time, _logger).RunAsync(moving.Token);
+        try
+        {
+            await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await moving.CancelAsync().ConfigureAwait(false);
+            await moves.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <summary>Repeats a step of the election while the store cannot be reached; each is safe to
@@ -257,7 +268,7 @@ public sealed partial class PrimaryNode : IShardClient
     }
 
     private static SlotOwnership OwnershipOf(ClusterMap map, uint shard) =>
-        SlotOwnership.Of((ulong)map.Version, slot => map.Slots[slot] == shard);
+        SlotOwnership.Of((ulong)map.Version, slot => map.Slots[slot] == shard, (ulong)map.SlotsRevision);
 
     /// <summary>While it starts the sender should try again; later its map is out of date.</summary>
     private Response NoShard(uint shard) => new()

@@ -1,6 +1,7 @@
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
+using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
 using Grpc.Core;
 
@@ -18,6 +19,26 @@ internal sealed class ShardService(PrimaryNode node, TimeProvider time, IHostApp
         FrameServer<Request, Response, RequestFrame, ResponseFrame>.ServeAsync(
             ExchangeProtocol.Instance, requestStream, responseStream, context, node.SendAsync,
             stopping: lifetime.ApplicationStopping);
+
+    /// <inheritdoc/>
+    public override async Task MoveSlots(
+        MoveSlotsRequest request, IServerStreamWriter<MoveFrame> responseStream, ServerCallContext context)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, lifetime.ApplicationStopping);
+        try
+        {
+            ShardHost host = node.FindShard(request.Shard)
+                ?? throw new AiDbException(AiDbErrorKind.Unavailable, $"This node does not serve shard {request.Shard}.");
+            await MoveSource.RunAsync(
+                host, node.Map, time, request, frame => responseStream.WriteAsync(frame, ended.Token), ended.Token)
+                .ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is AiDbException or OperationCanceledException)
+        {
+            throw ErrorMapping.ToRpc(exception);
+        }
+    }
 
     /// <inheritdoc/>
     public override async Task Subscribe(

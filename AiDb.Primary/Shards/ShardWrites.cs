@@ -4,11 +4,14 @@ using AiDb.Backup.Archiving;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Engine;
+using AiDb.Primary.Migration;
 
 namespace AiDb.Primary.Shards;
 
 /// <summary>Turns write requests into batches of the engine.</summary>
-internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf)
+internal sealed class ShardWrites(
+    Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf, ShardMoves moves,
+    Func<uint, SlotOwnership, Response> wrongSlot)
 {
     private const int MaxPooled = 256;
     private const int MaxPooledBytes = 256 << 10;
@@ -18,7 +21,7 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
 
     private readonly ConcurrentQueue<WriteBatch> _batches = new();
 
-    /// <summary>Writes a batch whose limits and owner have been checked.</summary>
+    /// <summary>Writes a batch whose limits have been checked, if its slots are the shard's.</summary>
     public ValueTask<Response> WriteAsync(Write request, CancellationToken cancellationToken)
     {
         ArchiveRunner? archive = archiveOf();
@@ -56,30 +59,61 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
     {
         WriteDurability durability = DurabilityOf(request.Durability, archiveOf() is not null);
         WriteBatch batch = _batches.TryDequeue(out WriteBatch? pooled) ? pooled : new WriteBatch();
+        SlotOwnership ownership = moves.Slots.EnterWrite();
         try
         {
             foreach (WriteOperation operation in request.Operations)
+            {
+                if (!ownership.Owns(operation.Slot))
+                {
+                    ShardSlots.ExitWrite(ownership);
+                    batch.Clear();
+                    Return(batch);
+                    return ValueTask.FromResult(wrongSlot(operation.Slot, ownership));
+                }
+
                 Add(batch, operation);
+                moves.Count(operation.Slot);
+            }
+
+            // Behind the others, whose places in the batch errors name.
+            foreach (WriteOperation operation in request.Operations)
+            {
+                if (operation.NamesPartition)
+                    AddPartition(batch, operation);
+            }
+
+            return FinishAsync(
+                batch,
+                database.TryWriteAsync(batch, durability, cancellationToken),
+                Reached(request.Durability),
+                request.Operations.Count,
+                ownership);
         }
         catch
         {
+            ShardSlots.ExitWrite(ownership);
             Return(batch);
             throw;
         }
-
-        return FinishAsync(
-            batch,
-            database.TryWriteAsync(batch, durability, cancellationToken),
-            Reached(request.Durability),
-            request.Operations.Count);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Response> FinishAsync(
-        WriteBatch batch, ValueTask<WriteResult> write, Durability reached, int operations)
+        WriteBatch batch, ValueTask<WriteResult> write, Durability reached, int operations, SlotOwnership ownership)
     {
-        // After an exception the engine may still hold the batch; it is left to the garbage collector.
-        WriteResult result = await write.ConfigureAwait(false);
+        WriteResult result;
+        try
+        {
+            // After an exception the engine may still hold the batch; it is left to the garbage collector.
+            result = await write.ConfigureAwait(false);
+        }
+        finally
+        {
+            // Written, or in the queue in front of whatever comes from here on.
+            ShardSlots.ExitWrite(ownership);
+        }
+
         Return(batch);
         var response = new Response { Position = new Position { Epoch = database.Epoch, Lsn = result.Lsn } };
         if (result.Applied)
@@ -116,6 +150,19 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
             default:
                 batch.Require(table, operation.Key.Span, condition);
                 break;
+        }
+    }
+
+    private void AddPartition(WriteBatch batch, WriteOperation operation)
+    {
+        if (operation.Kind == WriteOperation.Types.Kind.Delete)
+        {
+            moves.Partitions.Delete(batch, operation.TableId, operation.Key.Span);
+        }
+        else if (operation.Kind == WriteOperation.Types.Kind.Put)
+        {
+            TimeSpan? timeToLive = operation.TtlMs == 0 ? null : TimeSpan.FromMilliseconds(operation.TtlMs);
+            moves.Partitions.Put(batch, operation.TableId, operation.Key.Span, (int)operation.Slot, timeToLive);
         }
     }
 

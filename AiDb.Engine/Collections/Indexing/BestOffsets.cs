@@ -9,14 +9,14 @@ internal ref struct BestOffsets(Span<ScoredOffset> room)
     private readonly Span<ScoredOffset> _room = room;
     private int _count;
 
-    /// <summary>Scores must be greater than this to be kept.</summary>
-    public readonly float Bound => _count < _room.Length ? float.NegativeInfinity : _room.IsEmpty
-        ? float.PositiveInfinity
-        : _room[0].Score;
+    /// <summary>Whether a score would be kept; where there is room, also one that is beyond what a float holds.</summary>
+    public readonly bool Takes(float score) => _count < _room.Length || (!_room.IsEmpty && score > _room[0].Score);
 
     /// <summary>Offers an offset; the higher the score, the better.</summary>
     public void Offer(uint offset, float score)
     {
+        if (float.IsNaN(score))
+            score = float.NegativeInfinity;
         if (_count < _room.Length)
         {
             int at = _count++;
@@ -24,7 +24,7 @@ internal ref struct BestOffsets(Span<ScoredOffset> room)
                 _room[at] = _room[(at - 1) / 2];
             _room[at] = new ScoredOffset(offset, score);
         }
-        else if (score > Bound)
+        else if (Takes(score))
         {
             Replace(new ScoredOffset(offset, score));
         }

@@ -13,8 +13,14 @@ internal sealed unsafe class MultiField(string name, VectorOptions options) : Si
     public override bool HigherIsNearer => _metric.HigherIsNearer();
 
     /// <inheritdoc/>
+    protected override bool IsFound(MultiVector query, MultiVector vector) => IsWhole(query) && IsWhole(vector);
+
+    /// <inheritdoc/>
     protected override float Between(MultiVector query, MultiVector vector)
     {
+        // The kernels read as many numbers as they are told.
+        if (!IsWhole(query) || !IsWhole(vector))
+            return float.NaN;
         float sum = 0;
         fixed (float* rows = query.Values.Span, others = vector.Values.Span)
         {
@@ -40,6 +46,9 @@ internal sealed unsafe class MultiField(string name, VectorOptions options) : Si
 
     /// <inheritdoc/>
     protected override long BytesOf(MultiVector vector) => (vector.Values.Length * 4L) + 96;
+
+    private bool IsWhole(MultiVector vector) =>
+        vector.Count > 0 && vector.Values.Length == (long)vector.Count * options.Dimensions;
 
     private float Distance(byte* left, byte* right) => _metric switch
     {

@@ -27,7 +27,7 @@ internal abstract class SimpleField<TVector>(string name) : VectorField(name)
             if (!_vectors.TryGetValue(offset, out TVector? vector))
                 continue;
             float similarity = Between(typed, vector);
-            if (similarity > found.Bound && IsFound(typed, vector)
+            if (found.Takes(similarity) && IsFound(typed, vector)
                 && (search.Filter.Predicate is not { } predicate || predicate.Matches(offset)))
             {
                 found.Offer(offset, similarity);
@@ -73,10 +73,11 @@ internal abstract class SimpleField<TVector>(string name) : VectorField(name)
     /// <inheritdoc/>
     protected override void SetVector(uint offset, VectorValue vector)
     {
-        RemoveVector(offset);
+        // In one step: a search finds the old one or the new one.
         var typed = (TVector)vector;
+        long replaced = _vectors.TryGetValue(offset, out TVector? old) ? BytesOf(old) : 0;
         _vectors[offset] = typed;
-        Interlocked.Add(ref _bytes, BytesOf(typed));
+        Interlocked.Add(ref _bytes, BytesOf(typed) - replaced);
     }
 
     /// <inheritdoc/>

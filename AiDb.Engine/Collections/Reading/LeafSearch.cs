@@ -165,7 +165,7 @@ internal sealed class LeafSearch(CollectionState state)
             }
 
             float score = scorer.ToScore(scorer.Combine(similarities));
-            if (score > best.Bound && !(score < query.ScoreThreshold))
+            if (best.Takes(score) && !(score < query.ScoreThreshold))
                 best.Offer(offset, score);
         }
 

@@ -8,7 +8,7 @@ internal unsafe struct BestRows
 {
     private readonly Candidate* _items;
 
-    /// <summary>Makes an empty list in a buffer.</summary>
+    /// <summary>Makes an empty list in a buffer; the limit is above 0.</summary>
     public BestRows(NativeBuffer buffer, int limit)
     {
         buffer.Ensure((long)limit * sizeof(Candidate));
@@ -32,9 +32,16 @@ internal unsafe struct BestRows
         get => Count < Limit ? float.PositiveInfinity : _items[0].Distance;
     }
 
+    /// <summary>Whether a row would be kept; where there is room, also one whose distance is beyond what a float
+    /// holds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly bool Takes(float distance) => Count < Limit || distance < _items[0].Distance;
+
     /// <summary>Adds a row if it is near enough; true: it was added.</summary>
     public bool Offer(float distance, uint row)
     {
+        if (float.IsNaN(distance))
+            distance = float.PositiveInfinity;
         if (Count < Limit)
         {
             int at = Count++;
@@ -48,7 +55,7 @@ internal unsafe struct BestRows
             return true;
         }
 
-        if (Limit == 0 || !(distance < _items[0].Distance))
+        if (!(distance < _items[0].Distance))
             return false;
         SiftDown(new Candidate { Distance = distance, Row = row }, Count);
         return true;

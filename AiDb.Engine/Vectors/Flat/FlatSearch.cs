@@ -13,10 +13,11 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
     private const int LineBytes = 64;
 
     /// <summary>Looks at the rows that the graph does not hold, and marks them as visited.</summary>
-    public void Waiting(byte* query, in DenseSearch search, ref BestRows best, VisitedRows visited)
+    /// <returns>Whether there were any.</returns>
+    public bool Waiting(byte* query, in DenseSearch search, ref BestRows best, VisitedRows visited)
     {
         if (rows.Waiting.Count == 0)
-            return;
+            return false;
         ReadOnlySpan<ulong> words = rows.Waiting.Words;
         int seen = 0;
         for (int word = (int)(rows.Waiting.Low / 64); word < words.Length; word++)
@@ -24,13 +25,19 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
             for (ulong rest = words[word]; rest != 0; rest &= rest - 1)
             {
                 uint row = ((uint)word * 64) + (uint)BitOperations.TrailingZeroCount(rest);
-                if (!visited.Visit(row))
+
+                // One that has just come into the graph and is kept as codes only is left to the graph.
+                byte* vector = row < visited.Count ? rows.VectorOf(row) : null;
+                if (vector is null)
                     continue;
-                Offer(query, row, search.Filter, ref best);
+                visited.Visit(row);
+                Offer(query, row, vector, search.Filter, ref best);
                 if (++seen % CancellationStride == 0)
                     search.CancellationToken.ThrowIfCancellationRequested();
             }
         }
+
+        return seen > 0;
     }
 
     /// <summary>Looks at every row.</summary>
@@ -39,7 +46,7 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
         uint count = rows.RowCount;
         for (uint row = 0; row < count; row++)
         {
-            Offer(query, row, search.Filter, ref best);
+            Offer(query, row, rows.VectorOf(row), search.Filter, ref best);
             if (row % CancellationStride == 0)
                 search.CancellationToken.ThrowIfCancellationRequested();
         }
@@ -61,7 +68,7 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
             if (vector is null)
                 continue;
             float score = distance.Between(query, vector);
-            if (score < best.Bound && (search.Filter.Predicate is not { } predicate || predicate.Matches(offset)))
+            if (best.Takes(score) && (search.Filter.Predicate is not { } predicate || predicate.Matches(offset)))
                 best.Offer(score, row);
             if (++seen % CancellationStride == 0)
                 search.CancellationToken.ThrowIfCancellationRequested();
@@ -75,16 +82,13 @@ internal sealed unsafe class FlatSearch(RowStore rows, VectorDistance distance)
             CpuPrefetch.Read(vector + at);
     }
 
-    private void Offer(byte* query, uint row, in OffsetFilter filter, ref BestRows best)
+    private void Offer(byte* query, uint row, byte* vector, in OffsetFilter filter, ref BestRows best)
     {
         uint offset = rows.Head(row)->Offset;
-        if (rows.RowOf(offset) != row || (filter.Bitmap is { } bitmap && !bitmap.Test(offset)))
-            return;
-        byte* vector = rows.VectorOf(row);
-        if (vector is null)
+        if (vector is null || rows.RowOf(offset) != row || (filter.Bitmap is { } bitmap && !bitmap.Test(offset)))
             return;
         float score = distance.Between(query, vector);
-        if (score < best.Bound && (filter.Predicate is not { } predicate || predicate.Matches(offset)))
+        if (best.Takes(score) && (filter.Predicate is not { } predicate || predicate.Matches(offset)))
             best.Offer(score, row);
     }
 }

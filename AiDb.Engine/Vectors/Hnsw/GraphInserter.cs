@@ -28,19 +28,27 @@ internal sealed unsafe class GraphInserter<TScorer>(
             {
                 entry = graph.Entry;
                 if (entry >= 0)
-                    Link(context, row, level, entry, cancellationToken);
+                    Link(context, row, level, 0, entry, cancellationToken);
                 if (entry < 0 || level > (int)(entry >> 32))
                     graph.Entry = HnswGraph.MakeEntry(row, level);
             }
         }
         else
         {
-            Link(context, row, level, entry, cancellationToken);
+            Link(context, row, level, 0, entry, cancellationToken);
         }
     }
 
+    /// <summary>Links a row of the graph anew at one level, as if it were inserted.</summary>
+    public void Relink(SearchContext context, uint row, int level)
+    {
+        if (graph.Entry is >= 0 and var entry && (uint)entry != row && (int)(entry >> 32) >= level)
+            Link(context, row, level, level, entry, CancellationToken.None);
+    }
+
     /// <summary>Of candidates in order of their distance to a node, keeps those that are nearer to it than to any
-    /// kept before: links in all directions instead of many in one.</summary>
+    /// kept before: links in all directions instead of many in one. A removed row stands in for none that is not: it may
+    /// have no link to it.</summary>
     /// <param name="candidates">Nearest first.</param>
     /// <param name="most">The most to keep.</param>
     /// <param name="chosen">Takes what is kept.</param>
@@ -49,6 +57,7 @@ internal sealed unsafe class GraphInserter<TScorer>(
     public int Choose(ReadOnlySpan<Flat.Candidate> candidates, int most, Span<uint> chosen, byte* buffer)
     {
         int count = 0;
+        bool anyRemoved = rows.HasRemoved;
         foreach (Flat.Candidate candidate in candidates)
         {
             if (count == most)
@@ -57,18 +66,31 @@ internal sealed unsafe class GraphInserter<TScorer>(
             if (count > 0)
             {
                 TScorer scorer = codes.OfRow(candidate.Row, buffer);
+                bool isLive = anyRemoved && !IsRemoved(candidate.Row);
                 for (int i = 0; i < count && keep; i++)
-                    keep = scorer.Distance(chosen[i]) >= candidate.Distance;
+                    keep = scorer.Distance(chosen[i]) >= candidate.Distance || (isLive && IsRemoved(chosen[i]));
             }
 
             if (keep)
                 chosen[count++] = candidate.Row;
         }
 
+        // What few links a row has may all lead to rows that are taken out: the nearest make up the number.
+        int least = anyRemoved ? Math.Min(most, _links.M / 2) : 0;
+        for (int i = 0; i < candidates.Length && count < least; i++)
+        {
+            if (!chosen[..count].Contains(candidates[i].Row))
+                chosen[count++] = candidates[i].Row;
+        }
+
         return count;
     }
 
-    private void Link(SearchContext context, uint row, int level, long entry, CancellationToken cancellationToken)
+    private bool IsRemoved(uint row) => (rows.Head(row)->State & RowHead.Removed) != 0;
+
+    // At the levels from the one down to the other.
+    private void Link(
+        SearchContext context, uint row, int level, int lowest, long entry, CancellationToken cancellationToken)
     {
         int stride = codes.QueryBytes;
         context.CodedQuery.Ensure(3L * stride);
@@ -78,7 +100,7 @@ internal sealed unsafe class GraphInserter<TScorer>(
         int top = (int)(entry >> 32);
         uint at = graph.Descend(ref scorer, level, entry, context.BeginVisits(rows.RowCount), out float distance);
         Span<uint> chosen = stackalloc uint[2 * HnswOptions.MaxM];
-        for (int i = Math.Min(level, top); i >= 0; i--)
+        for (int i = Math.Min(level, top); i >= lowest; i--)
         {
             VisitedRows visited = context.BeginVisits(rows.RowCount);
             CandidatePool pool = new(context.Candidates, efConstruct);
@@ -113,15 +135,19 @@ internal sealed unsafe class GraphInserter<TScorer>(
         for (int i = 0; i < pool.Count; i++)
         {
             uint other = pool.Row(i);
-            if ((rows.Head(other)->State & RowHead.Removed) == 0)
+            if (!IsRemoved(other))
                 candidates[count++] = new Flat.Candidate { Distance = pool.Distance(i), Row = other };
         }
 
-        // A neighbourhood of removed rows only: the way through them is better than none. The entry is never dead.
-        for (int i = 0; i < pool.Count && count == 0; i++)
+        // A neighbourhood of removed rows: the way through them is better than none. The entry is never dead.
+        if (count < _links.M / 2 && count < pool.Count)
         {
-            if ((rows.Head(pool.Row(i))->State & RowHead.Dead) == 0)
-                candidates[count++] = new Flat.Candidate { Distance = pool.Distance(i), Row = pool.Row(i) };
+            count = 0;
+            for (int i = 0; i < pool.Count; i++)
+            {
+                if ((rows.Head(pool.Row(i))->State & RowHead.Dead) == 0)
+                    candidates[count++] = new Flat.Candidate { Distance = pool.Distance(i), Row = pool.Row(i) };
+            }
         }
 
         if (count == 0 && graph.Entry is >= 0 and var entry && _links.Has((uint)entry, level) && (uint)entry != row)
@@ -129,7 +155,8 @@ internal sealed unsafe class GraphInserter<TScorer>(
         return Choose(candidates[..count], _links.M, chosen, buffer);
     }
 
-    private void AddLink(SearchContext context, uint node, uint added, int level, byte* buffer)
+    /// <summary>Adds a link to a node, in the place of a worse one where there is no room.</summary>
+    public void AddLink(SearchContext context, uint node, uint added, int level, byte* buffer)
     {
         int capacity = _links.Capacity(level);
         _links.Lock(node);

@@ -209,8 +209,16 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             return;
         }
 
+        if (!TryWalk(context, query, plan, out TScorer scorer, ref best))
+            Scan(context, query, scorer, isFirst: false, ref best);
+    }
+
+    // Whether what the walk found says enough.
+    private bool TryWalk(
+        SearchContext context, in GraphQuery query, SearchPlan plan, out TScorer scorer, ref BestRows best)
+    {
         context.CodedQuery.Ensure(_codes.QueryBytes);
-        TScorer scorer = _codes.OfQuery(query.Vector, context.CodedQuery.Memory);
+        scorer = _codes.OfQuery(query.Vector, context.CodedQuery.Memory);
         context.Neighbours.Ensure(MatchingWalk.NeighbourBytes(_graph.Links));
         BitScorer bits = default;
         bool hasBits = _bits is not null && plan.Path == SearchPath.Walk && !query.Search.IgnoreQuantization;
@@ -225,11 +233,10 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             ? _graph.Descend(ref bits, 0, _graph.Entry, query.Visited, out float distance)
             : _graph.Descend(ref scorer, 0, _graph.Entry, query.Visited, out distance);
         if (at == RowHead.None)
-            return;
+            return true;
         if (hasBits)
             distance = scorer.Distance(at);
         RowMatcher matcher = new(_rows, query.Search.Filter);
-        bool all = query.Search.Filter.IsEmpty && _rows.RemovedLinkedCount == 0;
         if (plan.Path == SearchPath.Walk)
         {
             CandidatePool pool = new(context.Candidates, plan.Ef);
@@ -243,11 +250,11 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
                 _graph.Walk(ref scorer, 0, ref pool, query.Visited, neighbours, cancellationToken);
 
             // Where fewer matches than their share lets expect lie near the query, the pool says little.
-            if (all || HasEnough(ref pool, query, matcher))
-                Rescore(ref pool, query, matcher, all, ref best);
-            else
-                Scan(context, query, scorer, ref best);
-            return;
+            bool all = query.Search.Filter.IsEmpty && !_rows.HasRemoved;
+            if (!HasEnough(ref pool, query, matcher, all, best.Limit))
+                return false;
+            Rescore(ref pool, query, matcher, ref best);
+            return true;
         }
 
         CandidatePool matching = new(context.Candidates, plan.Ef);
@@ -261,19 +268,20 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 
         // Fewer than there are: the rows that match do not hang together.
         if (matching.Count < Math.Min(plan.Ef, query.Matches))
-            Scan(context, query, scorer, ref best);
-        else
-            Rescore(ref matching, query, matcher, all: false, ref best);
+            return false;
+        Rescore(ref matching, query, matcher, ref best);
+        return true;
     }
 
     /// <inheritdoc/>
     public override void Scan(SearchContext context, in GraphQuery query, ref BestRows best)
     {
         context.CodedQuery.Ensure(_codes.QueryBytes);
-        Scan(context, query, _codes.OfQuery(query.Vector, context.CodedQuery.Memory), ref best);
+        Scan(context, query, _codes.OfQuery(query.Vector, context.CodedQuery.Memory), isFirst: true, ref best);
     }
 
-    private void Scan(SearchContext context, in GraphQuery query, TScorer scorer, ref BestRows best)
+    // Rows that were looked at beside the graph are left out, unless a walk has visited others since.
+    private void Scan(SearchContext context, in GraphQuery query, TScorer scorer, bool isFirst, ref BestRows best)
     {
         BestRows nearest = new(context.Others, query.Ef);
         int seen = 0;
@@ -286,7 +294,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
                 if (offset >= end)
                     break;
                 uint row = _rows.RowOf(offset);
-                if (row != RowHead.None)
+                if (row != RowHead.None && !(isFirst && query.Visited.Contains(row)))
                     Consider(scorer, row, matcher, ref nearest);
                 if (++seen % ScanStride == 0)
                     query.Search.CancellationToken.ThrowIfCancellationRequested();
@@ -297,7 +305,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             uint end = _rows.RowCount;
             for (uint row = 0; row < end; row++)
             {
-                if (matcher.MayMatch(row))
+                if (matcher.MayMatch(row) && !(isFirst && query.Visited.Contains(row)))
                     Consider(scorer, row, matcher, ref nearest);
                 if (++seen % ScanStride == 0)
                     query.Search.CancellationToken.ThrowIfCancellationRequested();
@@ -347,7 +355,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         if ((_rows.Head(row)->State & (RowHead.Linked | RowHead.Removed)) != RowHead.Linked)
             return;
         float distance = scorer.Distance(row);
-        if (distance < nearest.Bound && matcher.Matches(row))
+        if (nearest.Takes(distance) && matcher.Matches(row))
             nearest.Offer(distance, row);
     }
 
@@ -374,9 +382,13 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         }
     }
 
-    private static bool HasEnough(ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher)
+    private bool HasEnough(
+        ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher, bool all, int limit)
     {
-        long wanted = (Math.Min(query.Ef, query.Matches) + 1) / 2;
+        long matches = Math.Min(query.Matches, _rows.LinkedCount);
+        long wanted = Math.Max((Math.Min(query.Ef, matches) + 1) / 2, Math.Min(limit, matches));
+        if (all)
+            return pool.Count >= wanted;
         for (int i = 0; i < pool.Count && wanted > 0; i++)
         {
             if (matcher.Matches(pool.Row(i)))
@@ -386,7 +398,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
         return wanted <= 0;
     }
 
-    private void Rescore(ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher, bool all, ref BestRows best)
+    private void Rescore(ref CandidatePool pool, in GraphQuery query, in RowMatcher matcher, ref BestRows best)
     {
         int kept = 0;
         int surely = RescoredAnyway * best.Limit;
@@ -398,7 +410,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             if (i + Ahead < pool.Count)
                 PrefetchVector(pool.Row(i + Ahead));
             uint row = pool.Row(i);
-            if (!all && !matcher.Matches(row))
+            if (!matcher.Matches(row))
                 continue;
 
             // In order of the codes' distances: what is left is too far unless the codes err by more than twice of what
@@ -435,8 +447,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
                 distance = _distance.Between(query.Prepared, vector);
         }
 
-        if (distance < best.Bound)
-            best.Offer(distance, candidate.Row);
+        best.Offer(distance, candidate.Row);
         return distance;
     }
 }

@@ -9,6 +9,9 @@ namespace AiDb.Engine.Vectors.Hnsw;
 /// <remarks>
 /// Source: Singh and others, "FreshDiskANN" (2021), algorithm 4. A pass goes over all rows once for many removed
 /// ones, some rows at a call. Thread safety: one caller at a time; inserts and walks run beside it.
+/// Where many rows that lie together are removed at once, the neighbours of a removed row are removed, too: links go on to what
+/// lies behind them, links back are made as an insert makes them, and a row that is left without any is brought in anew. Else
+/// points that are often written again would get out of reach.
 /// Invariant: rows are marked dead before the pass, and it begins when every insert that could have chosen one before has
 /// ended: no list that was looked at gets a link to a dead row again.
 /// </remarks>
@@ -19,8 +22,13 @@ internal sealed unsafe class GraphRepair<TScorer>(
     private const int LeastRemoved = 64;
     private const int RemovedShare = 20;
 
+    /// <summary>The most removed rows that are looked behind for one list, as a multiple of its length.</summary>
+    private const int MostBehind = 16;
+
     private readonly List<uint> _dead = [];
     private readonly HashSet<uint> _seen = [];
+    private readonly List<uint> _behind = [];
+    private OffsetBitmap _reached = new();
     private uint _cursor;
     private uint _end;
     private long _startEpoch;
@@ -53,10 +61,12 @@ internal sealed unsafe class GraphRepair<TScorer>(
                 continue;
             for (int level = state & RowHead.LevelMask; level >= 0; level--)
                 Repair(context, _cursor, level);
+            NoteReached(_cursor);
         }
 
         if (_cursor < _end)
             return;
+        LinkUnreached(context);
         foreach (uint row in _dead)
             rows.FreeUnlinked(row);
         _dead.Clear();
@@ -85,6 +95,7 @@ internal sealed unsafe class GraphRepair<TScorer>(
         }
 
         _cursor = 0;
+        _reached = new OffsetBitmap(_end);
         _startEpoch = contexts.Retire();
         return true;
     }
@@ -105,6 +116,29 @@ internal sealed unsafe class GraphRepair<TScorer>(
         return best;
     }
 
+    private void NoteReached(uint row)
+    {
+        uint* list = graph.Links.Of(row, 0);
+        for (int i = 0; i < graph.Links.Capacity(0) && list[i] is not RowHead.None and var other; i++)
+        {
+            if (other < _end)
+                _reached.Set(other);
+        }
+    }
+
+    // Rows to which no link leads any more.
+    private void LinkUnreached(SearchContext context)
+    {
+        for (uint row = 0; row < _end; row++)
+        {
+            const int Looked = RowHead.Linked | RowHead.Removed | RowHead.Dead;
+            if (!_reached.Test(row) && (Volatile.Read(ref rows.Head(row)->State) & Looked) == RowHead.Linked)
+                inserter.Relink(context, row, 0);
+        }
+
+        _reached = new OffsetBitmap();
+    }
+
     private bool IsDead(uint row) => (rows.Head(row)->State & RowHead.Dead) != 0;
 
     private void Repair(SearchContext context, uint row, int level)
@@ -117,45 +151,56 @@ internal sealed unsafe class GraphRepair<TScorer>(
         if (!found)
             return;
         context.CodedQuery.Ensure(2L * codes.QueryBytes);
+        Span<uint> chosen = stackalloc uint[2 * HnswOptions.MaxM];
+        int kept;
         graph.Links.Lock(row);
         try
         {
             int count = Gather(context, row, level, list, capacity);
-            Span<uint> chosen = stackalloc uint[2 * HnswOptions.MaxM];
             Span<Candidate> candidates = new(context.Others.Memory, count);
             candidates.Sort(static (left, right) => left.Distance.CompareTo(right.Distance));
-            int kept = inserter.Choose(candidates, capacity, chosen, context.CodedQuery.Memory + codes.QueryBytes);
+            kept = inserter.Choose(candidates, capacity, chosen, context.CodedQuery.Memory + codes.QueryBytes);
             LinkStore.Write(list, capacity, chosen[..kept]);
         }
         finally
         {
             graph.Links.Unlock(row);
         }
+
+        if ((rows.Head(row)->State & RowHead.Removed) != 0)
+            return;
+        if (kept == 0)
+        {
+            inserter.Relink(context, row, level);
+            return;
+        }
+
+        for (int i = 0; i < kept; i++)
+            inserter.AddLink(context, chosen[i], row, level, context.CodedQuery.Memory + codes.QueryBytes);
     }
 
     private int Gather(SearchContext context, uint row, int level, uint* list, int capacity)
     {
-        context.Others.Ensure((long)capacity * (capacity + 1) * sizeof(Candidate));
+        int most = capacity * (capacity + 1);
+        context.Others.Ensure((long)most * sizeof(Candidate));
         Candidate* candidates = (Candidate*)context.Others.Memory;
         TScorer scorer = codes.OfRow(row, context.CodedQuery.Memory);
         _seen.Clear();
         _seen.Add(row);
         int count = 0;
-        for (int i = 0; i < capacity && list[i] != RowHead.None; i++)
+        _behind.Clear();
+        for (int at = -1; at < _behind.Count && at < MostBehind * capacity; at++)
         {
-            uint other = list[i];
-            if (!IsDead(other))
+            uint* others = at < 0 ? list : graph.Links.Of(_behind[at], level);
+            for (int i = 0; i < capacity && others[i] != RowHead.None && count < most; i++)
             {
-                if (_seen.Add(other))
+                uint other = others[i];
+                if (!_seen.Add(other))
+                    continue;
+                if (IsDead(other))
+                    _behind.Add(other);
+                else
                     candidates[count++] = new Candidate { Distance = scorer.Distance(other), Row = other };
-                continue;
-            }
-
-            uint* further = graph.Links.Of(other, level);
-            for (int j = 0; j < capacity && further[j] != RowHead.None; j++)
-            {
-                if (!IsDead(further[j]) && _seen.Add(further[j]))
-                    candidates[count++] = new Candidate { Distance = scorer.Distance(further[j]), Row = further[j] };
             }
         }
 

@@ -28,6 +28,7 @@ internal sealed unsafe class RowStore : IDisposable
     private uint _offsetCount;
     private long _liveCount;
     private long _removedLinkedCount;
+    private long _removedInsertingCount;
     private long _linkedCount;
 
     public RowStore(NativeMemoryAccount account, SearchContexts contexts, int vectorBytes)
@@ -62,6 +63,12 @@ internal sealed unsafe class RowStore : IDisposable
     /// <summary>Those of <see cref="Waiting"/> that nobody inserts at this time.</summary>
     public RowSet Queued { get; } = new();
 
+    /// <summary>Offsets that got another vector.</summary>
+    public ReplacedOffsets Replaced { get; } = new();
+
+    /// <summary>Whether the graph can lead to rows that are removed.</summary>
+    public bool HasRemoved => RemovedLinkedCount + Volatile.Read(ref _removedInsertingCount) > 0;
+
     /// <summary>Rows of the graph that are removed, and still passed through.</summary>
     public long RemovedLinkedCount => Volatile.Read(ref _removedLinkedCount);
 
@@ -95,6 +102,9 @@ internal sealed unsafe class RowStore : IDisposable
         return slot == RowHead.None ? null : _vectors[slot];
     }
 
+    /// <summary>Holds up all changes until it is disposed.</summary>
+    public Lock.Scope HoldChanges() => _lock.EnterScope();
+
     /// <summary>Gives an offset a vector.</summary>
     public void Set(uint offset, ReadOnlySpan<byte> vector)
     {
@@ -115,13 +125,19 @@ internal sealed unsafe class RowStore : IDisposable
 
             uint* place = (uint*)_rowOfOffset[offset];
             uint old = *place;
+            if (old != RowHead.None)
+                Replaced.Begin(offset);
             Waiting.Add(row);
             Queued.Add(row);
             Volatile.Write(ref *place, row);
             if (old == RowHead.None)
+            {
                 _liveCount++;
-            else
-                Drop(old);
+                return;
+            }
+
+            Replaced.Complete();
+            Drop(old);
         }
     }
 
@@ -174,7 +190,11 @@ internal sealed unsafe class RowStore : IDisposable
             _linkedCount++;
             Waiting.Remove(row);
             if ((head->State & RowHead.Removed) != 0)
+            {
                 _removedLinkedCount++;
+                _removedInsertingCount--;
+            }
+
             if (!keepVector)
                 DropSlot(head);
         }
@@ -201,6 +221,7 @@ internal sealed unsafe class RowStore : IDisposable
         {
             if ((Head(row)->State & RowHead.Removed) != 0)
             {
+                _removedInsertingCount--;
                 Waiting.Remove(row);
                 Free(row);
             }
@@ -350,6 +371,10 @@ internal sealed unsafe class RowStore : IDisposable
         else if ((before & RowHead.Linked) != 0)
         {
             _removedLinkedCount++;
+        }
+        else
+        {
+            _removedInsertingCount++;
         }
     }
 

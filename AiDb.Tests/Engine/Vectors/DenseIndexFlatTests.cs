@@ -119,6 +119,28 @@ public sealed class DenseIndexFlatTests
             Assert.Throws<AiDbException>(() => index.Search(new float[2], default, new ScoredOffset[1])).Kind);
     }
 
+    [Theory]
+    [InlineData("Euclid")]
+    [InlineData("Manhattan")]
+    [InlineData("Dot")]
+    public void Points_at_a_distance_beyond_what_a_float_holds_are_found_last(string metric)
+    {
+        using DenseIndex index = new(new DenseIndexOptions
+        {
+            Dimensions = 2,
+            Metric = Enum.Parse<VectorMetric>(metric),
+        });
+        index.Set(0, [float.MaxValue, float.MaxValue]);
+        index.Set(1, [1, -1]);
+        ScoredOffset[] best = new ScoredOffset[2];
+        foreach (OffsetBitmap? bitmap in (OffsetBitmap?[])[null, OffsetBitmap.Full(2)])
+        {
+            DenseSearch search = new() { Filter = new OffsetFilter(bitmap), EstimatedMatches = bitmap is null ? 2 : 1 };
+            Assert.Equal(2, index.Search([-2, -2], search, best));
+            Assert.Equal([1u, 0u], best.Select(static item => item.Offset));
+        }
+    }
+
     [Fact]
     public void A_search_allocates_nothing_on_the_heap()
     {
