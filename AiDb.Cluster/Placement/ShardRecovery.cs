@@ -43,19 +43,19 @@ public static class ShardRecovery
         ShardDescriptor current = MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision);
         if (!current.Voters.Any(voter => string.Equals(voter.NodeId, nodeId, StringComparison.Ordinal)))
             return false;
+        if (current.IsReplicated)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.PreconditionFailed,
+                $"Shard {shardId} has other copies: replace the voter with 'aidb cluster replace-voter' instead of restoring it.");
+        }
+
         ShardDescriptor next = current with
         {
             Generation = current.Generation + 1,
             Voters = [new ShardVoter(nodeId, diskId)],
         };
-        MetadataTransactionResult result = await store.CommitAsync(
-            new MetadataTransaction
-            {
-                Compares = [MetadataCompare.UnchangedSince(key, current.Revision)],
-                Then = [MetadataOperation.Put(key, MetadataJson.Write(ShardRecord.From(next)))],
-            },
-            cancellationToken);
-        return result.Succeeded
+        return await ShardConf.TryReplaceAsync(store, current, next, cancellationToken) is not null
             ? true
             : throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {shardId} was changed by another; try again.");
     }

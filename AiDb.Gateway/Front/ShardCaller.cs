@@ -14,6 +14,9 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long a former primary has to answer writes: it may have committed them before it was fenced.</summary>
+    private static readonly TimeSpan LastWord = TimeSpan.FromSeconds(1);
+
     /// <summary>A newer map ends a pause; this is for an owner that has not seen the map yet.</summary>
     private static readonly TimeSpan LongestMovingPause = TimeSpan.FromMilliseconds(20);
 
@@ -82,7 +85,9 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
                 IShardClient client = FindPrimary(map, shard, slot);
                 Request request = CreateRequest(map, shard, deadline.RemainingMs);
                 fill(request, shard, state);
-                Response response = await client.SendAsync(request, cancellationToken);
+                Response response = map.FindShard(shard) is { IsReplicated: true } replicated
+                    ? await SendWatchedAsync(client, request, replicated, isRead, cancellationToken)
+                    : await client.SendAsync(request, cancellationToken);
                 if (response.Error is null)
                     return (shard, response);
                 failure = FailedCondition.ToException(response.Error);
@@ -102,13 +107,39 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
 
             bool mayRetry = failure.Kind == AiDbErrorKind.Unavailable
                 || (isRead && failure.Kind == AiDbErrorKind.OutcomeUnknown);
-            // A slot on its way has an owner soon: it is waited for as long as the caller waits.
-            if (!mayRetry || (retryUntil.HasPassed && !isMoving) || deadline.HasPassed)
+            // A slot on its way has an owner soon, a shard of several voters a primary: they are waited for as long as the caller
+            // waits.
+            bool isWaitedFor = isMoving || map.FindShard(shard) is { IsReplicated: true };
+            if (!mayRetry || (retryUntil.HasPassed && !isWaitedFor) || deadline.HasPassed)
                 throw failure;
             cancellationToken.ThrowIfCancellationRequested();
             TimeSpan longest = isMoving ? LongestMovingPause : LongestPause;
             await PauseAsync(pause < longest ? pause : longest, wantedVersion, deadline, cancellationToken);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>Sends to the primary of one of several voters, and waits no longer for it than the map names it: one that stands
+    /// still answers nobody, while another has long taken over.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: another was elected meanwhile. Others as of the
+    /// node.</exception>
+    private async ValueTask<Response> SendWatchedAsync(
+        IShardClient client, Request request, ShardDescriptor shard, bool isRead, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource superseded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using IDisposable watch = router.WatchEpoch(shard.Id, shard.Epoch, () =>
+            superseded.CancelAfter(isRead ? TimeSpan.Zero : LastWord));
+        try
+        {
+            return await client.SendAsync(request, superseded.Token);
+        }
+        catch (Exception exception) when (superseded.IsCancellationRequested && !cancellationToken.IsCancellationRequested
+            && (exception is OperationCanceledException || exception is AiDbException { Kind: AiDbErrorKind.Cancelled }))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.OutcomeUnknown,
+                $"'{shard.PrimaryNodeId}' did not answer, and another primary of shard {shard.Id} was elected meanwhile. Read before "
+                + "writing again.", exception);
         }
     }
 

@@ -48,7 +48,13 @@ internal sealed class AdminService(AdminFront front, PlacementFront placement) :
         });
 
     public override Task<ClusterInfo> GetCluster(GetClusterRequest request, ServerCallContext context) =>
-        AnswerAsync(() => ValueTask.FromResult(front.GetCluster()));
+        AnswerAsync(() => front.GetClusterAsync(context.CancellationToken));
+
+    public override Task<SwitchOverResponse> SwitchOver(SwitchOverRequest request, ServerCallContext context) =>
+        AnswerAsync(() => front.SwitchOverAsync(request, context.CancellationToken));
+
+    public override Task<ReplaceVoterResponse> ReplaceVoter(ReplaceVoterRequest request, ServerCallContext context) =>
+        AnswerAsync(() => front.ReplaceVoterAsync(request, context.CancellationToken));
 
     private static async Task<T> AnswerAsync<T>(Func<ValueTask<T>> answer)
     {

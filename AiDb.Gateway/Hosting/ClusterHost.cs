@@ -102,6 +102,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <summary>The cluster as the store shows it.</summary>
     public ClusterMapWatcher Map { get; }
 
+    /// <summary>The ways to the nodes.</summary>
+    public INodeDirectory Nodes => _nodes;
+
     /// <summary>The ways to the shards.</summary>
     public ShardRouter Router { get; }
 
@@ -208,8 +211,7 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     private async Task CoordinateAsync(CancellationToken cancellationToken)
     {
         Coordinator coordinator = new(
-            _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
-            _loggers.CreateLogger<Coordinator>());
+            _store, Map, _options.Coordinator, Guid.NewGuid, _clock, _loggers.CreateLogger<Coordinator>());
         if (_options.Metadata is null)
         {
             await PlaceAsync(coordinator, cancellationToken);
@@ -227,11 +229,14 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         }
     }
 
-    /// <summary>Gives out shards and slots, and moves slots; the end of one is the end of both.</summary>
+    /// <summary>Gives out shards and slots, moves slots, and looks after voters; the end of one is the end of all.</summary>
     private async Task PlaceAsync(Coordinator coordinator, CancellationToken cancellationToken)
     {
+        ShardSupervisor supervisor = new(
+            _store, Map, _options.Coordinator, _clock, _loggers.CreateLogger<ShardSupervisor>());
         using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task[] running = [coordinator.RunAsync(ended.Token), Rebalancer.RunAsync(ended.Token)];
+        Task[] running =
+            [coordinator.RunAsync(ended.Token), Rebalancer.RunAsync(ended.Token), supervisor.RunAsync(ended.Token)];
         Task first = await Task.WhenAny(running);
         await ended.CancelAsync();
         foreach (Task task in running)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AiDb.Cluster.Migration;
+using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Gateway.Front;
 using AiDb.Primary.Backup;
@@ -45,6 +46,11 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Cluster:Shards</c>: primaries to wait for before the slots are first dealt out.
     /// Default: 1.</summary>
     public int Shards { get; init; } = 1;
+
+    /// <summary><c>AiDb:Cluster:VotersPerShard</c>, <c>WriteQuorum</c> and <c>ReplaceAfterSeconds</c>: how many copies of a
+    /// shard vote, how many of them a write waits for, and when one that is gone is replaced. With
+    /// <see cref="Shards"/>.</summary>
+    public CoordinatorOptions Coordinator { get; init; } = new();
 
     /// <summary><c>AiDb:Cluster:Secret</c>: what every inner call carries.</summary>
     public string ClusterSecret { get; init; } = "";
@@ -122,6 +128,19 @@ internal sealed record GatewayOptions
             return fallback;
         }
 
+        int shards = (int)Number("AiDb:Cluster:Shards", defaults.Shards, 1, 1024);
+        int voters = (int)Number("AiDb:Cluster:VotersPerShard", 1, 1, CoordinatorOptions.MaxVoters);
+        CoordinatorOptions coordinator = new()
+        {
+            Shards = shards,
+            VotersPerShard = voters,
+            WriteQuorum = (int)Number("AiDb:Cluster:WriteQuorum", 0, 1, voters),
+            ReplaceAfter = TimeSpan.FromSeconds(Number(
+                "AiDb:Cluster:ReplaceAfterSeconds", (long)defaults.Coordinator.ReplaceAfter.TotalSeconds, 0, 31_536_000)),
+        };
+        if (mode == GatewayMode.Standalone && voters > 1)
+            errors.Add($"AiDb:Cluster:VotersPerShard is {voters}; several copies need AiDb:Mode=cluster and as many primaries");
+
         bool automatic = false;
         if (configuration["AiDb:Cluster:AutoRebalance"] is { Length: > 0 } auto && !bool.TryParse(auto, out automatic))
             errors.Add($"AiDb:Cluster:AutoRebalance is '{auto}'; it is true or false");
@@ -135,7 +154,8 @@ internal sealed record GatewayOptions
             ClusterSecret = secret,
             NodeAddress = address?.TrimEnd('/'),
             NodeId = configuration["AiDb:Node:Id"] is { Length: > 0 } id ? id : defaults.NodeId,
-            Shards = (int)Number("AiDb:Cluster:Shards", defaults.Shards, 1, 1024),
+            Shards = shards,
+            Coordinator = coordinator,
             MaxRequestsInFlight =
                 (int)Number("AiDb:Limits:MaxRequestsInFlight", defaults.MaxRequestsInFlight, 1, 1 << 20),
             MaxBodyBytesInFlight =

@@ -82,6 +82,8 @@ internal static class GatewayServer
             provider.GetRequiredService<Admission>(),
             options.Front,
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => provider.GetRequiredService<ClusterHost>().Nodes);
+        services.AddSingleton<VoterAdmin>();
         services.AddSingleton<AdminFront>();
         services.AddSingleton<PlacementFront>();
         services.AddSingleton<SnapshotStore>();

@@ -59,7 +59,7 @@ public sealed partial class ShardHost : IShardClient
         _logger = logger ?? NullLogger.Instance;
         Moves = new ShardMoves(database, ownership, map, timeProvider ?? TimeProvider.System);
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System, Moves);
-        _writes = new ShardWrites(database, TableOf, () => Archive, Moves, WrongSlot);
+        _writes = new ShardWrites(database, TableOf, () => Archive, Moves, WrongSlot, () => ConfirmRead is not null);
         _collections = new ShardCollections(database, map, () => Archive is not null);
     }
 
@@ -71,6 +71,13 @@ public sealed partial class ShardHost : IShardClient
 
     /// <summary>Its archive, which belongs to this object; null: it is not archived.</summary>
     public ArchiveRunner? Archive { get; set; }
+
+    /// <summary>Of a shard of several voters: waits until a read that begins now sees what was acknowledged before, and no later
+    /// primary can have been elected meanwhile. Null: there is nobody else to serve it.</summary>
+    public Func<CancellationToken, ValueTask<ulong>>? ConfirmRead { get; init; }
+
+    /// <summary>Holds writes off while the shard is handed over.</summary>
+    internal WriteGate Gate { get; } = new();
 
     /// <summary>Fetches tables that are missing, which belongs to this object; null: none are.</summary>
     public LazyRestore? Restore { get; set; }
@@ -151,6 +158,63 @@ public sealed partial class ShardHost : IShardClient
     }
 
     private ValueTask<Response> GuardedAsync(Request request, CancellationToken cancellationToken)
+    {
+        if (ConfirmRead is null)
+            return ServeAsync(request, cancellationToken);
+        if (RequestLimits.ChangesState(request))
+            return GatedAsync(request, cancellationToken);
+        return RequestLimits.MustBeConfirmed(request)
+            ? ConfirmedAsync(request, ConfirmRead, cancellationToken)
+            : ServeAsync(request, cancellationToken);
+    }
+
+    private async ValueTask<Response> ConfirmedAsync(
+        Request request, Func<CancellationToken, ValueTask<ulong>> confirm, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await confirm(cancellationToken).ConfigureAwait(false);
+        }
+        catch (AiDbException exception)
+        {
+            // Nothing was read; another node is the primary, or will be.
+            return new Response
+            {
+                Error = ErrorMapping.ToError(
+                    new AiDbException(AiDbErrorKind.Unavailable, exception.Message) { RetryAfter = TimeSpan.FromMilliseconds(50) }),
+                MapVersion = Ownership.MapVersion,
+            };
+        }
+        catch (OperationCanceledException exception)
+        {
+            return Failed(exception);
+        }
+
+        return await ServeAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<Response> GatedAsync(Request request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Gate.Enter();
+        }
+        catch (AiDbException exception)
+        {
+            return Failed(exception);
+        }
+
+        try
+        {
+            return await ServeAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Gate.Exit();
+        }
+    }
+
+    private ValueTask<Response> ServeAsync(Request request, CancellationToken cancellationToken)
     {
         try
         {

@@ -11,7 +11,7 @@ namespace AiDb.Primary.Shards;
 /// <summary>Turns write requests into batches of the engine.</summary>
 internal sealed class ShardWrites(
     Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf, ShardMoves moves,
-    Func<uint, SlotOwnership, Response> wrongSlot)
+    Func<uint, SlotOwnership, Response> wrongSlot, Func<bool> isReplicated)
 {
     private const int MaxPooled = 256;
     private const int MaxPooledBytes = 256 << 10;
@@ -67,6 +67,8 @@ internal sealed class ShardWrites(
     private ValueTask<Response> WriteNowAsync(Write request, CancellationToken cancellationToken)
     {
         WriteDurability durability = DurabilityOf(request.Durability, archiveOf() is not null);
+        if (isReplicated())
+            durability = WriteDurability.Synced;
         WriteBatch batch = _batches.TryDequeue(out WriteBatch? pooled) ? pooled : new WriteBatch();
         SlotOwnership ownership = moves.Slots.EnterWrite();
         try
@@ -95,7 +97,7 @@ internal sealed class ShardWrites(
             return FinishAsync(
                 batch,
                 database.TryWriteAsync(batch, durability, cancellationToken),
-                Reached(request.Durability),
+                Reached(request.Durability, isReplicated()),
                 request.Operations.Count,
                 ownership);
         }
@@ -193,7 +195,8 @@ internal sealed class ShardWrites(
         _ => throw RequestLimits.Invalid($"condition.kind is {(int)condition.Kind}, which is not known."),
     };
 
-    // The write quorum of a group of one is the one disk: what is synced has reached it.
+    // The write quorum of a group of one is the one disk: what is synced has reached it. In a group of several every write
+    // waits for the quorum, whatever less it asked for.
     public static WriteDurability DurabilityOf(Durability durability, bool isArchived) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
@@ -204,6 +207,11 @@ internal sealed class ShardWrites(
         _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
     };
 
-    private static Durability Reached(Durability asked) =>
-        asked == Durability.Unspecified ? Durability.Local : asked;
+    private static Durability Reached(Durability asked, bool isReplicated) => asked switch
+    {
+        Durability.Archived => Durability.Archived,
+        _ when isReplicated => Durability.Quorum,
+        Durability.Unspecified => Durability.Local,
+        _ => asked,
+    };
 }
