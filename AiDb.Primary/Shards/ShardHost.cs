@@ -60,7 +60,7 @@ public sealed partial class ShardHost : IShardClient
         Moves = new ShardMoves(database, ownership, map, timeProvider ?? TimeProvider.System);
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System, Moves);
         _writes = new ShardWrites(database, TableOf, () => Archive, Moves, WrongSlot, () => ConfirmRead is not null);
-        _collections = new ShardCollections(database, map);
+        _collections = new ShardCollections(database, map, () => Archive);
     }
 
     /// <summary>The shard's number.</summary>

@@ -27,22 +27,23 @@ internal sealed class ShardWrites(
         ArchiveRunner? archive = archiveOf();
         if (archive is null)
             return WriteNowAsync(request, cancellationToken);
-        ValueTask throttle = archive.ThrottleAsync(LongestThrottle, cancellationToken);
+        ValueTask throttle = ThrottleAsync(archive, cancellationToken);
         return request.Durability != Durability.Archived && throttle.IsCompletedSuccessfully
             ? WriteNowAsync(request, cancellationToken)
             : WriteArchivedAsync(archive, throttle, request, cancellationToken);
     }
 
-    private async ValueTask<Response> WriteArchivedAsync(
-        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    /// <summary>Holds a write up while the archive is too far behind, where the settings ask for that.</summary>
+    public static ValueTask ThrottleAsync(ArchiveRunner archive, CancellationToken cancellationToken) =>
+        archive.ThrottleAsync(LongestThrottle, cancellationToken);
+
+    /// <summary>Waits until an entry is archived.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: it took too long.</exception>
+    public static async ValueTask WaitArchivedAsync(ArchiveRunner archive, ulong lsn, CancellationToken cancellationToken)
     {
-        await throttle.ConfigureAwait(false);
-        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
-        if (request.Durability != Durability.Archived || response.Write is null)
-            return response;
         try
         {
-            await archive.Archiver.WaitArchivedAsync(response.Position.Lsn, cancellationToken).ConfigureAwait(false);
+            await archive.Archiver.WaitArchivedAsync(lsn, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException error)
         {
@@ -51,7 +52,15 @@ internal sealed class ShardWrites(
                 "The write is on the primary's disk, but was not archived in time: the store is slow or away. "
                 + archive.Archiver.GetStatus().Problem, error);
         }
+    }
 
+    private async ValueTask<Response> WriteArchivedAsync(
+        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    {
+        await throttle.ConfigureAwait(false);
+        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
+        if (request.Durability == Durability.Archived && response.Write is not null)
+            await WaitArchivedAsync(archive, response.Position.Lsn, cancellationToken).ConfigureAwait(false);
         return response;
     }
 
@@ -188,13 +197,13 @@ internal sealed class ShardWrites(
 
     // The write quorum of a group of one is the one disk: what is synced has reached it. In a group of several every write
     // waits for the quorum, whatever less it asked for.
-    public static WriteDurability DurabilityOf(Durability durability, bool isArchived = false) => durability switch
+    public static WriteDurability DurabilityOf(Durability durability, bool isArchived) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
         Durability.Memory => WriteDurability.Memory,
         Durability.Archived => isArchived ? WriteDurability.Synced : throw new AiDbException(
             AiDbErrorKind.Unimplemented,
-            "durability=archived is for keys of a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
+            "durability=archived needs a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
         _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
     };
 
