@@ -63,7 +63,7 @@ public sealed class SparseIndexTests
         try
         {
             ScoredOffset[] best = new ScoredOffset[2];
-            for (int i = 0; i < 5000; i++)
+            for (int i = 0; i < 1500; i++)
             {
                 int found = index.Search(query, default, null, best.AsSpan(0, 1 + (i % 2)), TestContext.Current.CancellationToken);
                 Assert.Equal(1 + (i % 2), found);

@@ -32,7 +32,7 @@ public sealed class TextIndexTests
         try
         {
             ScoredOffset[] best = new ScoredOffset[5];
-            for (int i = 0; i < 5000; i++)
+            for (int i = 0; i < 1500; i++)
             {
                 int found = index.Search("beta alpha", null, null, default, null, best, TestContext.Current.CancellationToken);
                 uint[] offsets = [.. best[..found].Select(static item => item.Offset)];
