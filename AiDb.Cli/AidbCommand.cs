@@ -22,6 +22,7 @@ internal static class AidbCommand
         root.Add(TableCommands.Create(context));
         root.Add(CollectionCommands.Create(context));
         root.Add(ClusterCommands.Create(context));
+        root.Add(ShardCommands.Create(context));
         root.Add(DoctorCommand.Create(context));
         root.Add(InspectCommand.Create(context));
         root.Add(RepairCommands.CreateScrub(context));

@@ -81,7 +81,11 @@ public sealed record ClusterDescription
 /// <param name="Address">Where the other nodes reach it.</param>
 /// <param name="Alive">Whether its lease is held.</param>
 /// <param name="Version">The version of its program.</param>
-public sealed record NodeDescription(string Id, string Role, string Address, bool Alive, string Version);
+public sealed record NodeDescription(string Id, string Role, string Address, bool Alive, string Version)
+{
+    /// <summary>What fails together with it; empty: not told.</summary>
+    public string Zone { get; init; } = "";
+}
 
 /// <summary>A shard of the cluster.</summary>
 /// <param name="Id">Its number.</param>
@@ -89,4 +93,27 @@ public sealed record NodeDescription(string Id, string Role, string Address, boo
 /// <param name="Epoch">Counts the starts of its primaries.</param>
 /// <param name="Slots">How many of the 16,384 slots it owns.</param>
 /// <param name="State">What it is doing.</param>
-public sealed record ShardDescription(uint Id, string Primary, ulong Epoch, int Slots, string State);
+public sealed record ShardDescription(uint Id, string Primary, ulong Epoch, int Slots, string State)
+{
+    /// <summary><c>ok</c>; <c>degraded</c>: it serves, and a copy is missing or behind; <c>no-quorum</c>: too few copies are there
+    /// for writes; <c>no-primary</c>.</summary>
+    public string Health { get; init; } = "";
+
+    /// <summary>Copies that must hold a write before it is acknowledged.</summary>
+    public int WriteQuorum { get; init; }
+
+    /// <summary>Its copies.</summary>
+    public IReadOnlyList<VoterDescription> Voters { get; init; } = [];
+}
+
+/// <summary>A copy of a shard.</summary>
+/// <param name="Node">The node that keeps it.</param>
+/// <param name="DiskId">Its disk, which has the vote.</param>
+/// <param name="Role"><c>voter</c>; <c>next</c> while voters change; <c>wanted</c>: it learns, to become one.</param>
+/// <param name="Alive">Whether its node's lease is held.</param>
+/// <param name="Phase"><c>primary</c>, <c>follower</c>, or a step on the way to a primary; empty: it does not answer.</param>
+/// <param name="Lag">Entries that it lacks, as far as the primary knows.</param>
+/// <param name="CommitLsn">The last entry that it knows to be committed.</param>
+/// <param name="LastLsn">The last entry of its log.</param>
+public sealed record VoterDescription(
+    string Node, string DiskId, string Role, bool Alive, string Phase, ulong? Lag, ulong CommitLsn, ulong LastLsn);

@@ -155,6 +155,40 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
         return WireMapping.ToDescription(cluster);
     }
 
+    /// <summary>Makes another voter of a shard its primary, without a lost write.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="toNode">The node; null: the voter that has most.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The node of the new primary, and its epoch.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: it cannot be done, and why.</exception>
+    public async ValueTask<(string Primary, ulong Epoch)> SwitchOverAsync(
+        uint shard, string? toNode = null, CancellationToken cancellationToken = default)
+    {
+        SwitchOverResponse answer = await _calls.AdministerAsync(
+            CallKind.ChangeCatalogue, new SwitchOverRequest { Shard = shard, To = toNode ?? "" },
+            static (admin, message, options) => admin.SwitchOverAsync(message, options), cancellationToken).ConfigureAwait(false);
+        return (answer.Primary, answer.Epoch);
+    }
+
+    /// <summary>Gives a voter's place in a shard to another node, which copies the shard first; returns when that has begun.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="outNode">The node whose voter goes.</param>
+    /// <param name="inNode">The node that takes its place; the same one: with its present, other disk.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The nodes whose voters the shard shall have.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: it cannot be done, and why.</exception>
+    public async ValueTask<IReadOnlyList<string>> ReplaceVoterAsync(
+        uint shard, string outNode, string inNode, CancellationToken cancellationToken = default)
+    {
+        ReplaceVoterResponse answer = await _calls.AdministerAsync(
+            CallKind.ChangeCatalogue, new ReplaceVoterRequest { Shard = shard, OutNode = outNode, InNode = inNode },
+            static (admin, message, options) => admin.ReplaceVoterAsync(message, options), cancellationToken).ConfigureAwait(false);
+        return [.. answer.Voters];
+    }
+
+    /// <summary>Where the slots of the cluster are, and where they should be.</summary>
+    public AiDbPlacement Placement => new(_calls);
+
     /// <summary>Waits for answers that are under way, a short while, and closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {

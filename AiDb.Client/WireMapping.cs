@@ -101,9 +101,16 @@ internal static class WireMapping
         Mode = cluster.Mode,
         MapVersion = cluster.MapVersion,
         Nodes = [.. cluster.Nodes.Select(static node =>
-            new NodeDescription(node.Id, node.Role, node.Address, node.Alive, node.Version))],
+            new NodeDescription(node.Id, node.Role, node.Address, node.Alive, node.Version) { Zone = node.Zone })],
         Shards = [.. cluster.Shards.Select(static shard =>
-            new ShardDescription(shard.Id, shard.Primary, shard.Epoch, (int)shard.Slots, shard.State))],
+            new ShardDescription(shard.Id, shard.Primary, shard.Epoch, (int)shard.Slots, shard.State)
+            {
+                Health = shard.Health,
+                WriteQuorum = (int)shard.WriteQuorum,
+                Voters = [.. shard.Voters.Select(static voter => new VoterDescription(
+                    voter.Node, voter.DiskId, voter.Role, voter.Alive, voter.Phase, voter.HasLag ? voter.Lag : null,
+                    voter.CommitLsn, voter.LastLsn))],
+            })],
     };
 
     private static Partitioning FromWire(Wire.Partitioning rule) => rule.Kind switch

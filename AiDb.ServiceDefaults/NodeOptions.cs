@@ -12,6 +12,10 @@ public sealed record NodeOptions
     /// <summary><c>AiDb:Node:Address</c>: where others reach its gRPC port; null: where it listens.</summary>
     public string? NodeAddress { get; init; }
 
+    /// <summary><c>AiDb:Node:Zone</c>: what fails together with it - a rack, an availability zone; empty: not
+    /// told.</summary>
+    public string Zone { get; init; } = "";
+
     /// <summary><c>AiDb:Metadata</c>: the metadata store.</summary>
     public required MetadataOptions Metadata { get; init; }
 
@@ -43,9 +47,13 @@ public sealed record NodeOptions
         string secret = configuration["AiDb:Cluster:Secret"] ?? "";
         if (secret.Length == 0)
             errors.Add("AiDb:Cluster:Secret is missing; every node of a cluster needs the same one");
+        string zone = configuration["AiDb:Node:Zone"] ?? "";
+        if (zone.Length > 0 && !IsName(zone))
+            errors.Add($"AiDb:Node:Zone is '{zone}'; it must be 1 to 63 letters, digits, '-', '_' or '.', or unset");
         return new NodeOptions
         {
             NodeId = id,
+            Zone = zone,
             NodeAddress = address?.TrimEnd('/'),
             Metadata = metadata ?? new MetadataOptions { Address = "" },
             ClusterSecret = secret,

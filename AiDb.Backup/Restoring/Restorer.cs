@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections.Concurrent;
 using System.IO.Hashing;
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
@@ -33,6 +35,9 @@ public sealed class Restorer
 {
     private const int Parallelism = 4;
     private const int WindowBytes = 256 << 10;
+
+    /// <summary>Files that wait for their sync while others are fetched.</summary>
+    private const int SyncsUnderWay = 8;
 
     private readonly ArchiveReader _reader;
     private readonly DatabaseOptions _options;
@@ -208,19 +213,60 @@ public sealed class Restorer
         RestorePlan plan, string folder, IProgress<RestoreProgress>? progress, CancellationToken cancellationToken)
     {
         IFileSystem files = _components.FileSystem;
-        await Parallel.ForEachAsync(
-            plan.Manifest.Files,
-            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
-            async (file, token) =>
-            {
-                await FetchAsync(file, files, folder.TrimEnd('/') + "/" + file.File.Name, token).ConfigureAwait(false);
-                Report(plan, progress, file.File.SizeBytes);
-            }).ConfigureAwait(false);
+        using var slots = new SemaphoreSlim(SyncsUnderWay);
+        var syncing = new ConcurrentBag<Task>();
+        try
+        {
+            await Parallel.ForEachAsync(
+                plan.Manifest.Files,
+                new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
+                async (file, token) =>
+                {
+                    await slots.WaitAsync(token).ConfigureAwait(false);
+                    try
+                    {
+                        IStorageFile fetched = await FetchAsync(
+                            file, files, folder.TrimEnd('/') + "/" + file.File.Name, token).ConfigureAwait(false);
+
+                        // The disk works on this file while the network brings the next one.
+                        syncing.Add(SyncAsync(fetched, slots));
+                    }
+                    catch
+                    {
+                        slots.Release();
+                        throw;
+                    }
+
+                    Report(plan, progress, file.File.SizeBytes);
+                }).ConfigureAwait(false);
+        }
+        finally
+        {
+            await Task.WhenAll(syncing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await Task.WhenAll(syncing).ConfigureAwait(false);
         files.SyncDirectory(folder);
     }
 
-    /// <summary>Brings one file to a path, durable and compared with its hash.</summary>
-    internal async Task FetchAsync(ArchivedFile file, IFileSystem files, string path, CancellationToken cancellationToken)
+    private static async Task SyncAsync(IStorageFile file, SemaphoreSlim slots)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            file.Sync();
+        }
+        finally
+        {
+            file.Dispose();
+            slots.Release();
+        }
+    }
+
+    /// <summary>Brings one file to a path, compared with its hash.</summary>
+    /// <returns>The file, to be synced.</returns>
+    private async Task<IStorageFile> FetchAsync(
+        ArchivedFile file, IFileSystem files, string path, CancellationToken cancellationToken)
     {
         string name = ArchiveNames.File(_reader.Shard, file);
         Stream content;
@@ -235,9 +281,27 @@ public sealed class Restorer
 
         await using (content.ConfigureAwait(false))
         {
-            using IStorageFile target = files.Open(path, FileOpenMode.CreateNew);
-            var hash = new XxHash3();
-            byte[] window = new byte[WindowBytes];
+            IStorageFile target = files.Open(path, FileOpenMode.CreateNew);
+            try
+            {
+                await CopyAsync(content, file, name, target, cancellationToken).ConfigureAwait(false);
+                return target;
+            }
+            catch
+            {
+                target.Dispose();
+                throw;
+            }
+        }
+    }
+
+    private async Task CopyAsync(
+        Stream content, ArchivedFile file, string name, IStorageFile target, CancellationToken cancellationToken)
+    {
+        var hash = new XxHash3();
+        byte[] window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
             long offset = 0;
             while (true)
             {
@@ -256,7 +320,10 @@ public sealed class Restorer
                 throw ArchiveFormat.Damaged(name, $"it has {offset} of its {file.File.SizeBytes} bytes");
             if (file.File.Checksum != 0 && hash.GetCurrentHashAsUInt64() != file.File.Checksum)
                 throw ArchiveFormat.Damaged(name, "it does not match its checksum");
-            target.Sync();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
         }
     }
 

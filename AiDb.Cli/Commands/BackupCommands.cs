@@ -16,19 +16,19 @@ namespace AiDb.Cli.Commands;
 /// a running cluster.</summary>
 internal static class BackupCommands
 {
-    private static readonly Option<string> From = new("--from")
+    internal static readonly Option<string> From = new("--from")
     {
         Description = "s3://bucket/prefix, azure://container/prefix or a folder. Environment: AIDB_BACKUP.",
         DefaultValueFactory = static _ => Environment.GetEnvironmentVariable("AIDB_BACKUP") ?? "",
     };
 
-    private static readonly Option<string?> Address = new("--store-endpoint")
+    internal static readonly Option<string?> Address = new("--store-endpoint")
     {
         Description = "Address of a store that is not Amazon's or Azure's own. Environment: AIDB_BACKUP_ENDPOINT.",
         DefaultValueFactory = static _ => Variable("AIDB_BACKUP_ENDPOINT"),
     };
 
-    private static readonly Option<string?> Region = new("--region") { Description = "The region of an S3 bucket." };
+    internal static readonly Option<string?> Region = new("--region") { Description = "The region of an S3 bucket." };
 
     private static readonly Option<uint> Shard = new("--shard")
     {
@@ -319,7 +319,8 @@ internal static class BackupCommands
 
     private static IBlobStore Open(ParseResult parsed) => Options(parsed).Open();
 
-    private static BlobStoreOptions Options(ParseResult parsed)
+    /// <summary>The store that the options name.</summary>
+    internal static BlobStoreOptions Options(ParseResult parsed)
     {
         if (parsed.GetValue(From) is not { Length: > 0 } from)
         {

@@ -18,6 +18,9 @@ internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvi
 {
     private const string StandaloneNode = "standalone";
 
+    /// <summary>Whether the folder is to be a stand-alone gateway's too, with the metadata store in it.</summary>
+    public bool IsStandalone { get; init; } = true;
+
     /// <summary>Restores.</summary>
     /// <param name="shard">The shard.</param>
     /// <param name="target">The state.</param>
@@ -47,7 +50,8 @@ internal sealed class NodeRestore(IBlobStore store, IFileSystem files, TimeProvi
         RestoreResult result = lazily is null
             ? await restorer.RunAsync(target, shardFolder, progress, cancellationToken).ConfigureAwait(false)
             : await restorer.RunLazilyAsync(target, shardFolder, lazily, progress, cancellationToken).ConfigureAwait(false);
-        await RestoreMetadataAsync(folder, shard, result.HostState, components, cancellationToken).ConfigureAwait(false);
+        if (IsStandalone)
+            await RestoreMetadataAsync(folder, shard, result.HostState, components, cancellationToken).ConfigureAwait(false);
         return result;
     }
 

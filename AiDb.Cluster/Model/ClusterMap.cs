@@ -1,3 +1,5 @@
+using AiDb.Cluster.Migration;
+
 namespace AiDb.Cluster.Model;
 
 /// <summary>The cluster at one revision of the metadata store. Immutable; two maps of one version are
@@ -58,6 +60,18 @@ public sealed class ClusterMap
 
     /// <summary>All collections and their aliases.</summary>
     public CollectionMap Collections { get; internal init; } = CollectionMap.Empty;
+
+    /// <summary>The revision of the store at which <see cref="Slots"/> last changed; 0: never.</summary>
+    public long SlotsRevision { get; internal init; }
+
+    /// <summary>Migrations of slots, by number; those that are over stay for a while.</summary>
+    public IReadOnlyList<SlotMigration> Migrations { get; internal init; } = [];
+
+    /// <summary>Shards that are to be emptied.</summary>
+    public IReadOnlySet<uint> Draining { get; internal init; } = new HashSet<uint>();
+
+    /// <summary>An order to rebalance that is being carried out; null: there is none.</summary>
+    public RebalanceOrder? Rebalance { get; internal init; }
 
     /// <summary>Whether an import into the store is under way or did not finish: what is missing may be yet to
     /// come.</summary>

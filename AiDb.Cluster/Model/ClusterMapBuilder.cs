@@ -1,5 +1,6 @@
 using System.Text;
 using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Migration;
 
 namespace AiDb.Cluster.Model;
 
@@ -13,6 +14,10 @@ internal sealed class ClusterMapBuilder
     private readonly HashSet<uint> _dropped = [];
     private CollectionMap _collections = CollectionMap.Empty;
     private SlotMap _slots = SlotMap.Empty;
+    private readonly SortedDictionary<ulong, SlotMigration> _migrations = [];
+    private readonly HashSet<uint> _draining = [];
+    private RebalanceOrder? _rebalance;
+    private long _slotsRevision;
     private string _clusterId = "";
     private bool _isImporting;
 
@@ -53,7 +58,13 @@ internal sealed class ClusterMapBuilder
         else if (string.Equals(key, MetadataKeys.CollectionAliases, StringComparison.Ordinal))
             _collections = _collections.WithAliases(item is null ? null : CollectionJson.ReadAliases(item));
         else if (string.Equals(key, MetadataKeys.Slots, StringComparison.Ordinal))
-            _slots = item is null ? SlotMap.Empty : ReadSlots(item);
+            (_slots, _slotsRevision) = item is null ? (SlotMap.Empty, 0) : (ReadSlots(item), item.ModRevision);
+        else if (TryName(key, MetadataKeys.MigrationPrefix, out name) && ulong.TryParse(name, out ulong migration))
+            _ = item is null ? _migrations.Remove(migration) : Put(_migrations, migration, MigrationJson.Read(item));
+        else if (TryName(key, MetadataKeys.DrainingPrefix, out name) && uint.TryParse(name, out uint draining))
+            _ = item is null ? _draining.Remove(draining) : _draining.Add(draining);
+        else if (string.Equals(key, MetadataKeys.Rebalance, StringComparison.Ordinal))
+            _rebalance = item is null ? null : MigrationJson.ReadOrder(item);
         else if (string.Equals(key, MetadataKeys.ClusterId, StringComparison.Ordinal))
             _clusterId = item is null ? "" : Encoding.UTF8.GetString(item.Value.Span);
         else if (string.Equals(key, MetadataKeys.UnfinishedImport, StringComparison.Ordinal))
@@ -70,8 +81,18 @@ internal sealed class ClusterMapBuilder
         _dropped)
     {
         Collections = _collections,
+        SlotsRevision = _slotsRevision,
+        Migrations = [.. _migrations.Values],
+        Draining = _draining.ToHashSet(),
+        Rebalance = _rebalance,
         IsImporting = _isImporting,
     };
+
+    private static bool Put(SortedDictionary<ulong, SlotMigration> items, ulong id, SlotMigration migration)
+    {
+        items[id] = migration;
+        return true;
+    }
 
     private static void Set<TKey, TValue>(Dictionary<TKey, TValue> items, TKey key, TValue? value)
         where TKey : notnull

@@ -1,3 +1,4 @@
+using AiDb.Cluster.Replication;
 using AiDb.Contracts;
 
 namespace AiDb.Cluster.Model;
@@ -37,6 +38,10 @@ public sealed record NodeDescriptor
 
     /// <summary>One run of the process: a new random name at every start.</summary>
     public string Incarnation { get; init; } = "";
+
+    /// <summary>What fails together with it - a rack, an availability zone; empty: not told. Voters of a shard are
+    /// spread over zones.</summary>
+    public string Zone { get; init; } = "";
 
     /// <summary>The build.</summary>
     public string BuildVersion { get; init; } = "";
@@ -96,6 +101,42 @@ public sealed record ShardDescriptor
 
     /// <summary>Voters that must hold an entry before it is committed.</summary>
     public int WriteQuorum { get; init; } = 1;
+
+    /// <summary>The voters that a reconfiguration under way leads to: every quorum is needed among them, too; null: none is
+    /// under way.</summary>
+    public IReadOnlyList<ShardVoter>? NextVoters { get; init; }
+
+    /// <summary>The write quorum among <see cref="NextVoters"/>; 0 without.</summary>
+    public int NextWriteQuorum { get; init; }
+
+    /// <summary>The voters that the shard shall come to have; null: those that it has. The primary lets the new ones learn, and
+    /// makes them <see cref="NextVoters"/> when they are close. A wish: no quorum depends on it.</summary>
+    public IReadOnlyList<ShardVoter>? WantedVoters { get; init; }
+
+    /// <summary>The write quorum that goes with <see cref="WantedVoters"/>; 0 without.</summary>
+    public int WantedWriteQuorum { get; init; }
+
+    /// <summary>Everyone with a vote now or next, each once.</summary>
+    public IEnumerable<ShardVoter> AllVoters => NextVoters is null ? Voters : Voters.Union(NextVoters);
+
+    /// <summary>Everyone who keeps a copy of the shard, or is about to.</summary>
+    public IEnumerable<ShardVoter> Holders => WantedVoters is null ? AllVoters : AllVoters.Union(WantedVoters);
+
+    /// <summary>Whether it is kept by the replication protocol: it has several copies, or shall have.</summary>
+    public bool IsReplicated => Voters.Count > 1 || NextVoters is not null || WantedVoters is not null;
+
+    /// <summary>What the replication protocol needs to know of it.</summary>
+    public GroupConfiguration ToGroup() => new()
+    {
+        Generation = Generation,
+        Epoch = Epoch,
+        PrimaryNodeId = PrimaryNodeId,
+        PrimaryIncarnation = PrimaryIncarnation,
+        Voters = Voters,
+        WriteQuorum = WriteQuorum,
+        NextVoters = NextVoters,
+        NextWriteQuorum = NextWriteQuorum,
+    };
 
     /// <summary>The revision of the store that this was read at; what a compare-and-swap compares.</summary>
     public long Revision { get; init; }

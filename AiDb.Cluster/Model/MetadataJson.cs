@@ -48,11 +48,12 @@ internal static class MetadataJson
 
 internal sealed record MemberRecord(
     string Id, NodeRole Role, string Address, string DiskId, string BuildVersion,
-    int WireMin, int WireMax, int FormatMin, int FormatMax)
+    int WireMin, int WireMax, int FormatMin, int FormatMax,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Zone = null)
 {
     public static MemberRecord From(NodeDescriptor node) => new(
         node.Id, node.Role, node.Address, node.DiskId, node.BuildVersion,
-        node.Wire.Min, node.Wire.Max, node.Format.Min, node.Format.Max);
+        node.Wire.Min, node.Wire.Max, node.Format.Min, node.Format.Max, node.Zone.Length == 0 ? null : node.Zone);
 
     public NodeDescriptor ToDescriptor(AliveRecord? alive) => new()
     {
@@ -62,6 +63,7 @@ internal sealed record MemberRecord(
         DiskId = DiskId,
         Incarnation = alive?.Incarnation ?? "",
         BuildVersion = BuildVersion,
+        Zone = Zone ?? "",
         Wire = new VersionRange(WireMin, WireMax),
         Format = new VersionRange(FormatMin, FormatMax),
         Alive = alive is not null,
@@ -72,11 +74,16 @@ internal sealed record AliveRecord(string Incarnation, string Address, string Di
 
 internal sealed record ShardRecord(
     uint Id, ulong Generation, ulong Epoch, ShardState State, string Primary, string Incarnation,
-    IReadOnlyList<ShardVoter> Voters, int WriteQuorum)
+    IReadOnlyList<ShardVoter> Voters, int WriteQuorum,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ShardVoter>? NextVoters = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] int NextWriteQuorum = 0,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ShardVoter>? WantedVoters = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] int WantedWriteQuorum = 0)
 {
     public static ShardRecord From(ShardDescriptor shard) => new(
         shard.Id, shard.Generation, shard.Epoch, shard.State, shard.PrimaryNodeId, shard.PrimaryIncarnation,
-        shard.Voters, shard.WriteQuorum);
+        shard.Voters, shard.WriteQuorum, shard.NextVoters, shard.NextWriteQuorum, shard.WantedVoters,
+        shard.WantedWriteQuorum);
 
     public ShardDescriptor ToDescriptor(long revision) => new()
     {
@@ -88,6 +95,10 @@ internal sealed record ShardRecord(
         PrimaryIncarnation = Incarnation,
         Voters = Voters,
         WriteQuorum = WriteQuorum,
+        NextVoters = NextVoters,
+        NextWriteQuorum = NextWriteQuorum,
+        WantedVoters = WantedVoters,
+        WantedWriteQuorum = WantedWriteQuorum,
         Revision = revision,
     };
 }

@@ -20,6 +20,14 @@ internal static class MetadataKeys
     public const string CollectionAliases = "collection-aliases";
     public const string DroppedCollectionPrefix = "dropped-collections/";
 
+    public const string MigrationPrefix = "migrations/";
+    public const string DrainingPrefix = "draining/";
+    public const string Rebalance = "rebalance";
+
+    public static string Migration(ulong id) => MigrationPrefix + id.ToString("D10", CultureInfo.InvariantCulture);
+
+    public static string Draining(uint shard) => DrainingPrefix + shard.ToString("D5", CultureInfo.InvariantCulture);
+
     public static string Member(string nodeId) => MemberPrefix + nodeId;
 
     public static string Alive(string nodeId) => AlivePrefix + nodeId;

@@ -5,31 +5,11 @@ using Microsoft.Extensions.Logging;
 
 namespace AiDb.Cluster.Placement;
 
-/// <summary>Settings of a <see cref="Coordinator"/>.</summary>
-public sealed record CoordinatorOptions
-{
-    /// <summary>Primaries to wait for before the slots are dealt out for the first time. Default:
-    /// 1.</summary>
-    public int Shards { get; init; } = 1;
-
-    /// <summary>Reports an invalid setting.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming it and its
-    /// range.</exception>
-    public void Validate()
-    {
-        if (Shards is < 1 or >= MetadataLimits.MaxTransactionSteps)
-        {
-            throw new AiDbException(
-                AiDbErrorKind.InvalidArgument,
-                $"Invalid CoordinatorOptions: {nameof(Shards)} must be 1 to {MetadataLimits.MaxTransactionSteps - 1}.");
-        }
-    }
-}
-
 /// <summary>
 /// Makes the shards. It waits for as many primaries as the settings say, gives each a shard, and deals out
 /// all slots in one transaction, as the hash ring proposes. From then on no slot moves; a primary that comes
-/// later gets a shard without slots. Two coordinators at once do no harm: each step is a compare-and-swap.
+/// later gets a shard without slots, or, where shards have several voters, is a spare for those. Two
+/// coordinators at once do no harm: each step is a compare-and-swap.
 /// </summary>
 public sealed partial class Coordinator(
     IMetadataStore store,
@@ -91,21 +71,22 @@ public sealed partial class Coordinator(
         NodeDescriptor[] without =
         [
             .. map.Nodes.Where(node => node is { Role: NodeRole.Primary, Alive: true, DiskId.Length: > 0 }
-                && ShardElection.FindShard(map, node.Id, node.DiskId) == default)
+                && ShardElection.FindShard(map, node.Id, node.DiskId) == default
+                && map.Shards.All(shard => shard.Holders.All(holder => holder.NodeId != node.Id)))
                 // What does not fit into one transaction comes with the next.
                 .Take(MetadataLimits.MaxTransactionSteps - 1),
         ];
         bool isFirstDeal = !map.Slots.IsComplete;
-        if (isFirstDeal && map.Shards.Count + without.Length < options.Shards)
+        if (isFirstDeal && map.Shards.Count + without.Length < Math.Max(options.Shards, options.VotersPerShard))
             return null;
-        if (!isFirstDeal && without.Length == 0)
+        if (!isFirstDeal && (without.Length == 0 || options.VotersPerShard > 1))
             return null;
-        return isFirstDeal ? DealOut(map, without) : AddShards(map, without);
+        return isFirstDeal ? DealOut(map, without, options) : AddShards(map, without, options);
     }
 
-    private static MetadataTransaction DealOut(ClusterMap map, NodeDescriptor[] primaries)
+    private static MetadataTransaction DealOut(ClusterMap map, NodeDescriptor[] primaries, CoordinatorOptions options)
     {
-        MetadataTransaction shards = AddShards(map, primaries);
+        MetadataTransaction shards = AddShards(map, primaries, options);
         HashRing ring = new(map.Shards.Select(shard => shard.Id).Concat(NewIds(map, primaries.Length)));
         SlotMap slots = SlotMap.Create(slot => map.Slots[slot] is var owner and not 0 ? owner : ring.OwnerOf(slot));
         return shards with
@@ -115,11 +96,12 @@ public sealed partial class Coordinator(
         };
     }
 
-    private static MetadataTransaction AddShards(ClusterMap map, NodeDescriptor[] primaries)
+    private static MetadataTransaction AddShards(ClusterMap map, NodeDescriptor[] primaries, CoordinatorOptions options)
     {
         List<MetadataCompare> compares = [];
         List<MetadataOperation> operations = [];
-        foreach ((NodeDescriptor node, uint id) in primaries.Zip(NewIds(map, primaries.Length)))
+        IReadOnlyList<IReadOnlyList<ShardVoter>> dealt = VoterPlacement.DealOut(primaries, options.VotersPerShard);
+        foreach ((IReadOnlyList<ShardVoter> voters, uint id) in dealt.Zip(NewIds(map, primaries.Length)))
         {
             ShardDescriptor shard = new()
             {
@@ -127,8 +109,9 @@ public sealed partial class Coordinator(
                 Generation = 1,
                 Epoch = 0,
                 State = ShardState.New,
-                PrimaryNodeId = node.Id,
-                Voters = [new ShardVoter(node.Id, node.DiskId)],
+                PrimaryNodeId = voters[0].NodeId,
+                Voters = voters,
+                WriteQuorum = options.WriteQuorumOf(voters.Count),
             };
             string key = MetadataKeys.Shard(id);
             compares.Add(MetadataCompare.IsAbsent(key));

@@ -19,11 +19,18 @@ public readonly record struct ShardAssignment(ShardDescriptor? Shard, string? Re
 /// </remarks>
 public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, NodeDescriptor node)
 {
-    /// <summary>Looks up the shard of a primary.</summary>
+    /// <summary>The shards that a disk keeps a copy of, or is to.</summary>
+    public static IEnumerable<ShardDescriptor> FindHeld(ClusterMap map, ShardVoter voter) =>
+        map.Shards.Where(shard => shard.Holders.Contains(voter));
+
+    /// <summary>Looks up the shard whose only copy a primary has. Shards of several voters refuse nobody: a disk without a vote is
+    /// a spare.</summary>
     public static ShardAssignment FindShard(ClusterMap map, string nodeId, string diskId)
     {
         foreach (ShardDescriptor shard in map.Shards)
         {
+            if (shard.IsReplicated)
+                continue;
             foreach (ShardVoter voter in shard.Voters)
             {
                 bool sameNode = string.Equals(voter.NodeId, nodeId, StringComparison.Ordinal);
@@ -73,7 +80,7 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
     {
         while (true)
         {
-            ShardDescriptor current = await ReadAsync(shardId, cancellationToken);
+            ShardDescriptor current = await ShardConf.ReadAsync(store, shardId, cancellationToken);
             if (!current.Voters.Contains(new ShardVoter(node.Id, node.DiskId)))
             {
                 throw new AiDbException(
@@ -81,15 +88,8 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
                     $"Disk {node.DiskId} of node '{node.Id}' has no vote in shard {shardId}.");
             }
 
-            ShardDescriptor next = current with
-            {
-                Generation = current.Generation + 1,
-                Epoch = Math.Max(current.Epoch, diskEpoch) + 1,
-                State = ShardState.Recovering,
-                PrimaryNodeId = node.Id,
-                PrimaryIncarnation = node.Incarnation,
-            };
-            if (await TryReplaceAsync(current, next, cancellationToken) is { } elected)
+            ShardDescriptor next = ShardConf.Elected(current, node.Id, node.Incarnation, diskEpoch);
+            if (await ShardConf.TryReplaceAsync(store, current, next, cancellationToken) is { } elected)
                 return elected;
         }
     }
@@ -102,16 +102,25 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
     public async ValueTask<ShardDescriptor> ActivateAsync(
         ShardDescriptor elected, CancellationToken cancellationToken = default)
     {
-        ShardDescriptor next = elected with { Generation = elected.Generation + 1, State = ShardState.Active };
-        if (await TryReplaceAsync(elected, next, cancellationToken) is { } active)
-            return active;
-        // The answer to an earlier try may have been lost.
-        ShardDescriptor current = await ReadAsync(elected.Id, cancellationToken);
-        if (current.Epoch == elected.Epoch && current.State == ShardState.Active)
-            return current;
-        throw new AiDbException(
-            AiDbErrorKind.Aborted,
-            $"Shard {elected.Id} was given to '{current.PrimaryNodeId}' in epoch {current.Epoch}, after epoch {elected.Epoch}.");
+        ShardDescriptor current = elected;
+        while (true)
+        {
+            ShardDescriptor next = current with { Generation = current.Generation + 1, State = ShardState.Active };
+            if (await ShardConf.TryReplaceAsync(store, current, next, cancellationToken) is { } active)
+                return active;
+            // The answer to an earlier try may have been lost, or something else in the record has changed.
+            current = await ShardConf.ReadAsync(store, elected.Id, cancellationToken);
+            if (current.Epoch != elected.Epoch)
+            {
+                throw new AiDbException(
+                    AiDbErrorKind.Aborted,
+                    $"Shard {elected.Id} was given to '{current.PrimaryNodeId}' in epoch {current.Epoch}, after epoch "
+                    + $"{elected.Epoch}.");
+            }
+
+            if (current.State == ShardState.Active)
+                return current;
+        }
     }
 
     /// <summary>Whether the map knows a later epoch than that of an elected shard: its primary must stop
@@ -122,26 +131,4 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
     private static ShardDescriptor Accept(ShardAssignment assignment) => assignment.Refusal is { } refusal
         ? throw new AiDbException(AiDbErrorKind.PreconditionFailed, refusal)
         : assignment.Shard!;
-
-    private async ValueTask<ShardDescriptor> ReadAsync(uint shardId, CancellationToken cancellationToken)
-    {
-        string key = MetadataKeys.Shard(shardId);
-        MetadataKeyValue item = (await store.RangeAsync(key, cancellationToken: cancellationToken)).Single
-            ?? throw new AiDbException(AiDbErrorKind.NotFound, $"Shard {shardId} does not exist.");
-        return MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision);
-    }
-
-    private async ValueTask<ShardDescriptor?> TryReplaceAsync(
-        ShardDescriptor current, ShardDescriptor next, CancellationToken cancellationToken)
-    {
-        string key = MetadataKeys.Shard(current.Id);
-        MetadataTransactionResult result = await store.CommitAsync(
-            new MetadataTransaction
-            {
-                Compares = [MetadataCompare.UnchangedSince(key, current.Revision)],
-                Then = [MetadataOperation.Put(key, MetadataJson.Write(ShardRecord.From(next)))],
-            },
-            cancellationToken);
-        return result.Succeeded ? next with { Revision = result.Revision } : null;
-    }
 }

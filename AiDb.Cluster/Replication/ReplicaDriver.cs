@@ -158,14 +158,16 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
     public void Elect(GroupConfiguration group)
     {
         ArgumentNullException.ThrowIfNull(group);
+        lock (_gate)
+        {
+            if (_leader is { } led && led.Group.Epoch != group.Epoch)
+                throw new InvalidOperationException($"This replica has led epoch {led.Group.Epoch}; open it anew.");
+        }
+
         Turn(() =>
         {
             if (_leader is not null)
-            {
-                if (_leader.Group.Epoch == group.Epoch)
-                    return;
-                throw new InvalidOperationException($"This replica has led epoch {_leader.Group.Epoch}; open it anew.");
-            }
+                return;
 
             LogElected(_shard, group.Epoch, _log.LastLsn);
             _leader = new ShardLeader(group, _voter, _replicaLog, _outbox, _options);
@@ -301,8 +303,9 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
                 _log.Write();
                 _dirty |= _log.LastLsn != lastLsn || _log.Promised != promised;
             }
-            catch (AiDbException error)
+            catch (Exception error)
             {
+                // Whatever it is: what the log holds and what the state machines believe may differ now.
                 LogFailed(error, _shard);
                 ended = $"its log failed: {error.Message}";
             }
@@ -342,12 +345,12 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
 
     private void SyncHere()
     {
-        AiDbException? failure = null;
+        Exception? failure = null;
         try
         {
             _log.Sync();
         }
-        catch (AiDbException error)
+        catch (Exception error)
         {
             failure = error;
         }
@@ -355,16 +358,14 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
         OnSynced(failure);
     }
 
-    private void OnSynced(AiDbException? failure)
+    private void OnSynced(Exception? failure)
     {
         IReadOnlyList<OutgoingMessage> covered = [];
-        if (failure is not null)
-            LogFailed(failure, _shard);
         Turn(() =>
         {
             _syncRuns = false;
             if (failure is not null)
-                return;
+                throw new AiDbException(AiDbErrorKind.OutcomeUnknown, $"a sync failed: {failure.Message}", failure);
             covered = _syncing;
             _leader?.OnSynced(Now);
         });

@@ -38,7 +38,8 @@ public sealed class ExchangeProtocol : MultiplexProtocol<Request, Response, Requ
 
     /// <inheritdoc/>
     public override bool ChangesState(Request request) =>
-        request.OperationCase is Request.OperationOneofCase.Write or Request.OperationOneofCase.DropTable;
+        request.OperationCase is Request.OperationOneofCase.Write or Request.OperationOneofCase.DropTable
+        || request.Collection?.OperationCase is CollectionCall.OperationOneofCase.Write;
 
     /// <inheritdoc/>
     public override Response Failure(Exception exception) => new() { Error = ErrorMapping.ToError(exception) };

@@ -54,6 +54,8 @@ public sealed class Collection : IQuerySource
         ArgumentNullException.ThrowIfNull(operations);
         options ??= PointWriteOptions.Default;
         options.Validate();
+        if (options.Archived)
+            throw new AiDbException(AiDbErrorKind.Unimplemented, "archived: only a server with a backup can tell.");
         return _writer.WriteAsync(operations, options.Durability, cancellationToken);
     }
 

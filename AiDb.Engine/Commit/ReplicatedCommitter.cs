@@ -66,7 +66,7 @@ internal sealed class ReplicatedCommitter(EngineContext context, ReplicaApplier 
         {
             refusal ??= applier.Propose(group, batches, out proposer);
         }
-        catch (AiDbException error)
+        catch (Exception error)
         {
             // It failed before or while it appended; only the group of replicas could tell, and this one stops.
             refusal = new AiDbException(AiDbErrorKind.OutcomeUnknown, error.Message, error);
@@ -79,7 +79,19 @@ internal sealed class ReplicatedCommitter(EngineContext context, ReplicaApplier 
             return true;
         }
 
-        proposer!.Replicate();
+        try
+        {
+            proposer!.Replicate();
+        }
+        catch (Exception error)
+        {
+            // Nothing may leave a writer without an answer. What became of the entries is not known.
+            var reason = new AiDbException(
+                AiDbErrorKind.Internal, $"Replication failed unexpectedly; the replica stops: {error.Message}", error);
+            context.Health.Fail(reason);
+            applier.StopProposing(new AiDbException(AiDbErrorKind.OutcomeUnknown, reason.Message, error));
+        }
+
         context.Metrics.Committed(count, bytes, synced: true);
         return false;
     }

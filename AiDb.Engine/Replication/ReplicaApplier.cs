@@ -196,11 +196,12 @@ internal sealed class ReplicaApplier : IDisposable
                 }
             }
         }
-        catch (AiDbException error)
+        catch (Exception error)
         {
             // The entry is committed, so the next start must apply it; nothing after it may be applied before.
             var reason = new AiDbException(
-                error.Kind, $"Committed entry {AppliedLsn + 1} could not be applied, so the replica stops: {error.Message}", error);
+                error is AiDbException known ? known.Kind : AiDbErrorKind.Internal,
+                $"Committed entry {AppliedLsn + 1} could not be applied, so the replica stops: {error.Message}", error);
             if (_context.Health.Fail(reason))
                 EngineLog.ReadOnly(_context.Logger, _context.Path, error);
         }

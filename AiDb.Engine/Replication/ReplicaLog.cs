@@ -199,6 +199,11 @@ public sealed class ReplicaLog
             {
                 failure = error;
             }
+            catch (Exception error)
+            {
+                failure = new AiDbException(AiDbErrorKind.Internal, $"A sync failed unexpectedly: {error.Message}", error);
+                _syncer.FailDatabase(failure);
+            }
 
             done(failure);
         });

@@ -44,7 +44,7 @@ public interface IFileSystem
     /// <summary>Creates a folder and its parents where they are missing.</summary>
     void CreateDirectory(string path);
 
-    /// <summary>Renames a file; an existing target is replaced atomically.</summary>
+    /// <summary>Renames a file or a folder; an existing file is replaced atomically, a folder must not exist.</summary>
     void Rename(string from, string to);
 
     /// <summary>Makes a second name (hard link) for a file's bytes, on the same volume.</summary>

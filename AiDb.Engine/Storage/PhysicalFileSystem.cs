@@ -33,7 +33,9 @@ public sealed class PhysicalFileSystem : IFileSystem
     /// <inheritdoc/>
     public void Rename(string from, string to)
     {
-        if (!OperatingSystem.IsLinux())
+        if (!OperatingSystem.IsLinux() && Directory.Exists(from))
+            Directory.Move(from, to);
+        else if (!OperatingSystem.IsLinux())
             File.Move(from, to, overwrite: true);
         else if (Posix.Rename(from, to) != 0)
             throw Posix.LastError($"rename '{from}' to '{to}'");

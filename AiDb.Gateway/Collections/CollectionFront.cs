@@ -118,8 +118,8 @@ internal sealed class CollectionFront(CollectionCatalogue catalogue, CollectionC
     {
         options ??= PointWriteOptions.Default;
         options.Validate();
-        Durability durability =
-            options.Durability == WriteDurability.Memory ? Durability.Memory : Durability.Unspecified;
+        Durability durability = options.Archived ? Durability.Archived
+            : options.Durability == WriteDurability.Memory ? Durability.Memory : Durability.Unspecified;
         return new CollectionWrites(caller, Find(collection), durability)
             .WriteAsync(operations, caller.NewDeadline(), cancellationToken);
     }

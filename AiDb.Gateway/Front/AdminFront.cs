@@ -8,7 +8,8 @@ namespace AiDb.Gateway.Front;
 
 /// <summary>Tables, and who is in the cluster, for REST and gRPC alike.</summary>
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
-internal sealed class AdminFront(TableCatalogue catalogue, IShardRouter router, GatewayOptions options)
+internal sealed class AdminFront(
+    TableCatalogue catalogue, IShardRouter router, VoterAdmin voters, GatewayOptions options)
 {
     /// <summary>Creates a table.</summary>
     public async ValueTask<(TableInfo Table, bool IsNew)> CreateTableAsync(
@@ -47,8 +48,16 @@ internal sealed class AdminFront(TableCatalogue catalogue, IShardRouter router, 
         return catalogue.DropAsync(name, cancellationToken);
     }
 
-    /// <summary>Who is in the cluster.</summary>
-    public ClusterInfo GetCluster()
+    /// <summary>Makes another voter of a shard its primary.</summary>
+    public ValueTask<SwitchOverResponse> SwitchOverAsync(SwitchOverRequest request, CancellationToken cancellationToken) =>
+        voters.SwitchOverAsync(request.Shard, request.To, cancellationToken);
+
+    /// <summary>Gives a voter's place to another node.</summary>
+    public ValueTask<ReplaceVoterResponse> ReplaceVoterAsync(ReplaceVoterRequest request, CancellationToken cancellationToken) =>
+        voters.ReplaceAsync(request.Shard, request.OutNode, request.InNode, cancellationToken);
+
+    /// <summary>Who is in the cluster, and how the copies of the shards stand.</summary>
+    public async ValueTask<ClusterInfo> GetClusterAsync(CancellationToken cancellationToken)
     {
         ClusterMap map = router.Map;
         ClusterInfo info = new()
@@ -64,6 +73,7 @@ internal sealed class AdminFront(TableCatalogue catalogue, IShardRouter router, 
             Address = node.Address,
             Alive = node.Alive,
             Version = node.BuildVersion,
+            Zone = node.Zone,
         }));
         info.Shards.AddRange(map.Shards.Select(shard => new ShardInfo
         {
@@ -73,6 +83,7 @@ internal sealed class AdminFront(TableCatalogue catalogue, IShardRouter router, 
             Slots = (uint)map.Slots.Count(shard.Id),
             State = shard.State.ToString().ToLowerInvariant(),
         }));
+        await voters.DescribeAsync(map, info.Shards, cancellationToken);
         return info;
     }
 

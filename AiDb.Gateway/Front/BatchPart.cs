@@ -48,7 +48,7 @@ internal sealed class BatchPart
             }
 
             part.Indexes.Add(i);
-            part._operations.Add(ToWire(tables[i], part.Slot, operation));
+            part._operations.Add(ToWire(tables[i], part.Slot, operation, namesPartition: !call.Partition.IsEmpty));
         }
 
         return [.. parts.Values];
@@ -59,7 +59,8 @@ internal sealed class BatchPart
         + $"({first.Table}) and '{RequestLimits.Shown(other.Key.Span)}' ({other.Table}) are in two. Give them a common "
         + "{tag}, name one `partition` for all, choose the table's partitioning, or set `atomic` to false.");
 
-    private static WriteOperation ToWire(TableDescriptor table, int slot, BatchOperation operation)
+    private static WriteOperation ToWire(
+        TableDescriptor table, int slot, BatchOperation operation, bool namesPartition)
     {
         WriteOperation wire = new()
         {
@@ -67,6 +68,7 @@ internal sealed class BatchPart
             Slot = (uint)slot,
             Key = operation.Key,
             Condition = operation.Condition,
+            NamesPartition = namesPartition,
         };
         switch (operation.ActionCase)
         {

@@ -170,9 +170,8 @@ internal sealed class KeyValueFront
         try
         {
             TableDescriptor table = FindTable(call.Table);
-            ScanPlan plan = ScanPlan.Create(table, call, _caller.Router.Map);
             return new TableScan(
-                _caller, plan, shard => _reads.LevelOf(shard, call.Options, session), pageTimeout ?? _defaultTimeout,
+                _caller, () => ScanPlan.Create(table, call, _caller.Router.Map), shard => _reads.LevelOf(shard, call.Options, session), pageTimeout ?? _defaultTimeout,
                 Admission, cancellationToken);
         }
         catch

@@ -60,17 +60,42 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
         int[] slots = new int[call.Keys.Count];
         for (int i = 0; i < slots.Length; i++)
             slots[i] = table.Settings.Partitioning.SlotOf(call.Keys[i].Span, call.Partition.Span);
-        ClusterMap map = caller.Router.Map;
-        List<ReadPart> parts = Split(map, table.Id, call, slots);
-        Task<(uint Shard, Response Response)>[] reads = [.. parts.Select(part => ReadPartAsync(
-            part, map, new ManyState(this, table.Id, call.Keys, slots, part, call.Options, session), deadline,
-            cancellationToken))];
-        await Task.WhenAll(reads);
-
         GetResponse[] values = new GetResponse[slots.Length];
+        List<int> open = [.. Enumerable.Range(0, slots.Length)];
+        while (open.Count > 0)
+        {
+            ClusterMap map = caller.Router.Map;
+            List<ReadPart> parts = Split(map, table.Id, call, slots, open);
+            Task<(uint Shard, Response? Response)>[] reads = [.. parts.Select(part => ReadPartAsync(
+                part, map, new ManyState(this, table.Id, call.Keys, slots, part, call.Options, session), deadline,
+                cancellationToken))];
+            await Task.WhenAll(reads);
+            (open, session) = await CollectAsync(parts, reads, values, session);
+
+            // The parts of a node that no longer has all of their slots are dealt out anew.
+            if (open.Count > 0)
+                await caller.WaitForMoveAsync(map.Version, deadline, cancellationToken);
+        }
+
+        MultiGetResponse result = new() { Session = session.ToString() };
+        result.Values.AddRange(values);
+        return result;
+    }
+
+    /// <summary>Takes the values of the parts that were answered; returns the keys of the others.</summary>
+    private static async ValueTask<(List<int> Open, SessionToken Session)> CollectAsync(
+        List<ReadPart> parts, Task<(uint Shard, Response? Response)>[] reads, GetResponse[] values, SessionToken session)
+    {
+        List<int> open = [];
         for (int i = 0; i < parts.Count; i++)
         {
-            (uint shard, Response response) = await reads[i];
+            (uint shard, Response? response) = await reads[i];
+            if (response is null)
+            {
+                open.AddRange(parts[i].Indexes);
+                continue;
+            }
+
             if (response.MultiGet is not { } answer || answer.Values_.Count != parts[i].Indexes.Count)
                 throw new AiDbException(AiDbErrorKind.Internal, "A node answered a read of other keys.");
             session.Advance(shard, ShardPosition.From(response.Position));
@@ -78,9 +103,7 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
                 values[parts[i].Indexes[j]] = ToAnswer(answer.Values_[j], session: "", withValue: true);
         }
 
-        MultiGetResponse result = new() { Session = session.ToString() };
-        result.Values.AddRange(values);
-        return result;
+        return (open, session);
     }
 
     /// <summary>What a read asks of the node: its consistency, and the position that it must have
@@ -96,7 +119,8 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
         return level;
     }
 
-    private async Task<(uint Shard, Response Response)> ReadPartAsync(
+    /// <summary>Reads a part; no response: its slots are not all of one shard any more.</summary>
+    private async Task<(uint Shard, Response? Response)> ReadPartAsync(
         ReadPart part, ClusterMap map, ManyState state, Deadline deadline, CancellationToken cancellationToken)
     {
         ReadTarget target = part.Targets[0];
@@ -110,8 +134,18 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
                 return (part.Shard, answer);
             }
 
-            return await caller.SendToSlotAsync(
-                state.Slots[part.Indexes[0]], FillMany, state, isRead: true, deadline, cancellationToken);
+            if (part.Shard == 0)
+            {
+                return await caller.SendToSlotAsync(
+                    state.Slots[part.Indexes[0]], FillMany, state, isRead: true, deadline, cancellationToken);
+            }
+
+            return (part.Shard, await caller.SendToShardAsync(
+                part.Shard, FillMany, state, isRead: true, deadline, cancellationToken));
+        }
+        catch (AiDbException moved) when (moved.Kind == AiDbErrorKind.Aborted && !deadline.HasPassed)
+        {
+            return (part.Shard, null);
         }
         finally
         {
@@ -172,10 +206,10 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
     }
 
     // By shard and node. A probe answers nobody, so that its key belongs to the primary's part.
-    private List<ReadPart> Split(ClusterMap map, uint tableId, MultiGetRequest call, int[] slots)
+    private List<ReadPart> Split(ClusterMap map, uint tableId, MultiGetRequest call, int[] slots, List<int> indexes)
     {
         Dictionary<(uint Shard, string Node, bool IsProbe), ReadPart> parts = [];
-        for (int index = 0; index < slots.Length; index++)
+        foreach (int index in indexes)
         {
             ReadTarget target = Choose(map, slots[index], tableId, call.Keys[index], call.Options);
             uint shard = map.Slots[slots[index]];

@@ -14,6 +14,12 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long a former primary has to answer writes: it may have committed them before it was fenced.</summary>
+    private static readonly TimeSpan LastWord = TimeSpan.FromSeconds(1);
+
+    /// <summary>A newer map ends a pause; this is for an owner that has not seen the map yet.</summary>
+    private static readonly TimeSpan LongestMovingPause = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Where the shards are.</summary>
     public IShardRouter Router => router;
 
@@ -48,6 +54,10 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
         return response;
     }
 
+    /// <summary>Waits for a newer map, or for a moment: slots are moving, and the owner may not know yet.</summary>
+    public ValueTask WaitForMoveAsync(long mapVersion, Deadline deadline, CancellationToken cancellationToken) =>
+        new(PauseAsync(LongestMovingPause, mapVersion + 1, deadline, cancellationToken));
+
     /// <summary>A request with the header that every attempt needs.</summary>
     public static Request CreateRequest(ClusterMap map, uint shard, uint timeoutMs)
     {
@@ -69,17 +79,21 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
             uint shard = slot >= 0 ? map.Slots[slot] : fixedShard;
             AiDbException failure;
             long wantedVersion = map.Version + 1;
+            bool isMoving = false;
             try
             {
                 IShardClient client = FindPrimary(map, shard, slot);
                 Request request = CreateRequest(map, shard, deadline.RemainingMs);
                 fill(request, shard, state);
-                Response response = await client.SendAsync(request, cancellationToken);
+                Response response = map.FindShard(shard) is { IsReplicated: true } replicated
+                    ? await SendWatchedAsync(client, request, replicated, isRead, cancellationToken)
+                    : await client.SendAsync(request, cancellationToken);
                 if (response.Error is null)
                     return (shard, response);
                 failure = FailedCondition.ToException(response.Error);
                 if (failure.Kind == AiDbErrorKind.Aborted && response.MapVersion != 0 && slot >= 0)
                 {
+                    isMoving = true;
                     failure = new AiDbException(
                         AiDbErrorKind.Unavailable,
                         $"Slot {slot} is moving: shard {shard} does not own it at map version {map.Version}.", failure);
@@ -93,11 +107,39 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
 
             bool mayRetry = failure.Kind == AiDbErrorKind.Unavailable
                 || (isRead && failure.Kind == AiDbErrorKind.OutcomeUnknown);
-            if (!mayRetry || retryUntil.HasPassed || deadline.HasPassed)
+            // A slot on its way has an owner soon, a shard of several voters a primary: they are waited for as long as the caller
+            // waits.
+            bool isWaitedFor = isMoving || map.FindShard(shard) is { IsReplicated: true };
+            if (!mayRetry || (retryUntil.HasPassed && !isWaitedFor) || deadline.HasPassed)
                 throw failure;
             cancellationToken.ThrowIfCancellationRequested();
-            await PauseAsync(pause, wantedVersion, deadline, cancellationToken);
+            TimeSpan longest = isMoving ? LongestMovingPause : LongestPause;
+            await PauseAsync(pause < longest ? pause : longest, wantedVersion, deadline, cancellationToken);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>Sends to the primary of one of several voters, and waits no longer for it than the map names it: one that stands
+    /// still answers nobody, while another has long taken over.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: another was elected meanwhile. Others as of the
+    /// node.</exception>
+    private async ValueTask<Response> SendWatchedAsync(
+        IShardClient client, Request request, ShardDescriptor shard, bool isRead, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource superseded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using IDisposable watch = router.WatchEpoch(shard.Id, shard.Epoch, () =>
+            superseded.CancelAfter(isRead ? TimeSpan.Zero : LastWord));
+        try
+        {
+            return await client.SendAsync(request, superseded.Token);
+        }
+        catch (Exception exception) when (superseded.IsCancellationRequested && !cancellationToken.IsCancellationRequested
+            && (exception is OperationCanceledException || exception is AiDbException { Kind: AiDbErrorKind.Cancelled }))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.OutcomeUnknown,
+                $"'{shard.PrimaryNodeId}' did not answer, and another primary of shard {shard.Id} was elected meanwhile. Read before "
+                + "writing again.", exception);
         }
     }
 
@@ -118,7 +160,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     }
 
     // A newer map ends the pause early: most often it is what the retry waits for.
-    private async ValueTask PauseAsync(
+    private async Task PauseAsync(
         TimeSpan pause, long wantedVersion, Deadline deadline, CancellationToken cancellationToken)
     {
         TimeSpan remaining = deadline.Remaining;

@@ -25,6 +25,7 @@ internal sealed class Writes(ShardCaller caller, AcknowledgedPositions acknowled
             Value = call.Value,
             TtlMs = call.TtlMs == 0 ? table.Settings.DefaultTtlMs : call.TtlMs,
             Condition = call.Condition,
+            NamesPartition = !call.Partition.IsEmpty,
         };
         return WriteOneAsync(slot, operation, call.Durability, deadline, cancellationToken);
     }
@@ -41,6 +42,7 @@ internal sealed class Writes(ShardCaller caller, AcknowledgedPositions acknowled
             Slot = (uint)slot,
             Key = call.Key,
             Condition = call.Condition,
+            NamesPartition = !call.Partition.IsEmpty,
         };
         return WriteOneAsync(slot, operation, call.Durability, deadline, cancellationToken);
     }

@@ -1,9 +1,11 @@
 using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Engine.Storage;
+using AiDb.Gateway.Moving;
 using AiDb.Gateway.Routing;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Hosting;
@@ -83,6 +85,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         }
 
         Router = new ShardRouter(Map, _nodes, clock);
+        Rebalancer = new Rebalancer(
+            _store, Map, new ShardFiguresReader(Router, clock).ReadAsync, options.Rebalancing, clock,
+            loggers.CreateLogger<Rebalancer>());
     }
 
     /// <summary>Of a stand-alone gateway: its archives; null: there are none.</summary>
@@ -97,8 +102,14 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     /// <summary>The cluster as the store shows it.</summary>
     public ClusterMapWatcher Map { get; }
 
+    /// <summary>The ways to the nodes.</summary>
+    public INodeDirectory Nodes => _nodes;
+
     /// <summary>The ways to the shards.</summary>
     public ShardRouter Router { get; }
+
+    /// <summary>Moves slots between shards.</summary>
+    public Rebalancer Rebalancer { get; }
 
     /// <summary>Follows the map and places shards; stand-alone, it serves when this returns.</summary>
     /// <exception cref="AiDbException">The data cannot be opened.</exception>
@@ -162,8 +173,10 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
             return Task.FromResult(HealthCheckResult.Unhealthy("The slots are not dealt out: primaries are missing."));
         if (Describe(map.Shards.Where(shard => shard.State == ShardState.New)) is { Length: > 0 } starting)
             return Task.FromResult(HealthCheckResult.Unhealthy($"Shards that have not served yet: {starting}."));
-        string without = Describe(map.Shards.Where(shard =>
-            shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true));
+
+        // A shard without slots may be taken away.
+        string without = Describe(map.Shards.Where(shard => map.Slots.Count(shard.Id) > 0
+            && (shard.State != ShardState.Active || map.FindNode(shard.PrimaryNodeId)?.Alive != true)));
         if (Map.IsFromFile || _registration?.IsUnreachable == true)
         {
             return Task.FromResult(HealthCheckResult.Degraded(
@@ -198,23 +211,37 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
     private async Task CoordinateAsync(CancellationToken cancellationToken)
     {
         Coordinator coordinator = new(
-            _store, Map, new CoordinatorOptions { Shards = _options.Shards }, Guid.NewGuid, _clock,
-            _loggers.CreateLogger<Coordinator>());
+            _store, Map, _options.Coordinator, Guid.NewGuid, _clock, _loggers.CreateLogger<Coordinator>());
         if (_options.Metadata is null)
         {
-            await coordinator.RunAsync(cancellationToken);
+            await PlaceAsync(coordinator, cancellationToken);
         }
         else if (_options.Metadata.IsEtcd)
         {
             CoordinatorLease lease = new(
                 _store, _options.NodeId, NodeRegistration.DefaultTimeToLive, _clock, _loggers.CreateLogger<CoordinatorLease>());
-            await lease.RunAsync(coordinator.RunAsync, cancellationToken);
+            await lease.RunAsync(token => PlaceAsync(coordinator, token), cancellationToken);
         }
         else
         {
             // The gateway that holds the store coordinates, for as long as there is a store.
             await Task.Delay(Timeout.InfiniteTimeSpan, _clock, cancellationToken);
         }
+    }
+
+    /// <summary>Gives out shards and slots, moves slots, and looks after voters; the end of one is the end of all.</summary>
+    private async Task PlaceAsync(Coordinator coordinator, CancellationToken cancellationToken)
+    {
+        ShardSupervisor supervisor = new(
+            _store, Map, _options.Coordinator, _clock, _loggers.CreateLogger<ShardSupervisor>());
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] running =
+            [coordinator.RunAsync(ended.Token), Rebalancer.RunAsync(ended.Token), supervisor.RunAsync(ended.Token)];
+        Task first = await Task.WhenAny(running);
+        await ended.CancelAsync();
+        foreach (Task task in running)
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
     }
 
     private static string Describe(IEnumerable<ShardDescriptor> shards) =>

@@ -1,4 +1,6 @@
 using System.Globalization;
+using AiDb.Cluster.Migration;
+using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Gateway.Front;
 using AiDb.Primary.Backup;
@@ -45,6 +47,11 @@ internal sealed record GatewayOptions
     /// Default: 1.</summary>
     public int Shards { get; init; } = 1;
 
+    /// <summary><c>AiDb:Cluster:VotersPerShard</c>, <c>WriteQuorum</c> and <c>ReplaceAfterSeconds</c>: how many copies of a
+    /// shard vote, how many of them a write waits for, and when one that is gone is replaced. With
+    /// <see cref="Shards"/>.</summary>
+    public CoordinatorOptions Coordinator { get; init; } = new();
+
     /// <summary><c>AiDb:Cluster:Secret</c>: what every inner call carries.</summary>
     public string ClusterSecret { get; init; } = "";
 
@@ -61,6 +68,10 @@ internal sealed record GatewayOptions
 
     /// <summary><c>AiDb:Backup</c>: where a stand-alone gateway archives; null: nowhere.</summary>
     public BackupOptions? Backup { get; init; }
+
+    /// <summary><c>AiDb:Cluster:AutoRebalance</c>, <c>AiDb:Cluster:SlotsAtATime</c>,
+    /// <c>AiDb:Cluster:MoveBytesPerSecond</c>: how slots move between shards.</summary>
+    public RebalancerOptions Rebalancing { get; init; } = new();
 
     /// <summary>How a stand-alone gateway gets data back that is not there, or not whole.</summary>
     public RestoreSettings Restore { get; init; } = new();
@@ -117,6 +128,22 @@ internal sealed record GatewayOptions
             return fallback;
         }
 
+        int shards = (int)Number("AiDb:Cluster:Shards", defaults.Shards, 1, 1024);
+        int voters = (int)Number("AiDb:Cluster:VotersPerShard", 1, 1, CoordinatorOptions.MaxVoters);
+        CoordinatorOptions coordinator = new()
+        {
+            Shards = shards,
+            VotersPerShard = voters,
+            WriteQuorum = (int)Number("AiDb:Cluster:WriteQuorum", 0, 1, voters),
+            ReplaceAfter = TimeSpan.FromSeconds(Number(
+                "AiDb:Cluster:ReplaceAfterSeconds", (long)defaults.Coordinator.ReplaceAfter.TotalSeconds, 0, 31_536_000)),
+        };
+        if (mode == GatewayMode.Standalone && voters > 1)
+            errors.Add($"AiDb:Cluster:VotersPerShard is {voters}; several copies need AiDb:Mode=cluster and as many primaries");
+
+        bool automatic = false;
+        if (configuration["AiDb:Cluster:AutoRebalance"] is { Length: > 0 } auto && !bool.TryParse(auto, out automatic))
+            errors.Add($"AiDb:Cluster:AutoRebalance is '{auto}'; it is true or false");
         BackupOptions? backup = BackupOptions.Read(configuration, errors);
         GatewayOptions options = defaults with
         {
@@ -127,11 +154,19 @@ internal sealed record GatewayOptions
             ClusterSecret = secret,
             NodeAddress = address?.TrimEnd('/'),
             NodeId = configuration["AiDb:Node:Id"] is { Length: > 0 } id ? id : defaults.NodeId,
-            Shards = (int)Number("AiDb:Cluster:Shards", defaults.Shards, 1, 1024),
+            Shards = shards,
+            Coordinator = coordinator,
             MaxRequestsInFlight =
                 (int)Number("AiDb:Limits:MaxRequestsInFlight", defaults.MaxRequestsInFlight, 1, 1 << 20),
             MaxBodyBytesInFlight =
                 Number("AiDb:Limits:MaxBodyBytesInFlight", defaults.MaxBodyBytesInFlight, 1 << 20, 1L << 40),
+            Rebalancing = defaults.Rebalancing with
+            {
+                Automatic = automatic,
+                SlotsAtATime = (int)Number("AiDb:Cluster:SlotsAtATime", defaults.Rebalancing.SlotsAtATime, 1, 16_384),
+                BytesPerSecond = (ulong)Number(
+                    "AiDb:Cluster:MoveBytesPerSecond", (long)defaults.Rebalancing.BytesPerSecond, 0, 1L << 40),
+            },
             Engine = BackupOptions.Apply(backup, EngineSettings.Read(configuration, errors)),
             Front = defaults.Front with
             {

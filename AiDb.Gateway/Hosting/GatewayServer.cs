@@ -7,6 +7,7 @@ using AiDb.Gateway.Collections;
 using AiDb.Gateway.Errors;
 using AiDb.Gateway.Front;
 using AiDb.Gateway.Grpc;
+using AiDb.Gateway.Moving;
 using AiDb.Gateway.OpenApi;
 using AiDb.Gateway.Qdrant;
 using AiDb.Gateway.Qdrant.Grpc;
@@ -81,7 +82,10 @@ internal static class GatewayServer
             provider.GetRequiredService<Admission>(),
             options.Front,
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => provider.GetRequiredService<ClusterHost>().Nodes);
+        services.AddSingleton<VoterAdmin>();
         services.AddSingleton<AdminFront>();
+        services.AddSingleton<PlacementFront>();
         services.AddSingleton<SnapshotStore>();
         AddCollections(services, options);
         services.AddHostedService<GatewayWorker>();
@@ -99,6 +103,7 @@ internal static class GatewayServer
         {
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, BackupJson.Default);
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, PlacementJson.Default);
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, RestJson.Default);
         });
         services.AddOpenApi(OpenApiSetup.DocumentName, OpenApiSetup.Configure);
@@ -129,6 +134,7 @@ internal static class GatewayServer
         ListApi.Map(app);
         BatchApi.Map(app);
         AdminApi.Map(app);
+        PlacementApi.Map(app);
         BackupApi.Map(app);
         QdrantApi.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();

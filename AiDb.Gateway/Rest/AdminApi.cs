@@ -65,20 +65,23 @@ internal static class AdminApi
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private static Task ClusterAsync(HttpContext context, AdminFront front)
+    private static async Task ClusterAsync(HttpContext context, AdminFront front)
     {
         _ = RestQuery.Of(context);
-        ClusterInfo info = front.GetCluster();
-        return context.Response.WriteAsJsonAsync(
+        ClusterInfo info = await front.GetClusterAsync(context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(
             new ClusterAnswer
             {
                 ClusterId = info.ClusterId,
                 Mode = info.Mode,
                 MapVersion = info.MapVersion,
                 Nodes = [.. info.Nodes.Select(node => new NodeAnswer(
-                    node.Id, node.Role, node.Address, node.Alive, node.Version))],
+                    node.Id, node.Role, node.Address, node.Alive, node.Version, node.Zone.Length == 0 ? null : node.Zone))],
                 Shards = [.. info.Shards.Select(shard => new ShardAnswer(
-                    shard.Id, shard.Primary, shard.Epoch, shard.Slots, shard.State))],
+                    shard.Id, shard.Primary, shard.Epoch, shard.Slots, shard.State, shard.Health, shard.WriteQuorum,
+                    [.. shard.Voters.Select(voter => new VoterAnswer(
+                        voter.Node, voter.DiskId, voter.Role, voter.Alive, voter.Phase, voter.HasLag ? voter.Lag : null,
+                        voter.CommitLsn, voter.LastLsn))]))],
             },
             RestJson.Readable.ClusterAnswer,
             contentType: null,

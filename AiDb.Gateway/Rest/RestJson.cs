@@ -231,10 +231,16 @@ internal sealed record ClusterAnswer
 }
 
 [Description("A node.")]
-internal sealed record NodeAnswer(string Id, string Role, string Address, bool Alive, string Version);
+internal sealed record NodeAnswer(string Id, string Role, string Address, bool Alive, string Version, string? Zone);
 
-[Description("A shard.")]
-internal sealed record ShardAnswer(uint Id, string Primary, ulong Epoch, uint Slots, string State);
+[Description("A shard. health is ok, degraded (it serves, and a copy is missing or behind), no-quorum (too few copies for writes) or no-primary.")]
+internal sealed record ShardAnswer(
+    uint Id, string Primary, ulong Epoch, uint Slots, string State, string Health, uint WriteQuorum,
+    IReadOnlyList<VoterAnswer> Voters);
+
+[Description("A copy of a shard. role is voter, next or wanted; lag counts the entries that it lacks, as far as the primary knows.")]
+internal sealed record VoterAnswer(
+    string Node, string DiskId, string Role, bool Alive, string Phase, ulong? Lag, ulong CommitLsn, ulong LastLsn);
 
 [Description("What this is.")]
 internal sealed record TitleAnswer(string Title, string Version, string Aidb);

@@ -17,6 +17,10 @@ internal interface IShardRouter
     /// <summary>The way to a node; null when it is not known.</summary>
     IShardClient? FindNode(string nodeId);
 
+    /// <summary>Calls back once when a shard has a later epoch than the given one, at once where it has; until the result is
+    /// disposed.</summary>
+    IDisposable WatchEpoch(uint shard, ulong epoch, Action onLater);
+
     /// <summary>Waits for a map that is newer than a version.</summary>
     ValueTask WaitForNewerMapAsync(long version, CancellationToken cancellationToken);
 }

@@ -1,5 +1,6 @@
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
+using Grpc.Core;
 
 namespace AiDb.Gateway.Routing;
 
@@ -9,6 +10,9 @@ internal sealed class InProcessNode(string nodeId, IShardClient node) : INodeDir
     /// <inheritdoc/>
     public IShardClient? Find(ClusterMap map, string nodeIdWanted) =>
         string.Equals(nodeIdWanted, nodeId, StringComparison.Ordinal) ? node : null;
+
+    /// <inheritdoc/>
+    public CallInvoker? FindInvoker(ClusterMap map, string nodeIdWanted) => null;
 
     /// <inheritdoc/>
     public ValueTask RetainAsync(ClusterMap map) => ValueTask.CompletedTask;

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Multiplexing;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace AiDb.Gateway.Routing;
@@ -14,14 +16,19 @@ internal sealed class RemoteNodes(string clusterSecret) : INodeDirectory
     private readonly ConcurrentDictionary<NodeAddress, Lazy<Connection>> _connections = new();
 
     /// <inheritdoc/>
-    public IShardClient? Find(ClusterMap map, string nodeId)
+    public IShardClient? Find(ClusterMap map, string nodeId) => FindConnection(map, nodeId)?.Client;
+
+    /// <inheritdoc/>
+    public CallInvoker? FindInvoker(ClusterMap map, string nodeId) => FindConnection(map, nodeId)?.Invoker;
+
+    private Connection? FindConnection(ClusterMap map, string nodeId)
     {
         if (map.FindNode(nodeId) is not { Address.Length: > 0 } node)
             return null;
         NodeAddress key = new(nodeId, node.Address);
         return (_connections.TryGetValue(key, out Lazy<Connection>? known)
             ? known
-            : _connections.GetOrAdd(key, new Lazy<Connection>(() => new Connection(key.Address, clusterSecret)))).Value.Client;
+            : _connections.GetOrAdd(key, new Lazy<Connection>(() => new Connection(key.Address, clusterSecret)))).Value;
     }
 
     /// <inheritdoc/>
@@ -67,7 +74,14 @@ internal sealed class RemoteNodes(string clusterSecret) : INodeDirectory
                 MaxSendMessageSize = WireLimits.MaxMessageBytes,
             });
             Client = new NodeConnection(_channel.CreateCallInvoker(), clusterSecret);
+            Invoker = _channel.Intercept(headers =>
+            {
+                headers.Add(ClusterSecret.HeaderName, clusterSecret);
+                return headers;
+            });
         }
+
+        public CallInvoker Invoker { get; }
 
         public NodeConnection Client { get; }
 

@@ -7,6 +7,8 @@ namespace AiDb.Gateway.Routing;
 /// <summary>Routes by the newest map of the metadata store.</summary>
 internal sealed class ShardRouter(ClusterMapWatcher watcher, INodeDirectory nodes, TimeProvider clock) : IShardRouter
 {
+    private readonly EpochWatches _epochs = new();
+
     /// <inheritdoc/>
     public ClusterMap Map => watcher.Current;
 
@@ -15,6 +17,9 @@ internal sealed class ShardRouter(ClusterMapWatcher watcher, INodeDirectory node
 
     /// <inheritdoc/>
     public IShardClient? FindNode(string nodeId) => nodes.Find(watcher.Current, nodeId);
+
+    /// <inheritdoc/>
+    public IDisposable WatchEpoch(uint shard, ulong epoch, Action onLater) => _epochs.Watch(shard, epoch, onLater);
 
     /// <inheritdoc/>
     public async ValueTask WaitForNewerMapAsync(long version, CancellationToken cancellationToken) =>
@@ -27,6 +32,7 @@ internal sealed class ShardRouter(ClusterMapWatcher watcher, INodeDirectory node
         while (true)
         {
             Balancer.Update(map);
+            _epochs.Update(map);
             await nodes.RetainAsync(map);
             map = await watcher.WaitForNewerAsync(map.Version, cancellationToken);
         }

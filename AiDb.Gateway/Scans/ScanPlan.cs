@@ -6,8 +6,11 @@ namespace AiDb.Gateway.Scans;
 /// <summary>Which shards a scan reads, and from where.</summary>
 internal sealed class ScanPlan
 {
-    private ScanPlan(uint tableId, ScanRequest call, ScanBounds bounds, ScanCursor? cursor, IReadOnlyList<uint> shards)
+    private ScanPlan(
+        uint tableId, ScanRequest call, ScanBounds bounds, ScanCursor? cursor, IReadOnlyList<uint> shards, ClusterMap map)
     {
+        MapVersion = map.Version;
+        SlotsVersion = (ulong)map.SlotsRevision;
         TableId = tableId;
         Call = call;
         Bounds = bounds;
@@ -34,6 +37,12 @@ internal sealed class ScanPlan
     /// <summary>Of the query.</summary>
     public ulong Fingerprint { get; }
 
+    /// <summary>The version of the slot map by which all shards begin.</summary>
+    public ulong SlotsVersion { get; }
+
+    /// <summary>The version of the map by which it was planned.</summary>
+    public long MapVersion { get; }
+
     /// <summary>What remains for one of the shards.</summary>
     public ScanBounds BoundsOf(int shardIndex) => Cursor is null
         ? Bounds
@@ -51,7 +60,7 @@ internal sealed class ScanPlan
         if (call.Cursor.Length > 0)
         {
             ScanCursor cursor = ScanCursor.Parse(call.Cursor, ScanCursor.FingerprintOf(table.Id, call));
-            return new ScanPlan(table.Id, call, bounds, cursor, [.. cursor.Shards.Select(entry => entry.Shard)]);
+            return new ScanPlan(table.Id, call, bounds, cursor, [.. cursor.Shards.Select(entry => entry.Shard)], map);
         }
 
         if (!map.Slots.IsComplete)
@@ -61,6 +70,6 @@ internal sealed class ScanPlan
         }
 
         uint[] shards = bounds.IsEmpty ? [] : [.. map.Shards.Select(shard => shard.Id).Where(id => map.Slots.Count(id) > 0)];
-        return new ScanPlan(table.Id, call, bounds, cursor: null, shards);
+        return new ScanPlan(table.Id, call, bounds, cursor: null, shards, map);
     }
 }

@@ -102,6 +102,7 @@ internal sealed class ShardPages
             KeysOnly = _plan.Call.KeysOnly,
             SnapshotVersion = Snapshot,
             Level = _level,
+            SlotsVersion = _plan.SlotsVersion,
         };
         Response response = await _caller.SendToShardAsync(
             Shard, Fill, scan, isRead: true, Deadline.In(_caller.Clock, _pageTimeout), _cancellationToken);

@@ -19,28 +19,69 @@ internal sealed class TableScan : IAsyncDisposable
     /// <summary>Bytes that a shard is asked for at a time.</summary>
     private const uint ShardPageBytes = 1 << 20;
 
-    private readonly ScanPlan _plan;
+    private readonly ShardCaller _caller;
+    private readonly Func<ScanPlan> _replan;
+    private readonly Func<uint, ReadLevel> _levelOf;
+    private readonly TimeSpan _pageTimeout;
     private readonly Admission _admission;
     private readonly CancellationTokenSource _stop;
-    private readonly ShardPages[] _shards;
+    private ScanPlan _plan;
+    private ShardPages[] _shards;
+    private bool _begun;
     private ByteString? _lastKey;
     private int _lastShardIndex;
     private ulong _given;
     private bool _disposed;
 
     public TableScan(
-        ShardCaller caller, ScanPlan plan, Func<uint, ReadLevel> levelOf, TimeSpan pageTimeout, Admission admission,
+        ShardCaller caller, Func<ScanPlan> plan, Func<uint, ReadLevel> levelOf, TimeSpan pageTimeout, Admission admission,
         CancellationToken cancellationToken)
     {
-        _plan = plan;
+        _caller = caller;
+        _replan = plan;
+        _levelOf = levelOf;
+        _pageTimeout = pageTimeout;
         _admission = admission;
+        _plan = plan();
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _shards = Open();
+    }
+
+    private ShardPages[] Open()
+    {
+        ScanPlan plan = _plan;
         uint items = plan.Call.Limit == 0 ? MaxShardPageItems : (uint)Math.Min(plan.Call.Limit, MaxShardPageItems);
-        _shards = new ShardPages[plan.Shards.Count];
-        for (int i = 0; i < _shards.Length; i++)
+        var shards = new ShardPages[plan.Shards.Count];
+        for (int i = 0; i < shards.Length; i++)
         {
-            _shards[i] = new ShardPages(
-                caller, plan, i, levelOf(plan.Shards[i]), pageTimeout, items, ShardPageBytes, _stop.Token);
+            shards[i] = new ShardPages(
+                _caller, plan, i, _levelOf(plan.Shards[i]), _pageTimeout, items, ShardPageBytes, _stop.Token);
+        }
+
+        return shards;
+    }
+
+    /// <summary>Waits until every shard has a snapshot by the same slot map. Nothing was given out before, so that the
+    /// scan begins anew when slots changed their shard meanwhile.</summary>
+    private async ValueTask BeginAsync()
+    {
+        Deadline deadline = Deadline.In(_caller.Clock, _pageTimeout);
+        while (!_begun)
+        {
+            try
+            {
+                foreach (ShardPages shard in _shards)
+                    await shard.LoadAsync();
+                _begun = true;
+            }
+            catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted && _plan.Cursor is null && !deadline.HasPassed)
+            {
+                foreach (ShardPages shard in _shards)
+                    await shard.StopAsync();
+                await _caller.WaitForMoveAsync(_plan.MapVersion, deadline, _stop.Token);
+                _plan = _replan();
+                _shards = Open();
+            }
         }
     }
 
@@ -52,6 +93,7 @@ internal sealed class TableScan : IAsyncDisposable
     public async ValueTask<bool> ReadAsync(IList<ScanItem> into, int maxItems, int maxBytes)
     {
         into.Clear();
+        await BeginAsync();
         ulong left = _plan.Call.Limit == 0 ? ulong.MaxValue : _plan.Call.Limit - _given;
         int count = (int)Math.Min(left, (ulong)maxItems);
         for (long bytes = 0; into.Count < count && bytes < maxBytes;)

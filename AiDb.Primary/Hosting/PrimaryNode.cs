@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using AiDb.Backup.Restoring.Lazy;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
@@ -8,27 +7,32 @@ using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
 using AiDb.Primary.Backup;
+using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
+using AiDb.Primary.Voters;
 
 namespace AiDb.Primary.Hosting;
 
-/// <summary>A node that holds shards: it registers, is given its shard, takes a new epoch of it and serves
-/// it.</summary>
+/// <summary>A node that holds shards: it registers, and keeps every shard of which the map gives its disk a copy - alone, or as
+/// one of several voters.</summary>
 /// <remarks>Thread safety: all members may be called concurrently; <see cref="RunAsync"/> once. Once it
-/// serves it does so without the metadata store; a later epoch of its shard in the map ends it.</remarks>
+/// serves it does so without the metadata store. A later epoch of a shard that it has alone ends it.</remarks>
 public sealed partial class PrimaryNode : IShardClient
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan HandoverTime = TimeSpan.FromSeconds(4);
 
     private readonly ConcurrentDictionary<uint, ShardHost> _hosts = new();
-    private readonly HashSet<uint> _droppedTables = [];
+    private readonly ConcurrentDictionary<uint, Kept> _kept = new();
     private readonly PrimaryOptions _options;
     private readonly IMetadataStore _store;
     private readonly DatabaseComponents _components;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger<PrimaryNode> _logger;
+    private readonly CancellationTokenSource _left = new();
     private IDisposable? _directoryLock;
+    private ReplicationTransport? _transport;
+    private string? _notReady = "starting";
 
     /// <summary>Prepares a node.</summary>
     public PrimaryNode(
@@ -59,14 +63,26 @@ public sealed partial class PrimaryNode : IShardClient
     /// <summary>The cluster as the node sees it; its host runs it.</summary>
     public ClusterMapWatcher Map { get; }
 
-    /// <summary>Why it does not serve yet; null when it does.</summary>
-    public string? NotReady { get; private set; } = "starting";
+    /// <summary>Cancelled when it is about to stop and has handed over what it could: streams of others may end.</summary>
+    public CancellationToken Left => _left.Token;
 
-    /// <summary>Its shards.</summary>
+    /// <summary>Why it does not serve yet; null when it does.</summary>
+    public string? NotReady => _notReady
+        ?? _kept.Values.Select(static kept => kept.Shard.NotReady).FirstOrDefault(static reason => reason is not null);
+
+    /// <summary>The shards that it serves as their primary.</summary>
     public ICollection<ShardHost> Shards => _hosts.Values;
 
     /// <summary>A shard that it serves; null when it does not.</summary>
     public ShardHost? FindShard(uint shard) => _hosts.GetValueOrDefault(shard);
+
+    /// <summary>Its voter of a shard of several; null when it has none.</summary>
+    internal ReplicatedShard? FindVoter(uint shard) => _kept.GetValueOrDefault(shard)?.Shard as ReplicatedShard;
+
+    /// <summary>What it knows of its copies of shards of several voters.</summary>
+    internal IEnumerable<VoterReport> GetVoterStates() =>
+        _kept.Values.OrderBy(static kept => kept.Id)
+            .Select(static kept => (kept.Shard as ReplicatedShard)?.GetState()).OfType<VoterReport>();
 
     /// <inheritdoc/>
     public ValueTask<Response> SendAsync(Request request, CancellationToken cancellationToken = default) =>
@@ -88,7 +104,7 @@ public sealed partial class PrimaryNode : IShardClient
         Task registering = registration.RunAsync(ended.Token);
         try
         {
-            await ServeAsync(node, cancellationToken).ConfigureAwait(false);
+            await KeepShardsAsync(node, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -100,9 +116,11 @@ public sealed partial class PrimaryNode : IShardClient
     /// <summary>Syncs and closes the data.</summary>
     public async ValueTask DisposeAsync()
     {
-        NotReady = "stopped";
-        foreach (uint shard in _hosts.Keys)
-            await CloseAsync(shard).ConfigureAwait(false);
+        _notReady = "stopped";
+        foreach (Kept kept in _kept.Values)
+            await CloseAsync(kept).ConfigureAwait(false);
+        if (_transport is not null)
+            await _transport.DisposeAsync().ConfigureAwait(false);
         if (Backup is not null)
             await Backup.DisposeAsync().ConfigureAwait(false);
         Interlocked.Exchange(ref _directoryLock, null)?.Dispose();
@@ -120,157 +138,179 @@ public sealed partial class PrimaryNode : IShardClient
             Address = address,
             DiskId = DiskIdentity.LoadOrCreate(_components.FileSystem, _options.DataDirectory, Guid.NewGuid),
             Incarnation = Guid.NewGuid().ToString("N"),
+            Zone = _options.Node.Zone,
             BuildVersion = typeof(PrimaryNode).Assembly.GetName().Version?.ToString(3) ?? "",
         };
     }
 
-    private async Task ServeAsync(NodeDescriptor node, CancellationToken cancellationToken)
+    private async Task KeepShardsAsync(NodeDescriptor node, CancellationToken cancellationToken)
     {
-        NotReady = "waiting for the metadata store to give it a shard";
+        _notReady = "waiting for the metadata store to give it a shard";
         LogWaiting(node.Id, _options.Node.MetadataAddress);
-        var election = new ShardElection(_store, Map, node);
-        ShardDescriptor shard = await election.WaitForShardAsync(cancellationToken).ConfigureAwait(false);
-        NotReady = $"opening shard {shard.Id}";
-        string folder = ShardFolders.Of(_options.DataDirectory, shard.Id);
-        LazyRestore? restore = await Restorer.OpenAsync(shard.Id, folder, reason => NotReady = reason, cancellationToken)
-            .ConfigureAwait(false);
-        Database? database = null;
-        ShardDescriptor elected;
+        _transport = new ReplicationTransport(
+            node.Id, _options.Node.ClusterSecret, Map, _time, _loggers.CreateLogger<ReplicationTransport>());
+        using var copies = new SemaphoreSlim(_options.Voters.MaxCopies);
+        var context = new NodeContext
+        {
+            Options = _options,
+            Node = node,
+            Store = _store,
+            Map = Map,
+            Components = _components,
+            Transport = _transport,
+            Backup = Backup,
+            Restorer = Restorer,
+            Hosts = _hosts,
+            Copies = copies,
+            Time = _time,
+            Loggers = _loggers,
+        };
         try
         {
-            database = Database.Open(
-                folder, _options.Database,
-                restore is null ? _components : _components with { FileSystem = restore.FileSystem });
-            ulong leastEpoch = Backup is null
-                ? 0
-                : await Backup.FindEpochAsync(shard.Id, folder, cancellationToken).ConfigureAwait(false);
-            elected = await PersistAsync(
-                () => election.ElectAsync(shard.Id, Math.Max(database.Epoch, leastEpoch), cancellationToken), cancellationToken)
-                .ConfigureAwait(false);
-            database.BeginEpoch(elected.Epoch);
-        }
-        catch
-        {
-            if (restore is not null)
-                await restore.DisposeAsync().ConfigureAwait(false);
-            if (database is not null)
-                await database.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-
-        ClusterMap map = Map.Current;
-        var host = new ShardHost(
-            shard.Id, database, OwnershipOf(map, shard.Id), _options.Shards, _time, _loggers.CreateLogger<ShardHost>(),
-            Map);
-        host.Restore = restore;
-        restore?.Start();
-        host.Archive = Backup?.Start(shard.Id, database);
-        _hosts[shard.Id] = host;
-        await PersistAsync(() => election.ActivateAsync(elected, cancellationToken), cancellationToken)
-            .ConfigureAwait(false);
-        NotReady = null;
-        LogServing(node.Id, shard.Id, elected.Epoch, map.Slots.Count(shard.Id));
-        await FollowMapAsync(host, elected, map, cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>Repeats a step of the election while the store cannot be reached; each is safe to
-    /// repeat.</summary>
-    private async Task<ShardDescriptor> PersistAsync(
-        Func<ValueTask<ShardDescriptor>> step, CancellationToken cancellationToken)
-    {
-        bool told = false;
-        while (true)
-        {
-            try
+            ClusterMap map = Map.Current;
+            Task<ClusterMap>? newer = null;
+            while (true)
             {
-                return await step().ConfigureAwait(false);
-            }
-            catch (AiDbException exception) when (exception.Kind is
-                AiDbErrorKind.Unavailable or AiDbErrorKind.OutcomeUnknown or AiDbErrorKind.DeadlineExceeded)
-            {
-                if (!told)
-                    LogStoreUnreachable(_options.Node.MetadataAddress, exception.Message);
-                told = true;
-                await Task.Delay(RetryDelay, _time, cancellationToken).ConfigureAwait(false);
-            }
-        }
-    }
-
-    private async Task FollowMapAsync(
-        ShardHost host, ShardDescriptor elected, ClusterMap map, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            if (ShardElection.IsSuperseded(map, elected))
-            {
-                await CloseAsync(host.Shard).ConfigureAwait(false);
-                throw new AiDbException(
-                    AiDbErrorKind.Aborted,
-                    $"Shard {host.Shard} has a later epoch than {elected.Epoch}: another primary was elected, and this one "
-                    + "stops serving.");
-            }
-
-            host.Ownership = OwnershipOf(map, host.Shard);
-            DropTables(host, map.DroppedTables, host.DropTable);
-            DropTables(host, map.Collections.Dropped, host.DropCollection);
-            map = await Map.WaitForNewerAsync(map.Version, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private void DropTables(ShardHost host, IEnumerable<uint> dropped, Action<uint> drop)
-    {
-        foreach (uint table in dropped)
-        {
-            if (_droppedTables.Contains(table))
-                continue;
-            try
-            {
-                // Most were dropped in an earlier run; only what has keys is worth an entry in the log.
-                using (ScanCursor cursor = host.Database.GetTableById(table).Scan())
+                Keep(context, map);
+                newer ??= Map.WaitForNewerAsync(map.Version, cancellationToken).AsTask();
+                await Task.WhenAny([newer, .. _kept.Values.Select(static kept => kept.Running)]).ConfigureAwait(false);
+                foreach (Kept kept in _kept.Values.Where(static kept => kept.Running.IsCompleted))
                 {
-                    if (!cursor.MoveNext())
-                    {
-                        _droppedTables.Add(table);
-                        continue;
-                    }
+                    await kept.Running.ConfigureAwait(false);
+                    await CloseAsync(kept).ConfigureAwait(false);
                 }
 
-                drop(table);
-                _droppedTables.Add(table);
-                LogDropped(host.Shard, table);
+                if (!newer.IsCompleted)
+                    continue;
+                map = await newer.ConfigureAwait(false);
+                newer = null;
+                await _transport.RetainAsync(map).ConfigureAwait(false);
             }
-            catch (AiDbException exception)
-            {
-                // Tried again with the next map; the catalogue refuses its readers meanwhile.
-                LogDropFailed(host.Shard, table, exception.Message);
-            }
+        }
+        finally
+        {
+            foreach (Kept kept in _kept.Values)
+                await CloseAsync(kept).ConfigureAwait(false);
         }
     }
 
-    private async Task CloseAsync(uint shard)
+    /// <summary>Begins to keep what the map gives this disk, and says what it waits for.</summary>
+    private void Keep(NodeContext context, ClusterMap map)
     {
-        if (!_hosts.TryRemove(shard, out ShardHost? host))
+        foreach (ShardDescriptor shard in ShardElection.FindHeld(map, context.Self))
+        {
+            if (_kept.ContainsKey(shard.Id))
+                continue;
+            var folder = new ShardFolder(_components.FileSystem, _options.DataDirectory, shard.Id);
+            IHostedShard hosted = shard.IsReplicated || folder.HasVoted
+                ? new ReplicatedShard(context, shard.Id)
+                : new SingleVoterShard(context, shard.Id);
+            var kept = new Kept(shard.Id, hosted);
+            kept.Start();
+            _kept[shard.Id] = kept;
+        }
+
+        if (!_kept.IsEmpty)
+        {
+            _notReady = null;
             return;
-        NotReady = $"shard {shard} is closed";
-        await host.DisposeAsync().ConfigureAwait(false);
-        LogClosed(shard);
+        }
+
+        if (ShardElection.FindShard(map, context.Node.Id, context.Node.DiskId).Refusal is { } refusal)
+            throw new AiDbException(AiDbErrorKind.PreconditionFailed, refusal);
+
+        // With several voters a node without a shard is a spare, and ready to be one.
+        bool isSpare = map.Slots.IsComplete && map.Shards.Any(static shard => shard.IsReplicated);
+        _notReady = isSpare ? null : "waiting for the metadata store to give it a shard";
     }
 
-    private static SlotOwnership OwnershipOf(ClusterMap map, uint shard) =>
-        SlotOwnership.Of((ulong)map.Version, slot => map.Slots[slot] == shard);
+    /// <summary>Gives the shards that it is the primary of to other voters, so that a planned stop is no failure; then
+    /// <see cref="Left"/> is cancelled.</summary>
+    public async Task LeaveAsync(CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(HandoverTime);
+        await Task.WhenAll(_kept.Values.Select(async kept =>
+        {
+            if (kept.Shard is not ReplicatedShard replicated || !_hosts.ContainsKey(kept.Id))
+                return;
+            try
+            {
+                await replicated.SwitchOverAsync("", limit.Token).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is AiDbException or OperationCanceledException)
+            {
+                LogNotHandedOver(kept.Id, exception.Message);
+            }
+        })).ConfigureAwait(false);
+        await _left.CancelAsync().ConfigureAwait(false);
+    }
+
+    private async Task CloseAsync(Kept kept)
+    {
+        // Whoever asks waits until it is closed: two may ask at once when the node ends.
+        await kept.Closing.Value.ConfigureAwait(false);
+        _kept.TryRemove(new KeyValuePair<uint, Kept>(kept.Id, kept));
+    }
 
     /// <summary>While it starts the sender should try again; later its map is out of date.</summary>
-    private Response NoShard(uint shard) => new()
+    private Response NoShard(uint shard)
     {
-        Error = NotReady is { } reason
-            ? ErrorMapping.ToError(
-                new AiDbException(AiDbErrorKind.Unavailable, $"Node {_options.Node.NodeId} does not serve yet: {reason}.")
-                {
-                    RetryAfter = TimeSpan.FromMilliseconds(200),
-                })
-            : ErrorMapping.ToError(AiDbErrorKind.Aborted, $"Node {_options.Node.NodeId} does not hold shard {shard}."),
-        MapVersion = (ulong)Map.Current.Version,
-    };
+        ClusterMap map = Map.Current;
+        AiDbException error;
+        if (FindVoter(shard) is not null)
+        {
+            string primary = map.FindShard(shard)?.PrimaryNodeId ?? "";
+            error = new AiDbException(
+                AiDbErrorKind.Unavailable,
+                $"Node {_options.Node.NodeId} follows in shard {shard}; its primary is '{primary}' by map version {map.Version}.")
+            {
+                RetryAfter = TimeSpan.FromMilliseconds(100),
+            };
+        }
+        else if (NotReady is { } reason)
+        {
+            error = new AiDbException(AiDbErrorKind.Unavailable, $"Node {_options.Node.NodeId} does not serve yet: {reason}.")
+            {
+                RetryAfter = TimeSpan.FromMilliseconds(200),
+            };
+        }
+        else
+        {
+            error = new AiDbException(AiDbErrorKind.Aborted, $"Node {_options.Node.NodeId} does not hold shard {shard}.");
+        }
+
+        return new Response { Error = ErrorMapping.ToError(error), MapVersion = (ulong)map.Version };
+    }
+
+    /// <summary>A shard that the node keeps.</summary>
+    private sealed class Kept(uint id, IHostedShard shard)
+    {
+        private readonly CancellationTokenSource _stop = new();
+
+        public uint Id => id;
+
+        public IHostedShard Shard => shard;
+
+        public Task Running { get; private set; } = Task.CompletedTask;
+
+        public Lazy<Task> Closing { get; private set; } = null!;
+
+        // The shards of a node end after they were handed over, not with the node's own token.
+        public void Start()
+        {
+            Closing = new Lazy<Task>(CloseAsync);
+            Running = Task.Run(() => shard.RunAsync(_stop.Token), CancellationToken.None);
+        }
+
+        private async Task CloseAsync()
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await shard.DisposeAsync().ConfigureAwait(false);
+            _stop.Dispose();
+        }
+    }
 
     [LoggerMessage(
         EventId = 1, Level = LogLevel.Information,
@@ -278,21 +318,7 @@ public sealed partial class PrimaryNode : IShardClient
     private partial void LogWaiting(string node, string address);
 
     [LoggerMessage(
-        EventId = 2, Level = LogLevel.Information,
-        Message = "Primary {Node} serves shard {Shard} in epoch {Epoch} with {Slots} slots")]
-    private partial void LogServing(string node, uint shard, ulong epoch, int slots);
-
-    [LoggerMessage(
-        EventId = 3, Level = LogLevel.Warning, Message = "The metadata store at {Address} cannot be reached: {Reason}")]
-    private partial void LogStoreUnreachable(string address, string reason);
-
-    [LoggerMessage(EventId = 4, Level = LogLevel.Information, Message = "Shard {Shard}: the keys of table {Table} are dropped")]
-    private partial void LogDropped(uint shard, uint table);
-
-    [LoggerMessage(
-        EventId = 5, Level = LogLevel.Warning, Message = "Shard {Shard}: table {Table} could not be dropped: {Reason}")]
-    private partial void LogDropFailed(uint shard, uint table, string reason);
-
-    [LoggerMessage(EventId = 6, Level = LogLevel.Information, Message = "Shard {Shard} is synced and closed")]
-    private partial void LogClosed(uint shard);
+        EventId = 2, Level = LogLevel.Warning,
+        Message = "Shard {Shard} could not be handed over before the stop; its other voters will notice: {Reason}")]
+    private partial void LogNotHandedOver(uint shard, string reason);
 }

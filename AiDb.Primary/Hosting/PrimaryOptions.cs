@@ -1,6 +1,7 @@
 using AiDb.Engine;
 using AiDb.Primary.Backup;
 using AiDb.Primary.Shards;
+using AiDb.Primary.Voters;
 using AiDb.ServiceDefaults;
 
 namespace AiDb.Primary.Hosting;
@@ -21,6 +22,9 @@ public sealed record PrimaryOptions
     /// <summary><c>AiDb:Backup</c>: where shards are archived; null: nowhere.</summary>
     public BackupOptions? Backup { get; init; }
 
+    /// <summary><c>AiDb:Replication</c>: how shards of several voters are kept.</summary>
+    public VoterOptions Voters { get; init; } = new();
+
     /// <summary>How data that is not there, or not whole, comes from an archive.</summary>
     public RestoreSettings Restore { get; init; } = new();
 
@@ -38,6 +42,7 @@ public sealed record PrimaryOptions
             errors.Add("AiDb:DataDirectory is empty; name a folder, or leave it out for ./data");
         DatabaseOptions database = EngineSettings.Read(configuration, errors);
         BackupOptions? backup = BackupOptions.Read(configuration, errors);
+        VoterOptions voters = VoterOptions.Read(configuration, errors);
         RestoreSettings restore = RestoreSettings.Read(configuration, errors);
         NodeOptions.ThrowIfAny(errors);
         return new PrimaryOptions
@@ -46,6 +51,7 @@ public sealed record PrimaryOptions
             DataDirectory = Path.GetFullPath(directory),
             Database = BackupOptions.Apply(backup, database),
             Backup = backup,
+            Voters = voters,
             Restore = restore,
         };
     }

@@ -1,5 +1,6 @@
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
+using AiDb.Primary.Voters;
 using AiDb.ServiceDefaults;
 
 namespace AiDb.Primary.Hosting;
@@ -39,10 +40,13 @@ public static class PrimaryServer
         {
             grpc.MaxReceiveMessageSize = WireLimits.MaxMessageBytes;
             grpc.MaxSendMessageSize = WireLimits.MaxMessageBytes;
-        }).AddServiceOptions<ShardService>(service => service.Interceptors.Add<ClusterSecretInterceptor>());
+        })
+        .AddServiceOptions<ShardService>(service => service.Interceptors.Add<ClusterSecretInterceptor>())
+        .AddServiceOptions<ReplicationService>(service => service.Interceptors.Add<ClusterSecretInterceptor>());
 
         WebApplication app = builder.Build();
         app.MapGrpcService<ShardService>();
+        app.MapGrpcService<ReplicationService>();
         app.MapGrpcHealthChecksService();
         app.MapDefaultEndpoints();
         return app;

@@ -12,7 +12,7 @@ internal sealed partial class PrimaryWorker(
     NodeListeners listeners,
     IServiceProvider services,
     IHostApplicationLifetime lifetime,
-    ILogger<PrimaryWorker> logger) : BackgroundService, IHealthCheck
+    ILogger<PrimaryWorker> logger) : BackgroundService, IHostedLifecycleService, IHealthCheck
 {
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(
@@ -30,6 +30,18 @@ internal sealed partial class PrimaryWorker(
             ? HealthCheckResult.Degraded(problem)
             : HealthCheckResult.Healthy());
     }
+
+    /// <inheritdoc/>
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Before anything is closed: the other voters must still be heard.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken) => node.LeaveAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

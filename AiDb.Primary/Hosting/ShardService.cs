@@ -1,13 +1,14 @@
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
+using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
 using Grpc.Core;
 
 namespace AiDb.Primary.Hosting;
 
 /// <summary>The shards of a primary on the wire.</summary>
-internal sealed class ShardService(PrimaryNode node, TimeProvider time, IHostApplicationLifetime lifetime)
+internal sealed class ShardService(PrimaryNode node, TimeProvider time)
     : Shard.ShardBase
 {
     /// <inheritdoc/>
@@ -17,7 +18,27 @@ internal sealed class ShardService(PrimaryNode node, TimeProvider time, IHostApp
         ServerCallContext context) =>
         FrameServer<Request, Response, RequestFrame, ResponseFrame>.ServeAsync(
             ExchangeProtocol.Instance, requestStream, responseStream, context, node.SendAsync,
-            stopping: lifetime.ApplicationStopping);
+            stopping: node.Left);
+
+    /// <inheritdoc/>
+    public override async Task MoveSlots(
+        MoveSlotsRequest request, IServerStreamWriter<MoveFrame> responseStream, ServerCallContext context)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, node.Left);
+        try
+        {
+            ShardHost host = node.FindShard(request.Shard)
+                ?? throw new AiDbException(AiDbErrorKind.Unavailable, $"This node does not serve shard {request.Shard}.");
+            await MoveSource.RunAsync(
+                host, node.Map, time, request, frame => responseStream.WriteAsync(frame, ended.Token), ended.Token)
+                .ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is AiDbException or OperationCanceledException)
+        {
+            throw ErrorMapping.ToRpc(exception);
+        }
+    }
 
     /// <inheritdoc/>
     public override async Task Subscribe(
@@ -28,7 +49,7 @@ internal sealed class ShardService(PrimaryNode node, TimeProvider time, IHostApp
                 AiDbErrorKind.Unavailable,
                 $"This node does not serve shard {request.Shard}{(node.NotReady is { } why ? ": " + why : "")}."));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(
-            context.CancellationToken, lifetime.ApplicationStopping);
+            context.CancellationToken, node.Left);
         try
         {
             await new SubscriptionFeed(host, time).RunAsync(request, responseStream, ended.Token).ConfigureAwait(false);

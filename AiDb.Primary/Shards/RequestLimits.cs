@@ -8,6 +8,26 @@ namespace AiDb.Primary.Shards;
 /// <summary>What a request must keep to; the messages name the field and the limit.</summary>
 internal static class RequestLimits
 {
+    /// <summary>Whether a request writes something into the log.</summary>
+    public static bool ChangesState(Request request) => request.OperationCase switch
+    {
+        Request.OperationOneofCase.Write or Request.OperationOneofCase.DropTable => true,
+        Request.OperationOneofCase.Collection => request.Collection.OperationCase is
+            CollectionCall.OperationOneofCase.Write or CollectionCall.OperationOneofCase.Apply
+            or CollectionCall.OperationOneofCase.Drop,
+        _ => false,
+    };
+
+    /// <summary>Whether a read may be answered by nobody but the present primary.</summary>
+    public static bool MustBeConfirmed(Request request) => request.OperationCase switch
+    {
+        Request.OperationOneofCase.Get => IsLinearizable(request.Get.Level),
+        Request.OperationOneofCase.MultiGet => IsLinearizable(request.MultiGet.Level),
+        Request.OperationOneofCase.Scan => IsLinearizable(request.Scan.Level) && request.Scan.SnapshotVersion == 0,
+        Request.OperationOneofCase.ReadPosition or Request.OperationOneofCase.Collection => true,
+        _ => false,
+    };
+
     private const ulong MaxTimeToLiveMs = 100UL * 366 * 24 * 3600 * 1000;
 
     public static void CheckTable(uint tableId)
@@ -90,4 +110,6 @@ internal static class RequestLimits
     }
 
     public static AiDbException Invalid(string message) => new(AiDbErrorKind.InvalidArgument, message);
+
+    private static bool IsLinearizable(ReadLevel? level) => level?.Consistency == Consistency.Linearizable;
 }

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using AiDb.Backup.Archiving;
 using AiDb.Cluster.Collections;
 using AiDb.Cluster.Model;
 using AiDb.Contracts.Internal.V1;
+using AiDb.Contracts.V1;
 using AiDb.Engine;
 using AiDb.Engine.Collections;
 using Explanation = AiDb.Contracts.Internal.V1.Explanation;
@@ -11,7 +13,7 @@ namespace AiDb.Primary.Shards;
 
 /// <summary>The collections of one shard: opens them by what the catalogue says and carries out calls on them.</summary>
 /// <remarks>Thread safety: all members may be called concurrently. Calls read and compute in the caller's thread.</remarks>
-internal sealed class ShardCollections(Database database, ClusterMapWatcher? map)
+internal sealed class ShardCollections(Database database, ClusterMapWatcher? map, Func<ArchiveRunner?> archiveOf)
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
@@ -97,7 +99,7 @@ internal sealed class ShardCollections(Database database, ClusterMapWatcher? map
         }
     }
 
-    private static async ValueTask<(CollectionAnswer? Answer, uint WrongSlot)> WriteAsync(
+    private async ValueTask<(CollectionAnswer? Answer, uint WrongSlot)> WriteAsync(
         Collection collection, WritePoints write, SlotOwnership ownership, CancellationToken cancellationToken)
     {
         var operations = new PointOperation[write.Operations.Count];
@@ -108,9 +110,14 @@ internal sealed class ShardCollections(Database database, ClusterMapWatcher? map
                 return (null, wrong);
         }
 
+        ArchiveRunner? archive = archiveOf();
+        WriteDurability durability = ShardWrites.DurabilityOf(write.Durability, archive is not null);
+        if (archive is not null)
+            await ShardWrites.ThrottleAsync(archive, cancellationToken).ConfigureAwait(false);
         PointWriteResult result = await collection.WriteAsync(
-            operations, new PointWriteOptions { Durability = ShardWrites.DurabilityOf(write.Durability) },
-            cancellationToken).ConfigureAwait(false);
+            operations, new PointWriteOptions { Durability = durability }, cancellationToken).ConfigureAwait(false);
+        if (archive is not null && write.Durability == Durability.Archived)
+            await ShardWrites.WaitArchivedAsync(archive, result.Lsn, cancellationToken).ConfigureAwait(false);
         return (new CollectionAnswer { Write = new WrittenPoints { Version = result.Version, Lsn = result.Lsn } }, 0);
     }
 

@@ -6,6 +6,7 @@ using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
+using AiDb.Primary.Migration;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -31,7 +32,6 @@ public sealed partial class ShardHost : IShardClient
     private readonly ShardWrites _writes;
     private readonly ShardCollections _collections;
     private readonly ILogger _logger;
-    private SlotOwnership _ownership;
     private Position _position = new();
     private int _disposed;
 
@@ -56,11 +56,11 @@ public sealed partial class ShardHost : IShardClient
         options.Validate();
         Shard = shard;
         Database = database;
-        _ownership = ownership;
         _logger = logger ?? NullLogger.Instance;
-        _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System);
-        _writes = new ShardWrites(database, TableOf, () => Archive);
-        _collections = new ShardCollections(database, map);
+        Moves = new ShardMoves(database, ownership, map, timeProvider ?? TimeProvider.System);
+        _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System, Moves);
+        _writes = new ShardWrites(database, TableOf, () => Archive, Moves, WrongSlot, () => ConfirmRead is not null);
+        _collections = new ShardCollections(database, map, () => Archive);
     }
 
     /// <summary>The shard's number.</summary>
@@ -72,18 +72,28 @@ public sealed partial class ShardHost : IShardClient
     /// <summary>Its archive, which belongs to this object; null: it is not archived.</summary>
     public ArchiveRunner? Archive { get; set; }
 
+    /// <summary>Of a shard of several voters: waits until a read that begins now sees what was acknowledged before, and no later
+    /// primary can have been elected meanwhile. Null: there is nobody else to serve it.</summary>
+    public Func<CancellationToken, ValueTask<ulong>>? ConfirmRead { get; init; }
+
+    /// <summary>Holds writes off while the shard is handed over.</summary>
+    internal WriteGate Gate { get; } = new();
+
     /// <summary>Fetches tables that are missing, which belongs to this object; null: none are.</summary>
     public LazyRestore? Restore { get; set; }
 
     /// <summary>Snapshots that scans hold between their pages.</summary>
     public int PinnedSnapshots => _scans.PinnedSnapshots;
 
-    /// <summary>The slots that it owns; replaced when the map changes.</summary>
+    /// <summary>The slots that it owns and answers for; replaced when the map changes.</summary>
     public SlotOwnership Ownership
     {
-        get => Volatile.Read(ref _ownership);
-        set => Volatile.Write(ref _ownership, value);
+        get => Moves.Slots.Current;
+        set => Moves.Slots.ByMap = value;
     }
+
+    /// <summary>What it knows of slots that come and go.</summary>
+    internal ShardMoves Moves { get; }
 
     /// <summary>Opens a shard's folder and begins a new epoch, as every start of a primary does.</summary>
     /// <param name="shard">The shard's number, from 1.</param>
@@ -149,6 +159,63 @@ public sealed partial class ShardHost : IShardClient
 
     private ValueTask<Response> GuardedAsync(Request request, CancellationToken cancellationToken)
     {
+        if (ConfirmRead is null)
+            return ServeAsync(request, cancellationToken);
+        if (RequestLimits.ChangesState(request))
+            return GatedAsync(request, cancellationToken);
+        return RequestLimits.MustBeConfirmed(request)
+            ? ConfirmedAsync(request, ConfirmRead, cancellationToken)
+            : ServeAsync(request, cancellationToken);
+    }
+
+    private async ValueTask<Response> ConfirmedAsync(
+        Request request, Func<CancellationToken, ValueTask<ulong>> confirm, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await confirm(cancellationToken).ConfigureAwait(false);
+        }
+        catch (AiDbException exception)
+        {
+            // Nothing was read; another node is the primary, or will be.
+            return new Response
+            {
+                Error = ErrorMapping.ToError(
+                    new AiDbException(AiDbErrorKind.Unavailable, exception.Message) { RetryAfter = TimeSpan.FromMilliseconds(50) }),
+                MapVersion = Ownership.MapVersion,
+            };
+        }
+        catch (OperationCanceledException exception)
+        {
+            return Failed(exception);
+        }
+
+        return await ServeAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<Response> GatedAsync(Request request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Gate.Enter();
+        }
+        catch (AiDbException exception)
+        {
+            return Failed(exception);
+        }
+
+        try
+        {
+            return await ServeAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Gate.Exit();
+        }
+    }
+
+    private ValueTask<Response> ServeAsync(Request request, CancellationToken cancellationToken)
+    {
         try
         {
             return request.OperationCase switch
@@ -158,6 +225,8 @@ public sealed partial class ShardHost : IShardClient
                     ValueTask.FromResult(MultiGet(request.MultiGet)),
                 Request.OperationOneofCase.Write => WriteAsync(request.Write, cancellationToken),
                 Request.OperationOneofCase.Collection => CollectionAsync(request, cancellationToken),
+                Request.OperationOneofCase.ReadFigures =>
+                    ValueTask.FromResult(new Response { Figures = Moves.Figures(Database) }),
                 Request.OperationOneofCase.ReadPosition => ValueTask.FromResult(At(Database.AppliedPosition)),
                 Request.OperationOneofCase.None => throw RequestLimits.Invalid("operation is missing or not known."),
                 _ => OnPoolAsync(request, cancellationToken),
@@ -193,13 +262,6 @@ public sealed partial class ShardHost : IShardClient
         try
         {
             RequestLimits.CheckWrite(request);
-            SlotOwnership ownership = Ownership;
-            foreach (WriteOperation operation in request.Operations)
-            {
-                if (!ownership.Owns(operation.Slot))
-                    return WrongSlot(operation.Slot, ownership);
-            }
-
             return await _writes.WriteAsync(request, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception)
@@ -211,9 +273,10 @@ public sealed partial class ShardHost : IShardClient
     // Searches compute for a while; the thread that brings the requests must not.
     private async ValueTask<Response> CollectionAsync(Request request, CancellationToken cancellationToken)
     {
+        bool isWrite = request.Collection.OperationCase == CollectionCall.OperationOneofCase.Write;
+        SlotOwnership ownership = isWrite ? Moves.Slots.EnterWrite() : Ownership;
         try
         {
-            SlotOwnership ownership = Ownership;
             (CollectionAnswer? answer, uint wrongSlot) = await Task.Run(
                 async () => await _collections.ExecuteAsync(request.Collection, ownership, cancellationToken)
                     .ConfigureAwait(false),
@@ -228,6 +291,11 @@ public sealed partial class ShardHost : IShardClient
         {
             return Failed(exception);
         }
+        finally
+        {
+            if (isWrite)
+                ShardSlots.ExitWrite(ownership);
+        }
     }
 
     private Response Get(Get request)
@@ -238,6 +306,7 @@ public sealed partial class ShardHost : IShardClient
         SlotOwnership ownership = Ownership;
         if (!ownership.Owns(request.Slot))
             return WrongSlot(request.Slot, ownership);
+        Moves.Count(request.Slot);
 
         // Taken before the read: the value is at least as new.
         LogPosition position = Database.AppliedPosition;
@@ -250,6 +319,9 @@ public sealed partial class ShardHost : IShardClient
                 Fill(value, in lease, request.Head);
         }
 
+        // Frozen or given away meanwhile: another shard may have answered a newer write before this read was done.
+        if (!ReferenceEquals(ownership, Ownership) && !Ownership.Owns(request.Slot))
+            return WrongSlot(request.Slot, Ownership);
         response.Get = value;
         return response;
     }
@@ -264,6 +336,7 @@ public sealed partial class ShardHost : IShardClient
             RequestLimits.CheckSlot(slot);
             if (!ownership.Owns(slot))
                 return WrongSlot(slot, ownership);
+            Moves.Count(slot);
         }
 
         var keys = new ReadOnlyMemory<byte>[request.Keys.Count];
@@ -299,6 +372,12 @@ public sealed partial class ShardHost : IShardClient
                 lease.Dispose();
         }
 
+        foreach (uint slot in ReferenceEquals(ownership, Ownership) ? [] : request.Slots)
+        {
+            if (!Ownership.Owns(slot))
+                return WrongSlot(slot, Ownership);
+        }
+
         response.MultiGet = values;
         return response;
     }
@@ -307,7 +386,11 @@ public sealed partial class ShardHost : IShardClient
     {
         RequestLimits.CheckTable(request.TableId);
         CheckSeen(request.Level, Database.AppliedPosition);
-        (ScanPage page, LogPosition position) = _scans.Read(request, TableOf(request.TableId), cancellationToken);
+        SlotOwnership ownership = Ownership;
+        if (request.SnapshotVersion == 0 && request.SlotsVersion != 0 && ownership.SlotsVersion > request.SlotsVersion)
+            return WrongOwner($"The scan goes by slots of version {request.SlotsVersion}, and they changed at {ownership.SlotsVersion}.");
+        (ScanPage page, LogPosition position) =
+            _scans.Read(request, TableOf(request.TableId), ownership, cancellationToken);
         Response response = At(position);
         response.Scan = page;
         return response;
@@ -325,6 +408,7 @@ public sealed partial class ShardHost : IShardClient
     {
         _tables.TryRemove(tableId, out _);
         Database.DropTableById(tableId);
+        Moves.Partitions.DropTable(tableId);
     }
 
     /// <summary>Drops a collection's points.</summary>

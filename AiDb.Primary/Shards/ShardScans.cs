@@ -1,12 +1,15 @@
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Engine;
+using AiDb.Primary.Migration;
 using Google.Protobuf;
 
 namespace AiDb.Primary.Shards;
 
-/// <summary>Pages of scans of one shard, each scan at a snapshot of its own.</summary>
-internal sealed class ShardScans(Database database, ShardHostOptions options, TimeProvider time) : IDisposable
+/// <summary>Pages of scans of one shard, each scan at a snapshot of its own and for the slots that the shard owned
+/// then.</summary>
+internal sealed class ShardScans(Database database, ShardHostOptions options, TimeProvider time, ShardMoves moves)
+    : IDisposable
 {
     private readonly SnapshotPins _pins = new(options, time);
 
@@ -16,25 +19,35 @@ internal sealed class ShardScans(Database database, ShardHostOptions options, Ti
     /// <summary>Reads a page.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the scan's snapshot is
     /// gone.</exception>
-    public (ScanPage Page, LogPosition Position) Read(Scan request, Table table, CancellationToken cancellationToken) =>
+    public (ScanPage Page, LogPosition Position) Read(
+        Scan request, Table table, SlotOwnership ownership, CancellationToken cancellationToken) =>
         request.SnapshotVersion == 0
-            ? ReadFirst(request, table, cancellationToken)
+            ? ReadFirst(request, table, ownership, cancellationToken)
             : ReadNext(request, table, cancellationToken);
 
     public void Dispose() => _pins.Dispose();
 
-    private (ScanPage Page, LogPosition Position) ReadFirst(Scan request, Table table, CancellationToken cancellationToken)
+    private (ScanPage Page, LogPosition Position) ReadFirst(
+        Scan request, Table table, SlotOwnership ownership, CancellationToken cancellationToken)
     {
+        CheckSlots(request, ownership);
+
+        // Whether keys of other slots may be there is asked before and after the snapshot is taken: a copy may have begun,
+        // or the last of its keys may have been deleted.
+        SlotFilter? filter = moves.FilterOf(request.TableId, ownership);
         Snapshot snapshot = database.CreateSnapshot();
         bool kept = false;
         try
         {
+            filter ??= moves.FilterOf(request.TableId, ownership);
+            if (!ReferenceEquals(moves.Slots.Current, ownership))
+                CheckSlots(request, moves.Slots.Current);
             LogPosition position = snapshot.Position;
-            ScanPage page = ReadPage(request, table, snapshot, cancellationToken);
+            ScanPage page = ReadPage(request, table, snapshot, filter, cancellationToken);
             if (page.More)
             {
                 kept = true;
-                _pins.Keep(snapshot);
+                _pins.Keep(snapshot, filter);
             }
 
             return (page, position);
@@ -56,7 +69,7 @@ internal sealed class ShardScans(Database database, ShardHostOptions options, Ti
         bool finished = false;
         try
         {
-            ScanPage page = ReadPage(request, table, pin.Snapshot, cancellationToken);
+            ScanPage page = ReadPage(request, table, pin.Snapshot, pin.Filter, cancellationToken);
             finished = !page.More;
             return (page, pin.Snapshot.Position);
         }
@@ -66,7 +79,24 @@ internal sealed class ShardScans(Database database, ShardHostOptions options, Ti
         }
     }
 
-    private ScanPage ReadPage(Scan request, Table table, Snapshot snapshot, CancellationToken cancellationToken)
+    /// <summary>All shards of a scan begin by one slot map, so that each key is shown by one of them. A shard that has
+    /// frozen slots waits for what becomes of them.</summary>
+    private static void CheckSlots(Scan request, SlotOwnership ownership)
+    {
+        if (request.SlotsVersion == 0 || (request.SlotsVersion == ownership.SlotsVersion && !ownership.HasFrozen))
+            return;
+        throw new AiDbException(
+            AiDbErrorKind.Unavailable,
+            ownership.HasFrozen
+                ? "Slots of the shard are moving; try again."
+                : $"The scan goes by slots of version {request.SlotsVersion}, this shard by {ownership.SlotsVersion}; try again.")
+        {
+            RetryAfter = TimeSpan.FromMilliseconds(20),
+        };
+    }
+
+    private ScanPage ReadPage(
+        Scan request, Table table, Snapshot snapshot, SlotFilter? filter, CancellationToken cancellationToken)
     {
         int maxItems = request.Limit == 0 ? options.DefaultScanItems : (int)Math.Min(request.Limit, (uint)options.MaxScanItems);
         int maxBytes = request.LimitBytes == 0
@@ -76,16 +106,18 @@ internal sealed class ShardScans(Database database, ShardHostOptions options, Ti
         var range = new ScanRange { Start = request.Start.Memory, End = request.End.Memory, Reverse = request.Reverse };
         using ScanCursor cursor = table.Scan(range, snapshot);
         long bytes = 0;
-        while (cursor.MoveNext())
+        for (int looked = 0; cursor.MoveNext(); looked++)
         {
+            if ((looked & 0xFF) == 0)
+                cancellationToken.ThrowIfCancellationRequested();
+            if (filter is not null && !filter.Shows(cursor.Key, snapshot))
+                continue;
             if (page.Items.Count >= maxItems || bytes >= maxBytes)
             {
                 page.More = true;
                 break;
             }
 
-            if ((page.Items.Count & 0xFF) == 0)
-                cancellationToken.ThrowIfCancellationRequested();
             ReadOnlySpan<byte> key = cursor.Key;
             var item = new ScanItem
             {

@@ -4,11 +4,14 @@ using AiDb.Backup.Archiving;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Engine;
+using AiDb.Primary.Migration;
 
 namespace AiDb.Primary.Shards;
 
 /// <summary>Turns write requests into batches of the engine.</summary>
-internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf)
+internal sealed class ShardWrites(
+    Database database, Func<uint, Table> tableOf, Func<ArchiveRunner?> archiveOf, ShardMoves moves,
+    Func<uint, SlotOwnership, Response> wrongSlot, Func<bool> isReplicated)
 {
     private const int MaxPooled = 256;
     private const int MaxPooledBytes = 256 << 10;
@@ -18,28 +21,29 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
 
     private readonly ConcurrentQueue<WriteBatch> _batches = new();
 
-    /// <summary>Writes a batch whose limits and owner have been checked.</summary>
+    /// <summary>Writes a batch whose limits have been checked, if its slots are the shard's.</summary>
     public ValueTask<Response> WriteAsync(Write request, CancellationToken cancellationToken)
     {
         ArchiveRunner? archive = archiveOf();
         if (archive is null)
             return WriteNowAsync(request, cancellationToken);
-        ValueTask throttle = archive.ThrottleAsync(LongestThrottle, cancellationToken);
+        ValueTask throttle = ThrottleAsync(archive, cancellationToken);
         return request.Durability != Durability.Archived && throttle.IsCompletedSuccessfully
             ? WriteNowAsync(request, cancellationToken)
             : WriteArchivedAsync(archive, throttle, request, cancellationToken);
     }
 
-    private async ValueTask<Response> WriteArchivedAsync(
-        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    /// <summary>Holds a write up while the archive is too far behind, where the settings ask for that.</summary>
+    public static ValueTask ThrottleAsync(ArchiveRunner archive, CancellationToken cancellationToken) =>
+        archive.ThrottleAsync(LongestThrottle, cancellationToken);
+
+    /// <summary>Waits until an entry is archived.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.OutcomeUnknown"/>: it took too long.</exception>
+    public static async ValueTask WaitArchivedAsync(ArchiveRunner archive, ulong lsn, CancellationToken cancellationToken)
     {
-        await throttle.ConfigureAwait(false);
-        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
-        if (request.Durability != Durability.Archived || response.Write is null)
-            return response;
         try
         {
-            await archive.Archiver.WaitArchivedAsync(response.Position.Lsn, cancellationToken).ConfigureAwait(false);
+            await archive.Archiver.WaitArchivedAsync(lsn, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException error)
         {
@@ -48,38 +52,79 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
                 "The write is on the primary's disk, but was not archived in time: the store is slow or away. "
                 + archive.Archiver.GetStatus().Problem, error);
         }
+    }
 
+    private async ValueTask<Response> WriteArchivedAsync(
+        ArchiveRunner archive, ValueTask throttle, Write request, CancellationToken cancellationToken)
+    {
+        await throttle.ConfigureAwait(false);
+        Response response = await WriteNowAsync(request, cancellationToken).ConfigureAwait(false);
+        if (request.Durability == Durability.Archived && response.Write is not null)
+            await WaitArchivedAsync(archive, response.Position.Lsn, cancellationToken).ConfigureAwait(false);
         return response;
     }
 
     private ValueTask<Response> WriteNowAsync(Write request, CancellationToken cancellationToken)
     {
         WriteDurability durability = DurabilityOf(request.Durability, archiveOf() is not null);
+        if (isReplicated())
+            durability = WriteDurability.Synced;
         WriteBatch batch = _batches.TryDequeue(out WriteBatch? pooled) ? pooled : new WriteBatch();
+        SlotOwnership ownership = moves.Slots.EnterWrite();
         try
         {
             foreach (WriteOperation operation in request.Operations)
+            {
+                if (!ownership.Owns(operation.Slot))
+                {
+                    ShardSlots.ExitWrite(ownership);
+                    batch.Clear();
+                    Return(batch);
+                    return ValueTask.FromResult(wrongSlot(operation.Slot, ownership));
+                }
+
                 Add(batch, operation);
+                moves.Count(operation.Slot);
+            }
+
+            // Behind the others, whose places in the batch errors name.
+            foreach (WriteOperation operation in request.Operations)
+            {
+                if (operation.NamesPartition)
+                    AddPartition(batch, operation);
+            }
+
+            return FinishAsync(
+                batch,
+                database.TryWriteAsync(batch, durability, cancellationToken),
+                Reached(request.Durability, isReplicated()),
+                request.Operations.Count,
+                ownership);
         }
         catch
         {
+            ShardSlots.ExitWrite(ownership);
             Return(batch);
             throw;
         }
-
-        return FinishAsync(
-            batch,
-            database.TryWriteAsync(batch, durability, cancellationToken),
-            Reached(request.Durability),
-            request.Operations.Count);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Response> FinishAsync(
-        WriteBatch batch, ValueTask<WriteResult> write, Durability reached, int operations)
+        WriteBatch batch, ValueTask<WriteResult> write, Durability reached, int operations, SlotOwnership ownership)
     {
-        // After an exception the engine may still hold the batch; it is left to the garbage collector.
-        WriteResult result = await write.ConfigureAwait(false);
+        WriteResult result;
+        try
+        {
+            // After an exception the engine may still hold the batch; it is left to the garbage collector.
+            result = await write.ConfigureAwait(false);
+        }
+        finally
+        {
+            // Written, or in the queue in front of whatever comes from here on.
+            ShardSlots.ExitWrite(ownership);
+        }
+
         Return(batch);
         var response = new Response { Position = new Position { Epoch = database.Epoch, Lsn = result.Lsn } };
         if (result.Applied)
@@ -119,6 +164,19 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
         }
     }
 
+    private void AddPartition(WriteBatch batch, WriteOperation operation)
+    {
+        if (operation.Kind == WriteOperation.Types.Kind.Delete)
+        {
+            moves.Partitions.Delete(batch, operation.TableId, operation.Key.Span);
+        }
+        else if (operation.Kind == WriteOperation.Types.Kind.Put)
+        {
+            TimeSpan? timeToLive = operation.TtlMs == 0 ? null : TimeSpan.FromMilliseconds(operation.TtlMs);
+            moves.Partitions.Put(batch, operation.TableId, operation.Key.Span, (int)operation.Slot, timeToLive);
+        }
+    }
+
     private void Return(WriteBatch batch)
     {
         if (_batches.Count >= MaxPooled || batch.SizeBytes > MaxPooledBytes)
@@ -137,17 +195,23 @@ internal sealed class ShardWrites(Database database, Func<uint, Table> tableOf, 
         _ => throw RequestLimits.Invalid($"condition.kind is {(int)condition.Kind}, which is not known."),
     };
 
-    // The write quorum of a group of one is the one disk: what is synced has reached it.
-    public static WriteDurability DurabilityOf(Durability durability, bool isArchived = false) => durability switch
+    // The write quorum of a group of one is the one disk: what is synced has reached it. In a group of several every write
+    // waits for the quorum, whatever less it asked for.
+    public static WriteDurability DurabilityOf(Durability durability, bool isArchived) => durability switch
     {
         Durability.Unspecified or Durability.Local or Durability.Quorum => WriteDurability.Synced,
         Durability.Memory => WriteDurability.Memory,
         Durability.Archived => isArchived ? WriteDurability.Synced : throw new AiDbException(
             AiDbErrorKind.Unimplemented,
-            "durability=archived is for keys of a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
+            "durability=archived needs a node with an archive (AiDb:Backup:Location); ask for local or quorum."),
         _ => throw RequestLimits.Invalid($"durability is {(int)durability}, which is not known."),
     };
 
-    private static Durability Reached(Durability asked) =>
-        asked == Durability.Unspecified ? Durability.Local : asked;
+    private static Durability Reached(Durability asked, bool isReplicated) => asked switch
+    {
+        Durability.Archived => Durability.Archived,
+        _ when isReplicated => Durability.Quorum,
+        Durability.Unspecified => Durability.Local,
+        _ => asked,
+    };
 }

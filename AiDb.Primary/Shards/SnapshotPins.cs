@@ -1,4 +1,5 @@
 using AiDb.Engine;
+using AiDb.Primary.Migration;
 
 namespace AiDb.Primary.Shards;
 
@@ -34,16 +35,27 @@ internal sealed class SnapshotPins : IDisposable
     }
 
     /// <summary>Holds a snapshot for the pages to come. It belongs to this object from here on.</summary>
-    public void Keep(Snapshot snapshot)
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="filter">What its scan shows; null: everything.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: one of the same version is held for scans
+    /// of other slots. The snapshot is released.</exception>
+    public void Keep(Snapshot snapshot, SlotFilter? filter = null)
     {
         Snapshot? superfluous = null;
+        bool isTaken = false;
         lock (_gate)
         {
             if (_disposed)
             {
                 superfluous = snapshot;
             }
-            else if (_pins.TryGetValue(snapshot.Version, out Pin? existing))
+            else if (_pins.TryGetValue(snapshot.Version, out Pin? existing) && !SlotFilter.Equal(existing.Filter, filter))
+            {
+                // The slots change their owner, and an entry of the log that says so is under way.
+                isTaken = true;
+                superfluous = snapshot;
+            }
+            else if (existing is not null)
             {
                 existing.Scans++;
                 existing.LastUsed = _time.GetTimestamp();
@@ -53,11 +65,18 @@ internal sealed class SnapshotPins : IDisposable
             {
                 if (_pins.Count >= _options.MaxPinnedSnapshots)
                     superfluous = Drop(OldestIdle());
-                _pins.Add(snapshot.Version, new Pin(snapshot) { Scans = 1, LastUsed = _time.GetTimestamp() });
+                _pins.Add(snapshot.Version, new Pin(snapshot, filter) { Scans = 1, LastUsed = _time.GetTimestamp() });
             }
         }
 
         superfluous?.Dispose();
+        if (isTaken)
+        {
+            throw new AiDbException(AiDbErrorKind.Unavailable, "Slots of the shard are moving; try again.")
+            {
+                RetryAfter = TimeSpan.FromMilliseconds(20),
+            };
+        }
     }
 
     /// <summary>A held snapshot, for one page; null when it is gone.</summary>
@@ -148,9 +167,11 @@ internal sealed class SnapshotPins : IDisposable
     }
 
     /// <summary>A held snapshot; its counters are guarded by the lock of its owner.</summary>
-    internal sealed class Pin(Snapshot snapshot)
+    internal sealed class Pin(Snapshot snapshot, SlotFilter? filter)
     {
         public Snapshot Snapshot { get; } = snapshot;
+
+        public SlotFilter? Filter { get; } = filter;
 
         public int Readers { get; set; }
 

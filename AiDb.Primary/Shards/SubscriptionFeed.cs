@@ -120,7 +120,7 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
         return true;
     }
 
-    private static void AddKeys(SubscribeFrame frame, LogEntry entry)
+    private void AddKeys(SubscribeFrame frame, LogEntry entry)
     {
         var operations = new LogOperationReader(entry.Payload.Span);
         while (operations.MoveNext())
@@ -136,6 +136,10 @@ internal sealed class SubscriptionFeed(ShardHost host, TimeProvider time)
                     frame.DroppedTables.Add(operations.TableId);
                 continue;
             }
+
+            // Frozen slots are another shard's soon, which nobody who holds keys of them would hear of.
+            if (host.Moves.Markers.EndsCaches(operations.TableId, operations.Value))
+                frame.Reset = true;
 
             // A drop is an entry like any other, so that who was away while it happened hears of it, too.
             if (operations.InvalidatedTable is { } invalidated)

@@ -32,8 +32,10 @@ internal sealed class ClusterFixture : IAsyncDisposable
 
     public ShardElection NewElection(NodeDescriptor node) => new(Store, Map, node);
 
-    public void RunCoordinator(int shards) => Run(new Coordinator(
-        Store, Map, new CoordinatorOptions { Shards = shards }, () => Guid.Empty, Time, NullLogger<Coordinator>.Instance).RunAsync);
+    public void RunCoordinator(int shards) => RunCoordinator(new CoordinatorOptions { Shards = shards });
+
+    public void RunCoordinator(CoordinatorOptions options) => Run(new Coordinator(
+        Store, Map, options, () => Guid.Empty, Time, NullLogger<Coordinator>.Instance).RunAsync);
 
     /// <summary>Registers a node; the result ends its process cleanly.</summary>
     public Func<Task> RunNode(NodeDescriptor node, out NodeRegistration registration)

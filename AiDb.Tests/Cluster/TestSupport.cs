@@ -18,7 +18,25 @@ internal static class TestSupport
         Address = $"http://{id}:6334",
         DiskId = disk.Length == 0 ? "disk-" + id : disk,
         Incarnation = incarnation,
+        Alive = true,
     };
+
+    /// <summary>A shard whose first voter serves.</summary>
+    public static ShardDescriptor Shard(uint id, string[] nodes) => new()
+    {
+        Id = id,
+        Generation = 1,
+        Epoch = 1,
+        State = ShardState.Active,
+        PrimaryNodeId = nodes[0],
+        PrimaryIncarnation = "run-1",
+        Voters = [.. nodes.Select(node => new ShardVoter(node, "disk-" + node))],
+        WriteQuorum = (nodes.Length / 2) + 1,
+    };
+
+    /// <summary>A map of shards and nodes, without slots.</summary>
+    public static ClusterMap Map(ShardDescriptor[] shards, NodeDescriptor[] nodes) =>
+        new(1, "cluster", SlotMap.Empty, nodes, shards, [], []);
 
     /// <summary>The map of a store as it is now.</summary>
     public static async Task<ClusterMap> ReadMapAsync(this IMetadataStore store) =>

@@ -5,6 +5,7 @@ namespace AiDb.Tests.EndToEnd;
 /// <summary>Gateways, primaries and replicas of one cluster as processes, each on ports and in a folder of its own.</summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
+    /// <summary>What its nodes know one another by.</summary>
     public const string Secret = "the secret of this test";
 
     private readonly string _folder = GatewayProcess.NewDataDirectory();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using AiDb.Cluster.Caching;
+using AiDb.Cluster.Migration;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
@@ -203,6 +204,33 @@ public sealed class PrimaryAndReplicaTests
         Response read = await cluster.Replica.SendAsync(cluster.Get("a", Session(after.Position)));
         Assert.Equal("after", read.Get.Value_.ToStringUtf8());
         Assert.True(cluster.ReplicaNode.Caches.Single().Cache.GetStatistics().Resets > resets);
+    }
+
+    [Fact]
+    public async Task Slots_that_are_frozen_make_the_cache_cold_and_are_not_filled_again()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await cluster.PutAsync("a", "before");
+        await UntilCachedAsync(cluster, "a");
+        long resets = cluster.ReplicaNode.Caches.Single().Cache.GetStatistics().Resets;
+        SlotMigration migration = new()
+        {
+            Id = 1,
+            Source = 1,
+            Target = 2,
+            Slots = SlotSet.Of([SlotHash.Of("a"u8)]),
+            Phase = MigrationPhase.Copying,
+        };
+
+        // The store knows of no such migration, so that the primary serves the slots again in a moment.
+        ulong frozen = await cluster.PrimaryNode.FindShard(1)!.Moves.FreezeAsync(
+            migration, TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        await cluster.UntilAsync(() => cluster.ReplicaNode.Caches.Single().Cache.Position.Lsn >= frozen);
+        Assert.True(cluster.ReplicaNode.Caches.Single().Cache.GetStatistics().Resets > resets);
+        Response read = await cluster.Replica.SendAsync(cluster.Get("a", Eventual));
+        Assert.True(read.Error is not null || !read.Get.FromCache);
+        await cluster.UntilAsync(() => cluster.PrimaryNode.FindShard(1)!.Ownership.Owns((uint)SlotHash.Of("a"u8)));
+        await UntilCachedAsync(cluster, "a");
     }
 
     [Fact]

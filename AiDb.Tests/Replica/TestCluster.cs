@@ -47,6 +47,8 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public ReplicaNode ReplicaNode => _replica!.Services.GetRequiredService<ReplicaNode>();
 
+    public PrimaryNode PrimaryNode => _primary!.Services.GetRequiredService<PrimaryNode>();
+
     public string PrimaryAddress => Map.PrimaryOf(1)!.Address;
 
     public static async Task<TestCluster> StartAsync()

@@ -94,6 +94,10 @@ public sealed record PointWriteOptions
     /// <summary>What has happened when it is acknowledged.</summary>
     public WriteDurability Durability { get; init; }
 
+    /// <summary>Whether it is acknowledged only when a restore of the backup would bring it back. Needs a server that archives;
+    /// the embedded API refuses it (<see cref="AiDbErrorKind.Unimplemented"/>).</summary>
+    public bool Archived { get; init; }
+
     /// <summary>Reports every invalid setting at once.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming each setting and its
     /// range.</exception>
@@ -101,6 +105,7 @@ public sealed record PointWriteOptions
 
     internal void Check(OptionProblems problems)
     {
+        problems.Require(!Archived || Durability != WriteDurability.Memory, "archived", "not with durability Memory");
         problems.Require(Enum.IsDefined(Durability), "durability", "Default, Memory or Synced");
     }
 }

@@ -1,6 +1,8 @@
 using AiDb.Cluster.Collections;
 using AiDb.Contracts.QdrantApi;
 using AiDb.Engine.Collections;
+using AiDb.Gateway.Qdrant.Rest;
+using AiDb.Gateway.Rest;
 using Grpc.Core;
 
 namespace AiDb.Gateway.Qdrant.Grpc;
@@ -94,7 +96,8 @@ internal sealed class PointWriteCalls(ICollections collections, GrpcCalls calls)
                         request.Operations[i], isTrusted: false, $"operations[{i}]");
                 }
 
-                PointWriteResult result = await collections.WriteAsync(request.CollectionName, operations, null, ct);
+                PointWriteResult result = await collections.WriteAsync(
+                    request.CollectionName, operations, OptionsOf(context), ct);
                 UpdateBatchResponse answer = new();
                 for (int i = 0; i < operations.Length; i++)
                     answer.Result.Add(ResultOf(result, request.Wait));
@@ -109,9 +112,13 @@ internal sealed class PointWriteCalls(ICollections collections, GrpcCalls calls)
             async ct =>
             {
                 GrpcCalls.Check(ordering, shardKeys);
-                return AnswerOf(await collections.WriteAsync(collection, [read()], null, ct), wait);
+                return AnswerOf(await collections.WriteAsync(collection, [read()], OptionsOf(context), ct), wait);
             },
             SetTime);
+
+    /// <summary>What a write is to reach: a header of the call, beyond Qdrant's API.</summary>
+    private static PointWriteOptions? OptionsOf(ServerCallContext context) => PointWritesApi.WriteOptionsOf(
+        RestQuery.ParseDurability(context.RequestHeaders.GetValue(RestHeaders.Durability.ToLowerInvariant())));
 
     private static string FieldNameOf(string name) =>
         name.Length > 0 ? name : throw GrpcCalls.Invalid("field_name is missing");

@@ -1,3 +1,5 @@
+using AiDb.Contracts.V1;
+using AiDb.Engine;
 using AiDb.Engine.Collections;
 using AiDb.Gateway.OpenApi;
 using AiDb.Gateway.Qdrant.Rest.Docs;
@@ -37,13 +39,22 @@ internal static class PointWritesApi
         return Envelope.WriteAsync(context, json => WriteResult(json, result, waits));
     }
 
+    /// <summary>What a write is to reach, in the engine's terms; null: what is usual.</summary>
+    public static PointWriteOptions? WriteOptionsOf(Durability durability) => durability switch
+    {
+        Durability.Memory => new PointWriteOptions { Durability = WriteDurability.Memory },
+        Durability.Archived => new PointWriteOptions { Archived = true },
+        _ => null,
+    };
+
     private static WriteHandler Write<T>(Func<JsonField, T> read)
         where T : PointOperation => async (context, collections, collection) =>
     {
         PointOperation operation = await QdrantBody.ReadAsync(context, read);
         bool waits = QdrantRequest.Waits(context);
+        PointWriteOptions? options = WriteOptionsOf(QdrantRequest.Durability(context));
         PointWriteResult result =
-            await QdrantRequest.RunAsync(context, ct => collections.WriteAsync(collection, [operation], null, ct));
+            await QdrantRequest.RunAsync(context, ct => collections.WriteAsync(collection, [operation], options, ct));
         await Envelope.WriteAsync(context, json => WriteResult(json, result, waits));
     };
 
@@ -51,8 +62,9 @@ internal static class PointWritesApi
     {
         PointOperation[] operations = await QdrantBody.ReadAsync(context, OperationReader.ReadBatch);
         bool waits = QdrantRequest.Waits(context);
+        PointWriteOptions? options = WriteOptionsOf(QdrantRequest.Durability(context));
         PointWriteResult result =
-            await QdrantRequest.RunAsync(context, ct => collections.WriteAsync(collection, operations, null, ct));
+            await QdrantRequest.RunAsync(context, ct => collections.WriteAsync(collection, operations, options, ct));
         await Envelope.WriteAsync(context, json =>
         {
             json.WriteStartArray();

@@ -1,5 +1,7 @@
 using System.Globalization;
+using AiDb.Contracts.V1;
 using AiDb.Gateway.Front;
+using AiDb.Gateway.Rest;
 
 namespace AiDb.Gateway.Qdrant.Rest;
 
@@ -73,6 +75,12 @@ internal sealed class QdrantRequest
     /// <summary>Whether the writer waits for its write; AiDb's writes are always there when they are
     /// acknowledged.</summary>
     public static bool Waits(HttpContext context) => Flag(context, "wait", byDefault: false);
+
+    /// <summary>What a write is to reach: parameter or header, beyond Qdrant's API.</summary>
+    public static Durability Durability(HttpContext context) => RestQuery.ParseDurability(
+        context.Request.Query[QueryNames.Durability].ToString() is { Length: > 0 } parameter
+            ? parameter
+            : context.Request.Headers[RestHeaders.Durability].ToString());
 
     private static async Task<T> RunAsync<T>(HttpContext context, TimeSpan timeout, Func<CancellationToken, ValueTask<T>> action)
     {

@@ -94,6 +94,49 @@ public sealed class GarbageCollectionTests : IDisposable
             .Where(static name => name.StartsWith("data/", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
     }
 
+    [Theory]
+    [InlineData(40)]
+    [InlineData(-40)]
+    public async Task A_wrong_clock_of_the_machine_neither_deletes_what_the_store_calls_young_nor_anything_that_is_reached(int days)
+    {
+        // The store's clock and the machine's part by days; ages count by the store's, points in time by the machine's.
+        var machine = new FakeTimeProvider(_time.GetUtcNow().AddDays(days));
+        SimulatedFileSystem disk = TestDatabase.NewDisk(salt: 1);
+        disk.CreateDirectory("/data");
+        using NumberedPrimary primary = NumberedPrimary.Open(disk, _store, machine, 1, "a");
+        await primary.Archiver.StartAsync(Token);
+        for (int hour = 0; hour < 12; hour++)
+        {
+            await SnapshotAsync(primary);
+            await primary.Database.CompactAsync(Token);
+            await primary.Archiver.SnapshotAsync(Token);
+            machine.Advance(TimeSpan.FromHours(30));
+            _time.Advance(TimeSpan.FromMinutes(10));
+        }
+
+        // By the machine's clock nearly everything is far beyond the retention.
+        string[] before = [.. _store.Objects.Keys];
+        Assert.Equal(0, await primary.Archiver.CollectAsync(Token));
+        Assert.Equal(before, _store.Objects.Keys);
+
+        _time.Advance(TimeSpan.FromHours(25));
+        await SnapshotAsync(primary);
+        Assert.True(await primary.Archiver.CollectAsync(Token) > 0);
+        var reader = new ArchiveReader(_store, NumberedPrimary.Shard);
+        foreach (RestoreRange range in await new RestorePlanner(reader).ListRangesAsync(Token))
+        {
+            var target = new RestoreTarget
+            {
+                Time = DateTimeOffset.FromUnixTimeMilliseconds((long)(range.From.Timestamp >> 16)).AddMilliseconds(1),
+            };
+            (SimulatedFileSystem restored, RestoreResult result) =
+                await NumberedPrimary.RestoreAsync(_store, machine, target, 7);
+            using AiDb.Engine.Database database = TestDatabase.Open(restored, NumberedPrimary.Options, machine);
+            Assert.True(result.Position.Lsn >= range.From.Lsn);
+            Assert.True(NumberedPrimary.Check(database, primary.Entries) > 0);
+        }
+    }
+
     public void Dispose() => _primary.Dispose();
 
     private static async Task SnapshotAsync(NumberedPrimary primary)

@@ -42,6 +42,7 @@ public sealed class LostDiskTests(Radosgw s3, ITestOutputHelper output) : IDispo
         using HttpResponseMessage snapshot = await gateway.Http.PostAsync("/v1/backups", null, Token);
         Assert.Equal(HttpStatusCode.Created, snapshot.StatusCode);
         archived = await WriteAsync(gateway.Http, archived, 20, "archived");
+        await WritePointsAsync(gateway.Http);
         int written = await WriteAsync(gateway.Http, archived, 500, "local");
         using (HttpResponseMessage drill = await gateway.Http.PostAsync("/v1/backups/drills", null, Token))
         {
@@ -63,10 +64,39 @@ public sealed class LostDiskTests(Radosgw s3, ITestOutputHelper output) : IDispo
         foreach (int number in (int[])[1, archived, last])
             Assert.Equal($"{number}", await gateway.Http.GetStringAsync($"/v1/kv/lost/key{number}", Token));
 
+        using (JsonDocument point = JsonDocument.Parse(await gateway.Http.GetStringAsync("/collections/lost/points/7", Token)))
+            Assert.Equal("seven", point.RootElement.GetProperty("result").GetProperty("payload").GetProperty("name").GetString());
+
         await CopyAsync(store, gateway);
 
         // It goes on in the same archive.
         await WriteAsync(gateway.Http, written, 1, "archived");
+    }
+
+    /// <summary>Points that are acknowledged when they are archived, by parameter and by header.</summary>
+    private static async Task WritePointsAsync(HttpClient http)
+    {
+        await SendAsync("/collections/lost", """{"vectors":{"size":2,"distance":"Dot"}}""", HttpStatusCode.OK);
+        await SendAsync(
+            "/collections/lost/points?wait=true&durability=archived", """{"points":[{"id":7,"vector":[1,2],"payload":{"name":"six"}}]}""",
+            HttpStatusCode.OK);
+        await SendAsync(
+            "/collections/lost/points?wait=true", """{"points":[{"id":7,"vector":[1,2],"payload":{"name":"seven"}}]}""",
+            HttpStatusCode.OK, "archived");
+        await SendAsync("/collections/lost/points?durability=later", """{"points":[{"id":8,"vector":[1,2]}]}""", HttpStatusCode.BadRequest);
+
+        async Task SendAsync(string path, string json, HttpStatusCode expected, string? durability = null)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Put, path)
+            {
+                Content = new StringContent(json, Encoding.UTF8, "application/json"),
+            };
+            if (durability is not null)
+                request.Headers.Add("AiDb-Durability", durability);
+            using HttpResponseMessage answer = await http.SendAsync(request, Token);
+            string text = await answer.Content.ReadAsStringAsync(Token);
+            Assert.True(answer.StatusCode == expected, text);
+        }
     }
 
     /// <summary>Part of a table out of the backup, beside it in the live database.</summary>

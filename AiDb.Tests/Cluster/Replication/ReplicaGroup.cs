@@ -18,10 +18,17 @@ internal sealed class ReplicaGroup : IAsyncDisposable
     private readonly Dictionary<string, Node> _nodes = [];
     private readonly HashSet<string> _cutOff = [];
     private readonly DatabaseOptions _options;
+    private readonly bool _reopens;
     private readonly Lock _gate = new();
 
-    public ReplicaGroup(int voters, int seed, DatabaseOptions? options = null)
+    /// <summary>Starts the voters.</summary>
+    /// <param name="voters">How many.</param>
+    /// <param name="seed">Of their disks.</param>
+    /// <param name="options">Settings of their engines.</param>
+    /// <param name="reopens">Whether a node whose driver stepped down opens its replica anew, as a host does.</param>
+    public ReplicaGroup(int voters, int seed, DatabaseOptions? options = null, bool reopens = false)
     {
+        _reopens = reopens;
         _options = options ?? TestDatabase.Tiny with { LogRetentionBytes = 64 << 20, DefaultDurability = WriteDurability.Synced };
         for (int i = 0; i < voters; i++)
             Add(((char)('a' + i)).ToString(), seed + i);
@@ -34,6 +41,9 @@ internal sealed class ReplicaGroup : IAsyncDisposable
     public IReadOnlyList<ShardVoter> Voters => [.. _nodes.Values.Where(node => node.Votes).Select(node => node.Identity)];
 
     public Node this[string id] => _nodes[id];
+
+    /// <summary>Why a replica could not be opened anew; null: none failed.</summary>
+    public Exception? Fault { get; private set; }
 
     public IEnumerable<Node> Nodes => _nodes.Values;
 
@@ -65,12 +75,38 @@ internal sealed class ReplicaGroup : IAsyncDisposable
     public async Task<Node> ElectAsync(string id)
     {
         Node node = _nodes[id];
-        if (node.Driver!.Phase is not null)
-            node.Restart(losesPower: false);
-        node.Driver!.Elect(NextEpoch(id));
-        await node.Driver.WhenActiveAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        ReplicaDriver driver = node.Elect(NextEpoch(id));
+        Task active = driver.WhenActiveAsync();
+        for (int wait = 0; !active.IsCompleted; wait++)
+        {
+            if (wait == 600)
+                Assert.Fail($"'{id}' does not become active: " + Describe());
+            await InstallSnapshotsAsync(node);
+            await Task.WhenAny(active, Task.Delay(50));
+        }
+
+        await active;
         return node;
     }
+
+    /// <summary>Gives those what they need who lack entries that a primary's log has given up; one that is not active yet
+    /// may become so only by that.</summary>
+    public async Task InstallSnapshotsAsync(Node primary)
+    {
+        foreach (ShardVoter voter in primary.Driver?.NeedSnapshot ?? [])
+        {
+            if (_nodes[voter.NodeId].Driver is not null)
+                await _nodes[voter.NodeId].InstallSnapshotAsync(primary);
+        }
+    }
+
+    /// <summary>How all of them stand.</summary>
+    public string Describe() => string.Join("; ", _nodes.Values.Select(static node =>
+        $"{node.Identity.NodeId}: {node.Driver?.GetStatus()}, log {node.Database?.Replica?.FirstLsn} to "
+        + $"{node.Database?.Replica?.LastLsn}, durable {node.Database?.Replica?.DurableLsn}, "
+        + $"epochs {string.Join(',', node.Database?.Replica?.GetVoterState().Epochs.Select(epoch => $"{epoch.Epoch}@{epoch.StartLsn}") ?? [])}, "
+        + $"failure {node.Database?.Replica?.Failure?.Message}, needs {string.Join(',', node.Driver?.NeedSnapshot ?? [])}, "
+        + $"ended {node.Driver?.SteppedDown.IsCompleted}"));
 
     /// <summary>Loses every message from and to a node, or no longer.</summary>
     public void Cut(string id, bool isCut = true)
@@ -99,6 +135,7 @@ internal sealed class ReplicaGroup : IAsyncDisposable
     internal sealed class Node(ReplicaGroup group, string id, SimulatedFileSystem disk) : IReplicationTransport
     {
         private Channel<(string From, ReplicationMessage Message)> _inbox = Channel.CreateUnbounded<(string, ReplicationMessage)>();
+        private readonly SemaphoreSlim _lifecycle = new(1);
         private Task _receiving = Task.CompletedTask;
 
         public ShardVoter Identity { get; } = new(id, "disk-" + id);
@@ -113,8 +150,16 @@ internal sealed class ReplicaGroup : IAsyncDisposable
 
         public void Start()
         {
+            using (Hold())
+                StartHeld();
+        }
+
+        private void StartHeld()
+        {
             Database = Database.OpenReplica(
-                TestDatabase.Folder, group._options, new DatabaseComponents { FileSystem = Disk });
+                TestDatabase.Folder,
+                group._options,
+                new DatabaseComponents { FileSystem = Disk, BackgroundExecutor = new CrashableExecutor() });
             var driver = new ReplicaDriver(
                 1, Identity, Database, this,
                 new ReplicationOptions
@@ -126,29 +171,92 @@ internal sealed class ReplicaGroup : IAsyncDisposable
                 TimeProvider.System, NullLogger.Instance);
             Driver = driver;
             _inbox = Channel.CreateUnbounded<(string, ReplicationMessage)>();
-            _receiving = ReceiveAsync(_inbox.Reader, driver);
+            _receiving = ReceiveAsync(_inbox.Reader, driver, group);
+            if (group._reopens)
+                _ = ReopenAsync(driver);
+        }
+
+        private async Task ReopenAsync(ReplicaDriver driver)
+        {
+            await driver.SteppedDown;
+            using (Hold())
+            {
+                if (Driver != driver)
+                    return;
+                try
+                {
+                    await StopHeldAsync();
+                    StartHeld();
+                }
+                catch (Exception error)
+                {
+                    group.Fault = error;
+                }
+            }
+        }
+
+        private Held Hold()
+        {
+            _lifecycle.Wait();
+            return new Held(_lifecycle);
+        }
+
+        private readonly struct Held(SemaphoreSlim lifecycle) : IDisposable
+        {
+            public void Dispose() => lifecycle.Release();
         }
 
         public void Send(string nodeId, uint shard, ReplicationMessage message) => group.Deliver(id, nodeId, message);
 
         public void Post(string from, ReplicationMessage message) => _inbox.Writer.TryWrite((from, message));
 
+        /// <summary>Begins an election; a replica that has led is opened anew before.</summary>
+        public ReplicaDriver Elect(GroupConfiguration configuration)
+        {
+            using (Hold())
+            {
+                if (Driver!.Phase is not null)
+                {
+                    KillHeld(losesPower: false);
+                    StartHeld();
+                }
+
+                Driver.Elect(configuration);
+                return Driver;
+            }
+        }
+
         /// <summary>Ends the process, with or without what was not synced, and starts it anew as a follower.</summary>
         public void Restart(bool losesPower)
         {
-            Kill(losesPower);
-            Start();
+            using (Hold())
+            {
+                KillHeld(losesPower);
+                StartHeld();
+            }
         }
 
         public void Kill(bool losesPower)
         {
+            using (Hold())
+                KillHeld(losesPower);
+        }
+
+        private void KillHeld(bool losesPower)
+        {
             // The disk is taken first: what the process does while it ends no longer reaches it.
             SimulatedFileSystem survives = losesPower ? Disk.Crash() : Disk;
-            StopAsync().AsTask().GetAwaiter().GetResult();
+            StopHeldAsync().AsTask().GetAwaiter().GetResult();
             Disk = survives;
         }
 
         public async ValueTask StopAsync()
+        {
+            using (Hold())
+                await StopHeldAsync();
+        }
+
+        private async ValueTask StopHeldAsync()
         {
             if (Driver is null)
                 return;
@@ -170,16 +278,19 @@ internal sealed class ReplicaGroup : IAsyncDisposable
         /// <summary>Puts another replica's checkpoint in the place of what the disk holds; the promise stays.</summary>
         public async Task InstallSnapshotAsync(Node source)
         {
+            string copy = "/data/copy-" + Guid.NewGuid().ToString("N");
+            await source.Database!.CheckpointAsync(copy);
+            using Held held = Hold();
+            await StopHeldAsync();
             VoterState own = VoterFile.Read(Disk, TestDatabase.Folder);
-            await StopAsync();
-            await source.Database!.CheckpointAsync("/data/copy");
             var fresh = new SimulatedFileSystem(source.GetHashCode());
             fresh.CreateDirectory(TestDatabase.Folder);
-            foreach (string name in source.Disk.ListFiles("/data/copy"))
-                fresh.WriteRaw(TestDatabase.Folder + "/" + name, source.Disk.ReadRaw("/data/copy/" + name));
+            foreach (string name in source.Disk.ListFiles(copy))
+                fresh.WriteRaw(TestDatabase.Folder + "/" + name, source.Disk.ReadRaw(copy + "/" + name));
+            source.Disk.DeleteDirectory(copy);
             VoterFile.Write(fresh, TestDatabase.Folder, own with { Epochs = source.Database.Replica!.GetVoterState().Epochs });
             Disk = fresh;
-            Start();
+            StartHeld();
         }
 
         public ValueTask<WriteResult> PutAsync(string key, string value)
@@ -192,9 +303,12 @@ internal sealed class ReplicaGroup : IAsyncDisposable
         public string? Get(string key) =>
             TestDatabase.Text(Database!.GetTableById(TableId).Get(TestDatabase.Bytes(key)));
 
-        public List<(string Key, string Value)> All() => TestDatabase.Walk(Database!.GetTableById(TableId));
+        /// <summary>Everything that it sees; empty while it is being opened.</summary>
+        public List<(string Key, string Value)> All() =>
+            Database is { } database ? TestDatabase.Walk(database.GetTableById(TableId)) : [];
 
-        private static async Task ReceiveAsync(ChannelReader<(string From, ReplicationMessage Message)> inbox, ReplicaDriver driver)
+        private static async Task ReceiveAsync(
+            ChannelReader<(string From, ReplicationMessage Message)> inbox, ReplicaDriver driver, ReplicaGroup group)
         {
             await foreach ((string from, ReplicationMessage message) in inbox.ReadAllAsync())
             {
@@ -206,7 +320,32 @@ internal sealed class ReplicaGroup : IAsyncDisposable
                 {
                     return;
                 }
+                catch (Exception error)
+                {
+                    group.Fault = error;
+                    return;
+                }
             }
         }
+    }
+
+    /// <summary>Threads for background work that outlive the machine's crash, as those of another process would.</summary>
+    private sealed class CrashableExecutor : IBackgroundExecutor
+    {
+        private readonly BackgroundExecutor _inner = new();
+
+        public void Queue(string name, Action job) => _inner.Queue(name, () =>
+        {
+            try
+            {
+                job();
+            }
+            catch (SimulatedCrashException)
+            {
+                // The machine is gone; nobody reads what the job would have left.
+            }
+        });
+
+        public void Dispose() => _inner.Dispose();
     }
 }

@@ -20,6 +20,8 @@ internal sealed class CollectionCluster : IAsyncDisposable
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "aidb-points-" + Guid.NewGuid().ToString("N"));
     private readonly List<WebApplication> _primaries = [];
+    private readonly Dictionary<string, WebApplication> _byName = new(StringComparer.Ordinal);
+    private string[] _settings = [];
     private WebApplication? _gateway;
 
     private CollectionCluster()
@@ -36,9 +38,10 @@ internal sealed class CollectionCluster : IAsyncDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="shards">1: stand-alone; more: a primary each.</param>
-    public static async Task<CollectionCluster> StartAsync(int shards)
+    /// <param name="settings">Further settings of the gateway.</param>
+    public static async Task<CollectionCluster> StartAsync(int shards, params string[] settings)
     {
-        CollectionCluster cluster = new();
+        CollectionCluster cluster = new() { _settings = settings };
         try
         {
             await cluster.StartGatewayAsync(shards);
@@ -79,7 +82,7 @@ internal sealed class CollectionCluster : IAsyncDisposable
             : ["--AiDb:Mode=cluster", $"--AiDb:Cluster:Shards={shards}", $"--AiDb:Cluster:Secret={Secret}"];
         _gateway = GatewayServer.Build(GatewayFixture.Arguments(
             Path.Combine(_folder, "gateway"),
-            ["--AiDb:ApiKey=" + ApiKey, "--Logging:LogLevel:Default=Warning", .. mode]));
+            ["--AiDb:ApiKey=" + ApiKey, "--Logging:LogLevel:Default=Warning", .. mode, .. _settings]));
         await _gateway.StartAsync();
         (string rest, string grpc) =
             Services.GetRequiredService<GatewayListeners>().Addresses(Services.GetRequiredService<IServer>());
@@ -92,9 +95,25 @@ internal sealed class CollectionCluster : IAsyncDisposable
         });
     }
 
-    private async Task StartPrimaryAsync(string id)
+    /// <summary>The primary of a name, which must run.</summary>
+    public PrimaryNode Primary(string id) => _byName[id].Services.GetRequiredService<PrimaryNode>();
+
+    /// <summary>Stops a primary in the middle of whatever it does.</summary>
+    public async Task StopPrimaryAsync(string id)
     {
-        WebApplication primary = PrimaryServer.Build(
+        WebApplication primary = _byName[id];
+        _primaries.Remove(primary);
+        _byName.Remove(id);
+        using CancellationTokenSource now = new();
+        await now.CancelAsync();
+        await primary.StopAsync(now.Token);
+        await primary.DisposeAsync();
+    }
+
+    /// <summary>Starts a primary, a new one or one that was stopped.</summary>
+    public async Task StartPrimaryAsync(string id)
+    {
+        WebApplication primary = _byName[id] = PrimaryServer.Build(
         [
             $"--AiDb:Node:Id={id}",
             $"--AiDb:Metadata:Address={Grpc.GetLeftPart(UriPartial.Authority)}",

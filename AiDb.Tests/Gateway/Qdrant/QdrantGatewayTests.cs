@@ -54,6 +54,9 @@ public sealed class QdrantGatewayTests(GatewayFixture gateway)
     [InlineData("POST", "/points/scroll", """{"offset":1,"order_by":"n"}""", 400)]
     [InlineData("POST", "/facet", """{"key":"absent"}""", 400)]
     [InlineData("PUT", "", """{"vectors":{"size":1,"distance":"Dot"}}""", 409)]
+    [InlineData("PUT", "/points?durability=archived", """{"points":[{"id":9,"vector":{"image":[1,2]}}]}""", 501)]
+    [InlineData("PUT", "/points?durability=soon", """{"points":[{"id":9,"vector":{"image":[1,2]}}]}""", 400)]
+    [InlineData("PUT", "/points?durability=memory", """{"points":[{"id":9,"vector":{"image":[1,2]}}]}""", 200)]
     [InlineData("PATCH", "", """{"hnsw_config":{"m":-1}}""", 400)]
     [InlineData("PUT", "/index", """{"field_name":"a","field_schema":"decimal"}""", 400)]
     public async Task A_request_that_cannot_succeed_has_its_status(string method, string route, string body, int expected)

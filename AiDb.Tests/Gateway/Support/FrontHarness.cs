@@ -34,6 +34,8 @@ internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
             TimeProvider.System);
     }
 
+    private readonly EpochWatches _epochs = new();
+
     public KeyValueFront Front { get; }
 
     public Admission Admission { get; }
@@ -43,6 +45,8 @@ internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
     public ClusterMap Map => _watcher.Current;
 
     public ReadBalancer Balancer { get; } = new(new ReadBalancerOptions(), TimeProvider.System);
+
+    public IDisposable WatchEpoch(uint shard, ulong epoch, Action onLater) => _epochs.Watch(shard, epoch, onLater);
 
     public static async Task<FrontHarness> StartAsync(int shards, bool withReplica = false)
     {

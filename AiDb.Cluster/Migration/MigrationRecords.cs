@@ -1,0 +1,184 @@
+using System.Text;
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Model;
+
+namespace AiDb.Cluster.Migration;
+
+/// <summary>The steps of migrations in the metadata store. Each is one compare-and-swap, and safe to repeat: the
+/// commit of a migration and the change of the slot map are one transaction, so that a slot has one owner at every
+/// revision.</summary>
+public static class MigrationRecords
+{
+    /// <summary>Begins to move slots.</summary>
+    /// <param name="store">The metadata store.</param>
+    /// <param name="map">The map by which the move was planned.</param>
+    /// <param name="move">The move.</param>
+    /// <param name="bytesPerSecond">Bytes per second that it may copy; 0: no limit.</param>
+    /// <param name="nowMs">Unix milliseconds.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>False: the slots changed meanwhile, or another began one; plan anew.</returns>
+    public static async ValueTask<bool> StartAsync(
+        IMetadataStore store, ClusterMap map, PlannedMove move, ulong bytesPerSecond, long nowMs,
+        CancellationToken cancellationToken = default)
+    {
+        // Two that plan by the same map choose the same number, and one of them wins.
+        ulong id = map.Migrations.Select(migration => migration.Id).DefaultIfEmpty().Max() + 1;
+        SlotMigration migration = new()
+        {
+            Id = id,
+            Source = move.From,
+            Target = move.To,
+            Slots = move.Slots,
+            Phase = MigrationPhase.Copying,
+            Reason = move.Reason,
+            BytesPerSecond = bytesPerSecond,
+            CreatedAtMs = nowMs,
+        };
+        string key = MetadataKeys.Migration(id);
+        MetadataTransactionResult result = await store.CommitAsync(
+            new MetadataTransaction
+            {
+                Compares =
+                [
+                    MetadataCompare.IsAbsent(key),
+                    MetadataCompare.UnchangedSince(MetadataKeys.Slots, map.SlotsRevision),
+                ],
+                Then = [MetadataOperation.Put(key, MigrationJson.Write(migration))],
+            },
+            cancellationToken);
+        return result.Succeeded;
+    }
+
+    /// <summary>Gives the slots to the target: the commit point of a migration.</summary>
+    /// <returns>The phase in which it is now: <see cref="MigrationPhase.Copying"/> never; null: there is no such
+    /// migration.</returns>
+    public static async ValueTask<MigrationPhase?> CommitAsync(
+        IMetadataStore store, ulong id, ulong keys, ulong bytes, CancellationToken cancellationToken = default)
+    {
+        string key = MetadataKeys.Migration(id);
+        while (true)
+        {
+            if (await ReadAsync(store, id, cancellationToken) is not { } migration)
+                return null;
+            if (migration.Phase != MigrationPhase.Copying)
+                return migration.Phase;
+            MetadataKeyValue item = (await store.RangeAsync(MetadataKeys.Slots, cancellationToken: cancellationToken)).Single
+                ?? throw new AiDbException(AiDbErrorKind.DataLoss, "The cluster has no slot map.");
+            SlotMap before = SlotMap.Parse(Encoding.ASCII.GetString(item.Value.Span));
+            if (migration.Slots.All().Any(slot => before[slot] != migration.Source))
+            {
+                throw new AiDbException(
+                    AiDbErrorKind.Internal, $"Migration {id}: shard {migration.Source} does not own all of its slots.");
+            }
+
+            SlotMap after = SlotMap.Create(slot => migration.Slots.Contains(slot) ? migration.Target : before[slot]);
+            await store.CommitAsync(
+                new MetadataTransaction
+                {
+                    Compares =
+                    [
+                        MetadataCompare.UnchangedSince(key, migration.Revision),
+                        MetadataCompare.UnchangedSince(MetadataKeys.Slots, item.ModRevision),
+                    ],
+                    Then =
+                    [
+                        MetadataOperation.Put(MetadataKeys.Slots, Encoding.ASCII.GetBytes(after.Format())),
+                        MetadataOperation.Put(key, MigrationJson.Write(
+                            migration with { Phase = MigrationPhase.Committed, Keys = keys, Bytes = bytes })),
+                    ],
+                },
+                cancellationToken);
+        }
+    }
+
+    /// <summary>Ends a migration that is not committed.</summary>
+    /// <returns>The phase in which it is now: <see cref="MigrationPhase.Copying"/> never; null: there is no such
+    /// migration.</returns>
+    public static ValueTask<MigrationPhase?> AbortAsync(
+        IMetadataStore store, ulong id, string problem, CancellationToken cancellationToken = default) =>
+        ChangeAsync(
+            store, id, MigrationPhase.Copying,
+            migration => migration with { Phase = MigrationPhase.Aborted, Problem = problem }, cancellationToken);
+
+    /// <summary>Says that the source has deleted what a committed migration took away.</summary>
+    public static ValueTask<MigrationPhase?> FinishAsync(
+        IMetadataStore store, ulong id, CancellationToken cancellationToken = default) =>
+        ChangeAsync(
+            store, id, MigrationPhase.Committed,
+            migration => migration with { Phase = MigrationPhase.Done }, cancellationToken);
+
+    /// <summary>Reads a record; null: there is none.</summary>
+    public static async ValueTask<SlotMigration?> ReadAsync(
+        IMetadataStore store, ulong id, CancellationToken cancellationToken = default) =>
+        (await store.RangeAsync(MetadataKeys.Migration(id), cancellationToken: cancellationToken)).Single is { } item
+            ? MigrationJson.Read(item)
+            : null;
+
+    /// <summary>Forgets migrations that are over, but for the newest.</summary>
+    public static async ValueTask PruneAsync(
+        IMetadataStore store, ClusterMap map, int keep, CancellationToken cancellationToken = default)
+    {
+        SlotMigration[] old =
+        [
+            .. map.Migrations.Where(migration => migration.IsOver).OrderByDescending(migration => migration.Id).Skip(keep)
+                .Take(MetadataLimits.MaxTransactionSteps / 2),
+        ];
+        if (old.Length == 0)
+            return;
+        await store.CommitAsync(
+            new MetadataTransaction
+            {
+                Compares = [.. old.Select(item => MetadataCompare.UnchangedSince(MetadataKeys.Migration(item.Id), item.Revision))],
+                Then = [.. old.Select(item => MetadataOperation.Delete(MetadataKeys.Migration(item.Id)))],
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Asks for equal weights; the coordinator moves slots until there are.</summary>
+    public static async ValueTask OrderRebalanceAsync(
+        IMetadataStore store, RebalanceOrder order, CancellationToken cancellationToken = default) =>
+        await store.CommitAsync(
+            new MetadataTransaction { Then = [MetadataOperation.Put(MetadataKeys.Rebalance, MigrationJson.Write(order))] },
+            cancellationToken);
+
+    /// <summary>Withdraws the order; a migration that is under way goes on.</summary>
+    public static async ValueTask CancelRebalanceAsync(IMetadataStore store, CancellationToken cancellationToken = default) =>
+        await store.CommitAsync(
+            new MetadataTransaction { Then = [MetadataOperation.Delete(MetadataKeys.Rebalance)] }, cancellationToken);
+
+    /// <summary>Says whether a shard is to be emptied.</summary>
+    public static async ValueTask SetDrainingAsync(
+        IMetadataStore store, uint shard, bool isDraining, CancellationToken cancellationToken = default) =>
+        await store.CommitAsync(
+            new MetadataTransaction
+            {
+                Then =
+                [
+                    isDraining
+                        ? MetadataOperation.Put(MetadataKeys.Draining(shard), ReadOnlyMemory<byte>.Empty)
+                        : MetadataOperation.Delete(MetadataKeys.Draining(shard)),
+                ],
+            },
+            cancellationToken);
+
+    private static async ValueTask<MigrationPhase?> ChangeAsync(
+        IMetadataStore store, ulong id, MigrationPhase from, Func<SlotMigration, SlotMigration> change,
+        CancellationToken cancellationToken)
+    {
+        string key = MetadataKeys.Migration(id);
+        while (true)
+        {
+            if (await ReadAsync(store, id, cancellationToken) is not { } migration)
+                return null;
+            if (migration.Phase != from)
+                return migration.Phase;
+            await store.CommitAsync(
+                new MetadataTransaction
+                {
+                    Compares = [MetadataCompare.UnchangedSince(key, migration.Revision)],
+                    Then = [MetadataOperation.Put(key, MigrationJson.Write(change(migration)))],
+                },
+                cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Migration;
+using AiDb.Cluster.Model;
+using AiDb.Contracts;
+using AiDb.Contracts.Internal.V1;
+using AiDb.Engine;
+using AiDb.Primary.Shards;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Grpc.Net.Client;
+
+namespace AiDb.Primary.Migration;
+
+/// <summary>The target's side of a migration: takes in the copy, which nobody sees, compares it with what the source
+/// counted, makes it durable, and commits the migration in the metadata store.</summary>
+internal sealed class MoveTarget(
+    ShardHost host, ClusterMapWatcher map, IMetadataStore store, string clusterSecret, TimeProvider time)
+{
+    private static readonly TimeSpan LongestMove = TimeSpan.FromHours(1);
+
+    /// <summary>Carries out a migration up to its commit.</summary>
+    /// <exception cref="AiDbException">It did not come to that; whether it was committed all the same is for the metadata
+    /// store to say.</exception>
+    public async Task RunAsync(SlotMigration migration, CancellationToken cancellationToken)
+    {
+        await host.Moves.Markers.PutAsync(
+            new MoveMarker(migration.Id, MoveRole.Target, migration.Slots), cancellationToken).ConfigureAwait(false);
+        NodeDescriptor source = map.Current.PrimaryOf(migration.Source)
+            ?? throw new AiDbException(AiDbErrorKind.Unavailable, $"Shard {migration.Source} has no primary.");
+        using GrpcChannel channel = Connect(source.Address);
+        CallInvoker calls = channel.Intercept(headers =>
+        {
+            headers.Add(ClusterSecret.HeaderName, clusterSecret);
+            return headers;
+        });
+        var request = new MoveSlotsRequest
+        {
+            Shard = migration.Source,
+            Migration = migration.Id,
+            BytesPerSecond = migration.BytesPerSecond,
+            HorizonMs = (ulong)time.GetUtcNow().Add(LongestMove).ToUnixTimeMilliseconds(),
+        };
+        (ulong keys, ulong bytes) = (0, 0);
+        try
+        {
+            using AsyncServerStreamingCall<MoveFrame> stream = new Shard.ShardClient(calls)
+                .MoveSlots(request, cancellationToken: cancellationToken);
+            (keys, bytes) = await TakeAsync(migration, request.HorizonMs, stream.ResponseStream, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (RpcException exception)
+        {
+            throw ErrorMapping.FromRpc(exception);
+        }
+
+        await host.Moves.Markers.PutAsync(
+            new MoveMarker(migration.Id, MoveRole.Ready, migration.Slots), cancellationToken).ConfigureAwait(false);
+        MigrationPhase? phase = await MigrationRecords.CommitAsync(store, migration.Id, keys, bytes, cancellationToken)
+            .ConfigureAwait(false);
+        if (phase is not (MigrationPhase.Committed or MigrationPhase.Done))
+            throw new AiDbException(AiDbErrorKind.Aborted, $"Migration {migration.Id} was ended before its commit.");
+    }
+
+    private async ValueTask<(ulong Keys, ulong Bytes)> TakeAsync(
+        SlotMigration migration, ulong horizonMs, IAsyncStreamReader<MoveFrame> frames, CancellationToken cancellationToken)
+    {
+        var checksum = new MoveChecksum(horizonMs);
+        ulong keys = 0;
+        ulong bytes = 0;
+        string phase = "Copy";
+        var batch = new WriteBatch();
+        while (await frames.MoveNext(cancellationToken).ConfigureAwait(false))
+        {
+            MoveFrame frame = frames.Current;
+            foreach (MovedKey key in frame.Keys)
+            {
+                Add(batch, key, ref checksum);
+                keys++;
+                bytes += (ulong)(key.Key.Length + key.Value.Length);
+            }
+
+            if (batch.Count > 0)
+                await host.Database.TryWriteAsync(batch, WriteDurability.Memory, cancellationToken).ConfigureAwait(false);
+            batch = new WriteBatch();
+            if (frame.Copied)
+                phase = "Tail";
+            host.Moves.Report(migration.Id, new MoveFigures(migration.Id, frame.Frozen ? "Ready" : phase, keys, bytes));
+            if (!frame.Frozen)
+                continue;
+            return frame.KeyCount == checksum.Count && frame.Checksum == checksum.Sum
+                ? (keys, bytes)
+                : throw new AiDbException(
+                    AiDbErrorKind.Aborted,
+                    $"The copy differs from its source: {checksum.Count} keys with checksum {checksum.Sum:x16}, there "
+                    + $"{frame.KeyCount} with {frame.Checksum:x16}.");
+        }
+
+        throw new AiDbException(AiDbErrorKind.Unavailable, "The source ended the copy before its last frame.");
+    }
+
+    private void Add(WriteBatch batch, MovedKey key, ref MoveChecksum checksum)
+    {
+        Table table = host.Database.GetTableById(key.TableId);
+        ulong before = 0;
+        if (table.TryGet(key.Key.Span, out ValueLease lease))
+        {
+            using (lease)
+                before = checksum.Of(key.TableId, key.Key.Span, lease.Span, lease.Version, lease.ExpiresAtMs);
+        }
+
+        NamedPartitions partitions = host.Moves.Partitions;
+        if (key.Absent)
+        {
+            batch.Delete(table, key.Key.Span);
+            partitions.Delete(batch, key.TableId, key.Key.Span);
+            checksum.Replace(before, 0);
+            return;
+        }
+
+        batch.PutMoved(table, key.Key.Span, key.Value.Span, key.Version, key.ExpiresAtMs);
+        if (key.NamedSlot != 0)
+        {
+            partitions.PutMoved(
+                batch, key.TableId, key.Key.Span, (int)key.NamedSlot - 1, key.Version, key.ExpiresAtMs);
+        }
+
+        checksum.Replace(
+            before, checksum.Of(key.TableId, key.Key.Span, key.Value.Span, key.Version, key.ExpiresAtMs));
+    }
+
+    private static GrpcChannel Connect(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    {
+        HttpHandler = new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(2),
+            KeepAlivePingDelay = TimeSpan.FromSeconds(2),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(3),
+        },
+        DisposeHttpClient = true,
+        MaxReceiveMessageSize = WireLimits.MaxMessageBytes,
+    });
+}
