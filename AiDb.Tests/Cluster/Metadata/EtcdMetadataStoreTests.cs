@@ -110,6 +110,24 @@ public sealed class EtcdMetadataStoreTests(EtcdFixture fixture) : ConnectedMetad
     }
 
     [Fact]
+    public async Task A_change_whose_answer_is_lost_is_not_sent_to_the_next_member()
+    {
+        await using TcpProxy other = new(_etcd!.Hosts[0]);
+        await using EtcdMetadataStore store = Open($"etcd://{_proxy!.Host},{other.Host}");
+        await store.PutAsync("a", "1");
+        LoseNextAnswer();
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => store.PutAsync("a", "2"));
+        Assert.Equal(AiDbErrorKind.OutcomeUnknown, error.Kind);
+        Assert.Equal(2, (await Direct.RangeAsync("a")).Single!.Version);
+
+        // A revocation may be repeated: twice is as good as once.
+        long lease = await store.GrantLeaseAsync(LeaseTime);
+        other.LoseNextAnswer();
+        await store.RevokeLeaseAsync(lease);
+        Assert.False(await store.KeepLeaseAliveAsync(lease));
+    }
+
+    [Fact]
     public async Task Calls_end_in_time_when_etcd_takes_them_and_says_nothing()
     {
         await using EtcdMetadataStore store = new(
