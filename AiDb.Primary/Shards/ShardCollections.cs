@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
-using AiDb.Backup.Archiving;
 using AiDb.Cluster.Collections;
 using AiDb.Cluster.Model;
 using AiDb.Contracts.Internal.V1;
-using AiDb.Contracts.V1;
 using AiDb.Engine;
 using AiDb.Engine.Collections;
 using Explanation = AiDb.Contracts.Internal.V1.Explanation;
@@ -13,7 +11,7 @@ namespace AiDb.Primary.Shards;
 
 /// <summary>The collections of one shard: opens them by what the catalogue says and carries out calls on them.</summary>
 /// <remarks>Thread safety: all members may be called concurrently. Calls read and compute in the caller's thread.</remarks>
-internal sealed class ShardCollections(Database database, ClusterMapWatcher? map, Func<ArchiveRunner?> archiveOf)
+internal sealed class ShardCollections(Database database, ClusterMapWatcher? map, Func<bool> isArchived)
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
@@ -110,14 +108,9 @@ internal sealed class ShardCollections(Database database, ClusterMapWatcher? map
                 return (null, wrong);
         }
 
-        ArchiveRunner? archive = archiveOf();
-        WriteDurability durability = ShardWrites.DurabilityOf(write.Durability, archive is not null);
-        if (archive is not null)
-            await ShardWrites.ThrottleAsync(archive, cancellationToken).ConfigureAwait(false);
+        WriteDurability durability = ShardWrites.DurabilityOf(write.Durability, isArchived());
         PointWriteResult result = await collection.WriteAsync(
             operations, new PointWriteOptions { Durability = durability }, cancellationToken).ConfigureAwait(false);
-        if (archive is not null && write.Durability == Durability.Archived)
-            await ShardWrites.WaitArchivedAsync(archive, result.Lsn, cancellationToken).ConfigureAwait(false);
         return (new CollectionAnswer { Write = new WrittenPoints { Version = result.Version, Lsn = result.Lsn } }, 0);
     }
 

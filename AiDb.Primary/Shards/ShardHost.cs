@@ -60,7 +60,7 @@ public sealed partial class ShardHost : IShardClient
         Moves = new ShardMoves(database, ownership, map, timeProvider ?? TimeProvider.System);
         _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System, Moves);
         _writes = new ShardWrites(database, TableOf, () => Archive, Moves, WrongSlot, () => ConfirmRead is not null);
-        _collections = new ShardCollections(database, map, () => Archive);
+        _collections = new ShardCollections(database, map, () => Archive is not null);
     }
 
     /// <summary>The shard's number.</summary>
@@ -270,10 +270,30 @@ public sealed partial class ShardHost : IShardClient
         }
     }
 
-    // Searches compute for a while; the thread that brings the requests must not.
     private async ValueTask<Response> CollectionAsync(Request request, CancellationToken cancellationToken)
     {
         bool isWrite = request.Collection.OperationCase == CollectionCall.OperationOneofCase.Write;
+        if (!isWrite || Archive is not { } archive)
+            return await CollectionNowAsync(request, isWrite, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // Neither wait is part of the write: a slot that moves away waits for those.
+            await ShardWrites.ThrottleAsync(archive, cancellationToken).ConfigureAwait(false);
+            Response response = await CollectionNowAsync(request, isWrite, cancellationToken).ConfigureAwait(false);
+            if (request.Collection.Write.Durability == Contracts.V1.Durability.Archived && response.Collection?.Write is { } written)
+                await ShardWrites.WaitArchivedAsync(archive, written.Lsn, cancellationToken).ConfigureAwait(false);
+            return response;
+        }
+        catch (Exception exception)
+        {
+            return Failed(exception);
+        }
+    }
+
+    // Searches compute for a while; the thread that brings the requests must not.
+    private async ValueTask<Response> CollectionNowAsync(
+        Request request, bool isWrite, CancellationToken cancellationToken)
+    {
         SlotOwnership ownership = isWrite ? Moves.Slots.EnterWrite() : Ownership;
         try
         {
