@@ -22,6 +22,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
     private readonly ILogger _logger;
     private readonly PrimarySuspicion _suspicion;
     private readonly Lock _suspicionGate = new();
+    private readonly long _startedAt;
     private OpenVoter? _open;
     private string? _copyFrom;
     private ulong _ledEpoch;
@@ -33,6 +34,9 @@ internal sealed partial class ReplicatedShard : IHostedShard
         _shardId = shardId;
         _folder = new ShardFolder(context.Components.FileSystem, context.Options.DataDirectory, shardId);
         _logger = context.Loggers.CreateLogger<ReplicatedShard>();
+
+        // Doubts outlive what is opened and closed: their clock is this object's.
+        _startedAt = context.Time.GetTimestamp();
         _suspicion = new PrimarySuspicion(context.Self, context.Options.Voters.Suspicion, Random.Shared.NextDouble);
         if (context.Options.Database.LogDirectory is not null)
         {
@@ -274,7 +278,8 @@ internal sealed partial class ReplicatedShard : IHostedShard
         ulong round;
         lock (_suspicionGate)
         {
-            step = _suspicion.Tick(shard, open.Silence, open.Driver.Promised, open.Age);
+            step = _suspicion.Tick(
+                shard, open.Silence, open.Driver.Promised, _context.Time.GetElapsedTime(_startedAt));
             round = _suspicion.Round;
         }
 
