@@ -97,7 +97,9 @@ public sealed partial class Rebalancer(
         if (!current.Slots.IsComplete)
             return;
         await MigrationRecords.PruneAsync(store, current, options.KeptRecords, cancellationToken);
-        if (current.Migrations.FirstOrDefault(migration => !migration.IsOver) is { } active)
+
+        // What is committed does not hold up others: a source that never comes back could not delete its keys.
+        if (current.Migrations.FirstOrDefault(migration => migration.Phase == MigrationPhase.Copying) is { } active)
         {
             await WatchAsync(current, active, cancellationToken);
             return;
@@ -181,8 +183,6 @@ public sealed partial class Rebalancer(
             _progressAt = now;
         }
 
-        if (active.Phase != MigrationPhase.Copying)
-            return;
         string? problem = null;
         foreach (uint shard in new[] { active.Source, active.Target })
         {

@@ -7,9 +7,9 @@ namespace AiDb.Cluster.Placement;
 
 /// <summary>
 /// Makes the shards. It waits for as many primaries as the settings say, gives each a shard, and deals out
-/// all slots in one transaction, as the hash ring proposes. From then on no slot moves; a primary that comes
-/// later gets a shard without slots, or, where shards have several voters, is a spare for those. Two
-/// coordinators at once do no harm: each step is a compare-and-swap.
+/// all slots in one transaction, as the hash ring proposes. A primary that comes later gets a shard without
+/// slots, until a <see cref="Migration.Rebalancer"/> moves some to it, or, where shards have several voters, is a
+/// spare for those. Two coordinators at once do no harm: each step is a compare-and-swap.
 /// </summary>
 public sealed partial class Coordinator(
     IMetadataStore store,

@@ -60,7 +60,7 @@ internal sealed class CollectionDirectory(Database database)
     }
 
     /// <summary>Drops what restores of earlier processes left, which ended before they were through.</summary>
-    private async ValueTask AbandonUnfinishedAsync(CancellationToken cancellationToken)
+    public async ValueTask AbandonUnfinishedAsync(CancellationToken cancellationToken)
     {
         foreach (uint id in Names.Unnamed())
         {
@@ -173,6 +173,8 @@ internal sealed class CollectionDirectory(Database database)
             var batch = new WriteBatch();
             foreach ((string alias, uint? target) in planned)
                 AddTo(batch, alias, target);
+            foreach (uint target in planned.Values.OfType<uint>().Distinct())
+                AddTouch(batch, target);
             if (batch.Count == 0 || await TryWriteAsync(batch, cancellationToken).ConfigureAwait(false))
                 return;
         }
@@ -254,6 +256,18 @@ internal sealed class CollectionDirectory(Database database)
         batch.Put(_system, key, Catalogue.ValueOfId(id), condition: condition);
         batch.Require(_system, CollectionCatalogue.KeyOfSettings(id), WriteCondition.MustExist);
         batch.Require(_system, CollectionCatalogue.KeyOfCollection(alias), WriteCondition.MustBeAbsent);
+    }
+
+    /// <summary>Writes a collection's name again: whoever drops the collection at the same time, and has not seen the
+    /// new alias, has to look again.</summary>
+    private void AddTouch(WriteBatch batch, uint id)
+    {
+        if (Names.NameOf(id) is { } name && Names.TryFind(name, out (uint Id, ulong Version) found) && found.Id == id)
+        {
+            batch.Put(
+                _system, CollectionCatalogue.KeyOfCollection(name), Catalogue.ValueOfId(id),
+                condition: WriteCondition.VersionIs(found.Version));
+        }
     }
 
     private async ValueTask<bool> TryWriteAsync(WriteBatch batch, CancellationToken cancellationToken)

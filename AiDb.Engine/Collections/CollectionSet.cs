@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AiDb.Engine.Collections.Background;
+using AiDb.Engine.Collections.Diagnostics;
 using AiDb.Engine.Collections.Exchange;
 using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Collections.Payloads;
@@ -27,6 +28,7 @@ public sealed class CollectionSet : ICollections
             () =>
             {
                 IndexFiles.RemoveDropped(database);
+                _ = AbandonUnfinishedAsync();
                 return new CollectionServices(database, () => _open.Values.Select(static open => open.Collection.State));
             });
         _directory = new CollectionDirectory(database);
@@ -99,7 +101,7 @@ public sealed class CollectionSet : ICollections
 
     /// <inheritdoc/>
     public ValueTask<CollectionInfo> GetInfoAsync(string collection, CancellationToken cancellationToken = default) =>
-        Open(collection).GetInfoAsync(cancellationToken);
+        OnAsync(collection, found => found.GetInfoAsync(cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask CreateAsync(
@@ -184,48 +186,48 @@ public sealed class CollectionSet : ICollections
     public ValueTask<PointWriteResult> WriteAsync(
         string collection, IReadOnlyList<PointOperation> operations, PointWriteOptions? options = null,
         CancellationToken cancellationToken = default) =>
-        Open(collection).WriteAsync(operations, options, cancellationToken);
+        OnAsync(collection, found => found.WriteAsync(operations, options, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<PointRecord>> RetrieveAsync(
         string collection, IReadOnlyList<PointId> ids, PayloadSelector withPayload, VectorSelector withVectors,
         CancellationToken cancellationToken = default) =>
-        Open(collection).RetrieveAsync(ids, withPayload, withVectors, cancellationToken);
+        OnAsync(collection, found => found.RetrieveAsync(ids, withPayload, withVectors, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<ScrollPage> ScrollAsync(
         string collection, ScrollRequest request, CancellationToken cancellationToken = default) =>
-        Open(collection).ScrollAsync(request, cancellationToken);
+        OnAsync(collection, found => found.ScrollAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<long> CountAsync(
         string collection, Filter? filter, bool exact = true, CancellationToken cancellationToken = default) =>
-        Open(collection).CountAsync(filter, cancellationToken);
+        OnAsync(collection, found => found.CountAsync(filter, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ScoredPoint>> QueryAsync(
         string collection, QueryRequest request, CancellationToken cancellationToken = default) =>
-        QueryExecutor.QueryAsync(Open(collection), request, cancellationToken);
+        OnAsync(collection, found => QueryExecutor.QueryAsync(found, request, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<PointGroup>> QueryGroupsAsync(
         string collection, QueryGroupsRequest request, CancellationToken cancellationToken = default) =>
-        QueryExecutor.QueryGroupsAsync(Open(collection), request, cancellationToken);
+        OnAsync(collection, found => QueryExecutor.QueryGroupsAsync(found, request, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<FacetHit>> FacetAsync(
         string collection, FacetRequest request, CancellationToken cancellationToken = default) =>
-        Open(collection).FacetAsync(request, cancellationToken);
+        OnAsync(collection, found => found.FacetAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<MatrixResult> MatrixAsync(
         string collection, MatrixRequest request, CancellationToken cancellationToken = default) =>
-        QueryExecutor.MatrixAsync(Open(collection), request, cancellationToken);
+        OnAsync(collection, found => QueryExecutor.MatrixAsync(found, request, cancellationToken));
 
     /// <inheritdoc/>
     public ValueTask<QueryExplanation> ExplainAsync(
         string collection, QueryRequest request, CancellationToken cancellationToken = default) =>
-        Open(collection).ExplainAsync(request, cancellationToken);
+        OnAsync(collection, found => found.ExplainAsync(request, cancellationToken));
 
     /// <summary>Makes a collection out of an exported one (<see cref="Collection.ExportAsync"/>): its settings and points,
     /// except those whose time is up. It has its name when all is there; a stream that is damaged leaves
@@ -281,6 +283,39 @@ public sealed class CollectionSet : ICollections
             _services.Value.Dispose();
         foreach (OpenCollection collection in open)
             collection.Collection.Close();
+    }
+
+    /// <summary>Collections that are open.</summary>
+    internal int OpenCount => _open.Count;
+
+    // What fails because the collection is deleted under it says so.
+    private async ValueTask<TResult> OnAsync<TResult>(string collection, Func<Collection, ValueTask<TResult>> run)
+    {
+        Collection found = Open(collection);
+        try
+        {
+            return await run(found).ConfigureAwait(false);
+        }
+        catch (Exception error) when (
+            error is ObjectDisposedException or AiDbException { Kind: AiDbErrorKind.Internal or AiDbErrorKind.NotFound }
+            && !_closed && !_directory.HasSettings(found.Id))
+        {
+            throw new AiDbException(AiDbErrorKind.NotFound, $"There is no collection '{collection}': it was deleted meanwhile.", error);
+        }
+    }
+
+    // In the background, with the first use: nobody may ever restore anything again.
+    private async Task AbandonUnfinishedAsync()
+    {
+        try
+        {
+            await _directory.AbandonUnfinishedAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is AiDbException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The next start tries again.
+            CollectionLog.NotAbandoned(_database.Context.Logger, error);
+        }
     }
 
     private Collection Open(uint id, string name, CollectionOptions options, ulong version)

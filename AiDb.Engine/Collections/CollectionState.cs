@@ -4,6 +4,7 @@ using AiDb.Engine.Collections.Files;
 using AiDb.Engine.Collections.Indexing;
 using AiDb.Engine.Collections.Reading;
 using AiDb.Engine.Collections.Storage;
+using AiDb.Engine.Collections.Writing;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections;
@@ -21,6 +22,7 @@ internal sealed class CollectionState : IDisposable
 
     private readonly CollectionLoader _loader;
     private readonly CollectionServices _services;
+    private readonly PointsBehind _behind;
     private readonly Lock _settings = new();
     private CollectionOptions _options;
     private long _searches;
@@ -46,6 +48,7 @@ internal sealed class CollectionState : IDisposable
         Search = new LeafSearch(this);
         Scroll = new ScrollReader(this);
         _loader = new CollectionLoader(this);
+        _behind = new PointsBehind(this);
     }
 
     public Database Database { get; }
@@ -81,10 +84,25 @@ internal sealed class CollectionState : IDisposable
     public bool IsClosing => _closing;
 
     /// <summary>Why the indexes could not be made; null: nothing is wrong.</summary>
-    public AiDbException? Problem => _loader.Problem;
+    public AiDbException? Problem => _loader.Problem ?? _behind.Problem;
 
     /// <summary>Vectors that every search looks at until they are indexed.</summary>
     public long UnindexedVectors => Indexes.Fields.Values.Sum(static vectors => vectors.UnindexedCount);
+
+    /// <summary>Whether vectors are to be brought into graphs, or out of them.</summary>
+    public bool HasIndexingWork
+    {
+        get
+        {
+            foreach (VectorField vectors in Indexes.AllFields)
+            {
+                if (vectors.HasWork)
+                    return true;
+            }
+
+            return false;
+        }
+    }
 
     /// <summary>Vectors in graphs.</summary>
     public long IndexedVectors => Indexes.Fields.Values.Sum(static vectors => vectors.IndexedCount);
@@ -138,6 +156,41 @@ internal sealed class CollectionState : IDisposable
             Save(indexed, cancellationToken);
     }
 
+    /// <summary>Tells the indexes what a committed write did to a point. Where they fail, the point is read anew from its
+    /// keys: at once, then every few seconds until they have it.</summary>
+    public void TakeIn(PointChange change, ulong version)
+    {
+        try
+        {
+            Indexes.Apply(change, version);
+        }
+        catch (Exception error) when (error is not ObjectDisposedException)
+        {
+            if (_closing)
+                return;
+            _behind.Add(change.Id, error);
+            _services.OnBehind(this);
+        }
+    }
+
+    /// <summary>Reads points anew that the indexes could not take in.</summary>
+    public void CatchUp() => _behind.CatchUp();
+
+    /// <summary>Takes in a point as its keys have it, also where the indexes seem to have it.</summary>
+    public void TakeAgain(PointId id)
+    {
+        long generation = Indexes.Writers.Enter();
+        try
+        {
+            (PointChange change, ulong version) = ReadWhole(id);
+            Indexes.ApplyAgain(change, version);
+        }
+        finally
+        {
+            Indexes.Writers.Leave(generation);
+        }
+    }
+
     /// <summary>Points were written.</summary>
     public void OnWritten(int points)
     {
@@ -175,6 +228,7 @@ internal sealed class CollectionState : IDisposable
         }
 
         Indexes.Reclaim();
+        _services.OnChanged(this);
     }
 
     /// <summary>Puts other settings in force.</summary>

@@ -70,6 +70,22 @@ internal sealed unsafe class DenseIndex : IDisposable
     /// <summary>Vectors that the graph does not hold yet.</summary>
     public long UnindexedCount => _rows.Waiting.Count;
 
+    /// <summary>Vectors that were removed and that searches through the graph still pass.</summary>
+    public long RemovedCount => _rows.RemovedLinkedCount;
+
+    /// <summary>Whether <see cref="IndexNext"/> has something to do.</summary>
+    public bool HasWork
+    {
+        get
+        {
+            if (Options.Hnsw.M == 0 || Options.IndexingThresholdKb == 0)
+                return false;
+            return Volatile.Read(ref _navigator) is { } navigator
+                ? _rows.Queued.Count > 0 || navigator.IsRepairDue
+                : _rows.Count > 0 && _rows.Count * _distance.RowBytes >= (long)Options.IndexingThresholdKb << 10;
+        }
+    }
+
     /// <summary>Vectors that the graph holds.</summary>
     public long IndexedCount => _rows.LinkedCount;
 
@@ -178,14 +194,8 @@ internal sealed unsafe class DenseIndex : IDisposable
     /// <returns>Whether there is more to do.</returns>
     public bool IndexNext(int maxItems, CancellationToken cancellationToken)
     {
-        if (Options.Hnsw.M == 0 || Options.IndexingThresholdKb == 0)
+        if (!HasWork)
             return false;
-        if (Volatile.Read(ref _navigator) is null
-            && (_rows.Count == 0 || _rows.Count * _distance.RowBytes < (long)Options.IndexingThresholdKb << 10))
-        {
-            return false;
-        }
-
         int threads = Options.Hnsw.MaxIndexingThreads;
         try
         {

@@ -74,7 +74,7 @@ internal sealed class TableScan : IAsyncDisposable
                     await shard.LoadAsync();
                 _begun = true;
             }
-            catch (AiDbException error) when (error.Kind == AiDbErrorKind.Aborted && _plan.Cursor is null && !deadline.HasPassed)
+            catch (AiDbException error) when (_plan.Cursor is null && !deadline.HasPassed && HasMoved(error))
             {
                 foreach (ShardPages shard in _shards)
                     await shard.StopAsync();
@@ -84,6 +84,12 @@ internal sealed class TableScan : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Whether a shard could not begin since slots changed their shard: it says so, or it lost them all and was
+    /// taken away.</summary>
+    private bool HasMoved(AiDbException error) =>
+        error.Kind == AiDbErrorKind.Aborted
+        || (error.Kind == AiDbErrorKind.Unavailable && (ulong)_caller.Router.Map.SlotsRevision != _plan.SlotsVersion);
 
     /// <summary>Takes the next items in order.</summary>
     /// <param name="into">Where they go; it is cleared first.</param>

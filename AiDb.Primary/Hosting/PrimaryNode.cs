@@ -7,7 +7,6 @@ using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
 using AiDb.Primary.Backup;
-using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
 using AiDb.Primary.Voters;
 

@@ -55,6 +55,9 @@ internal sealed partial class OpenVoter : IAsyncDisposable
     /// <summary>Whether it was elected and has not stepped down.</summary>
     public bool IsLeading => _epoch > 0;
 
+    /// <summary>The epoch that it leads or has led; 0: none.</summary>
+    public ulong LedEpoch => Volatile.Read(ref _epoch);
+
     /// <summary>How long it has been open.</summary>
     public TimeSpan Age => _context.Time.GetElapsedTime(_openedAt);
 
@@ -89,7 +92,7 @@ internal sealed partial class OpenVoter : IAsyncDisposable
     /// <summary>Begins to lead an epoch.</summary>
     public void Lead(ShardDescriptor elected, CancellationToken cancellationToken)
     {
-        _epoch = elected.Epoch;
+        Volatile.Write(ref _epoch, elected.Epoch);
         Driver.Elect(elected.ToGroup());
         _serving = ServeAsync(elected, cancellationToken);
     }

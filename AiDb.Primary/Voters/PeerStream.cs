@@ -123,6 +123,7 @@ internal sealed partial class PeerStream : IAsyncDisposable
             onConnected();
             Task closed = WaitUntilClosedAsync(call.ResponseStream, ended);
             await WriteAsync(call.RequestStream, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ended.CancelAsync().ConfigureAwait(false);
             await closed.ConfigureAwait(false);
         }
         finally

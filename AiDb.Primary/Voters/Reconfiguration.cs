@@ -26,10 +26,9 @@ internal sealed partial class Reconfiguration(NodeContext context, uint shardId,
     /// <summary>Does what is due.</summary>
     public void Turn(ShardDescriptor shard, CancellationToken cancellationToken)
     {
-        if (open.Host is null)
-            return;
+        // Also before it is active: of three voters with one dead and one far behind, only the copy makes a quorum.
         Offer();
-        if (!Running.IsCompleted)
+        if (open.Host is null || !Running.IsCompleted)
             return;
         if (shard.NextVoters is not null)
         {

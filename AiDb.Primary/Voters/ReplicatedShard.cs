@@ -3,7 +3,6 @@ using AiDb.Cluster.Placement;
 using AiDb.Cluster.Replication;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Engine;
-using AiDb.Engine.Replication;
 using AiDb.Primary.Hosting;
 using Grpc.Core;
 
@@ -23,6 +22,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
     private readonly ILogger _logger;
     private readonly PrimarySuspicion _suspicion;
     private readonly Lock _suspicionGate = new();
+    private readonly long _startedAt;
     private OpenVoter? _open;
     private string? _copyFrom;
     private ulong _ledEpoch;
@@ -34,6 +34,9 @@ internal sealed partial class ReplicatedShard : IHostedShard
         _shardId = shardId;
         _folder = new ShardFolder(context.Components.FileSystem, context.Options.DataDirectory, shardId);
         _logger = context.Loggers.CreateLogger<ReplicatedShard>();
+
+        // Doubts outlive what is opened and closed: their clock is this object's.
+        _startedAt = context.Time.GetTimestamp();
         _suspicion = new PrimarySuspicion(context.Self, context.Options.Voters.Suspicion, Random.Shared.NextDouble);
         if (context.Options.Database.LogDirectory is not null)
         {
@@ -56,9 +59,11 @@ internal sealed partial class ReplicatedShard : IHostedShard
         while (true)
         {
             _folder.Prepare();
-            IReadOnlyList<EpochStart>? copied;
+            ShardCopy? copied;
+            ReplicaDriver closed;
             await using (OpenVoter open = Open())
             {
+                closed = open.Driver;
                 Volatile.Write(ref _open, open);
                 try
                 {
@@ -79,8 +84,11 @@ internal sealed partial class ReplicatedShard : IHostedShard
                 }
             }
 
-            if (copied is not null)
-                _folder.Install(copied);
+            // Only now does the voter say nothing more.
+            if (copied is not null && copied.MayReplace(closed.LastLsn, closed.Promised))
+                _folder.Install(copied.Epochs);
+            else if (copied is not null)
+                LogCopyOutdated(_shardId, copied.Lsn, copied.Epoch, closed.LastLsn, closed.Promised);
         }
     }
 
@@ -123,14 +131,16 @@ internal sealed partial class ReplicatedShard : IHostedShard
         }
     }
 
-    /// <summary>Sends its state to another voter. Only an active primary does.</summary>
+    /// <summary>Sends its state to another voter: what its tables hold is committed, also while it still needs that voter to
+    /// become active.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: it is none, or not any more.</exception>
     public Task CopyAsync(IServerStreamWriter<ShardPiece> writer, CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _open) is not { Host: not null } open)
-            throw new AiDbException(AiDbErrorKind.Unavailable, $"Node '{_context.Node.Id}' is not the active primary of shard {_shardId}.");
+        if (Volatile.Read(ref _open) is not { Driver.Phase: LeaderPhase.Leading } open)
+            throw new AiDbException(AiDbErrorKind.Unavailable, $"Node '{_context.Node.Id}' is not the primary of shard {_shardId}.");
         var source = new ShardCopySource(_context, _shardId, _folder);
-        return open.UseAsync((database, token) => source.SendAsync(database, writer, token), cancellationToken);
+        ulong epoch = open.LedEpoch;
+        return open.UseAsync((database, token) => source.SendAsync(database, epoch, writer, token), cancellationToken);
     }
 
     /// <summary>What it knows.</summary>
@@ -205,7 +215,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
     {
         var copier = new ShardCopier(_context, _shardId, _folder);
         var reconfiguration = new Reconfiguration(_context, _shardId, open);
-        Task<IReadOnlyList<EpochStart>>? copying = null;
+        Task<ShardCopy>? copying = null;
         Task electing = Task.CompletedTask;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
@@ -268,7 +278,8 @@ internal sealed partial class ReplicatedShard : IHostedShard
         ulong round;
         lock (_suspicionGate)
         {
-            step = _suspicion.Tick(shard, open.Silence, open.Driver.Promised, open.Age);
+            step = _suspicion.Tick(
+                shard, open.Silence, open.Driver.Promised, _context.Time.GetElapsedTime(_startedAt));
             round = _suspicion.Round;
         }
 
@@ -310,7 +321,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
     }
 
     /// <summary>Why a voter is closed.</summary>
-    private readonly record struct Ending(bool IsRemoved = false, IReadOnlyList<EpochStart>? Copied = null);
+    private readonly record struct Ending(bool IsRemoved = false, ShardCopy? Copied = null);
 
     [LoggerMessage(
         EventId = 1, Level = LogLevel.Warning,
@@ -328,6 +339,11 @@ internal sealed partial class ReplicatedShard : IHostedShard
         EventId = 4, Level = LogLevel.Information,
         Message = "Shard {Shard}: this disk has no part in it any more; its folder stays, and can be deleted with its .voter file")]
     private partial void LogRemoved(uint shard);
+
+    [LoggerMessage(
+        EventId = 6, Level = LogLevel.Information,
+        Message = "Shard {Shard}: a copy up to entry {Lsn} of epoch {Epoch} is not used: this voter has gone on to entry {LastLsn}, epoch {Promised}")]
+    private partial void LogCopyOutdated(uint shard, ulong lsn, ulong epoch, ulong lastLsn, ulong promised);
 
     [LoggerMessage(
         EventId = 5, Level = LogLevel.Information, Message = "Shard {Shard} is handed over to '{Node}' in epoch {Epoch}")]

@@ -23,9 +23,9 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
     /// <summary>Fetches them.</summary>
     /// <param name="sourceNodeId">The primary.</param>
     /// <param name="cancellationToken">Ends it; what was fetched counts for nothing.</param>
-    /// <returns>Where the epochs of the copied log begin.</returns>
+    /// <returns>What was copied.</returns>
     /// <exception cref="AiDbException">It cannot be had now; told in the log.</exception>
-    public async Task<IReadOnlyList<EpochStart>> RunAsync(string sourceNodeId, CancellationToken cancellationToken)
+    public async Task<ShardCopy> RunAsync(string sourceNodeId, CancellationToken cancellationToken)
     {
         try
         {
@@ -44,7 +44,7 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
         }
     }
 
-    private async Task<IReadOnlyList<EpochStart>> ReceiveAsync(
+    private async Task<ShardCopy> ReceiveAsync(
         string sourceNodeId, IAsyncStreamReader<ShardPiece> pieces, CancellationToken cancellationToken)
     {
         if (!await pieces.MoveNext(cancellationToken).ConfigureAwait(false) || pieces.Current.Start is not { } start)
@@ -66,7 +66,8 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
         }
 
         LogComplete(shardId, sourceNodeId, start.Lsn);
-        return [.. start.Epochs.Select(epoch => new EpochStart(epoch.Epoch, epoch.Lsn))];
+        return new ShardCopy(
+            start.Epoch, start.Lsn, [.. start.Epochs.Select(static epoch => new EpochStart(epoch.Epoch, epoch.Lsn))]);
     }
 
     private async Task ReceiveAsync(ImageFile file, IAsyncStreamReader<ShardPiece> pieces, CancellationToken cancellationToken)
@@ -101,4 +102,18 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
 
     [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "Shard {Shard} could not be copied from '{Source}': {Reason}")]
     private partial void LogFailed(uint shard, string source, string reason);
+}
+
+/// <summary>A whole copy of a shard's files in the folder beside the shard's.</summary>
+/// <param name="Epoch">The epoch that its source led.</param>
+/// <param name="Lsn">The last entry whose effects are in the files; all of them are committed.</param>
+/// <param name="Epochs">Where the epochs of the log begin.</param>
+internal sealed record ShardCopy(ulong Epoch, ulong Lsn, IReadOnlyList<EpochStart> Epochs)
+{
+    /// <summary>Whether it may take the place of a log. The voter went on voting while it was copied: where it has acknowledged
+    /// entries beyond the copy, or promised a later epoch whose primary may count on what its log holds, the copy would take
+    /// back what it has said.</summary>
+    /// <param name="lastLsn">The log's last entry.</param>
+    /// <param name="promised">The voter's promise.</param>
+    public bool MayReplace(ulong lastLsn, ulong promised) => lastLsn <= Lsn && promised <= Epoch;
 }

@@ -16,17 +16,19 @@ internal sealed class ShardCopySource(NodeContext context, uint shardId, ShardFo
     private const int PieceBytes = 256 << 10;
 
     /// <summary>Sends them.</summary>
-    /// <param name="database">The active primary's.</param>
+    /// <param name="database">The primary's.</param>
+    /// <param name="epoch">The epoch that it leads.</param>
     /// <param name="writer">Where to.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task SendAsync(Database database, IServerStreamWriter<ShardPiece> writer, CancellationToken cancellationToken)
+    public async Task SendAsync(
+        Database database, ulong epoch, IServerStreamWriter<ShardPiece> writer, CancellationToken cancellationToken)
     {
         await context.Copies.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await database.FlushAsync(cancellationToken).ConfigureAwait(false);
             using TreeImage image = database.CaptureTree();
-            await writer.WriteAsync(Start(image), cancellationToken).ConfigureAwait(false);
+            await writer.WriteAsync(Start(image, epoch), cancellationToken).ConfigureAwait(false);
             var pace = new Pace(context.Options.Voters.CopyBytesPerSecond, context.Time);
             foreach (ImageFile file in image.Files)
                 await SendAsync(image, file, writer, pace, cancellationToken).ConfigureAwait(false);
@@ -37,12 +39,13 @@ internal sealed class ShardCopySource(NodeContext context, uint shardId, ShardFo
         }
     }
 
-    private ShardPiece Start(TreeImage image)
+    private ShardPiece Start(TreeImage image, ulong epoch)
     {
         var start = new ShardCopyStart
         {
             Statement = UnsafeByteOperations.UnsafeWrap(image.Statement),
             Lsn = image.Flushed.Lsn,
+            Epoch = epoch,
         };
         VoterState voter = VoterFile.Read(context.Components.FileSystem, folder.Path);
         start.Epochs.AddRange(voter.Epochs.Where(epoch => epoch.StartLsn <= image.Flushed.Lsn)

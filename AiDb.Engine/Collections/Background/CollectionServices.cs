@@ -11,6 +11,7 @@ internal sealed class CollectionServices : IMemoryConsumer, IDisposable
     public const string SweepJob = "collection-sweep";
 
     private const int ChangesPerReport = 256;
+    private static readonly TimeSpan ReportPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromSeconds(10);
 
     private readonly Database _database;
@@ -19,6 +20,7 @@ internal sealed class CollectionServices : IMemoryConsumer, IDisposable
     private readonly MemoryAccount? _memory;
     private readonly CancellationTokenSource _stop = new();
     private readonly object _sweepGate = new();
+    private long _lastReport;
     private ITimer? _sweep;
     private int _changes;
 
@@ -41,12 +43,19 @@ internal sealed class CollectionServices : IMemoryConsumer, IDisposable
     /// <summary>A collection has changed.</summary>
     public void OnChanged(CollectionState state)
     {
-        if (state.UnindexedVectors > 0)
+        if (state.HasIndexingWork)
             _indexing.Add(state);
         if (state.Indexes.Points.HasExpiries)
             StartSweeping();
-        if (Interlocked.Increment(ref _changes) % ChangesPerReport == 1 && _memory is not null)
-            _memory.Report(Figures().Bytes, 0);
+        if (_memory is not null && Interlocked.Increment(ref _changes) % ChangesPerReport == 1)
+            Report(_memory);
+    }
+
+    /// <summary>Indexes could not take in points.</summary>
+    public void OnBehind(CollectionState state)
+    {
+        StartSweeping();
+        _database.QueueJob(SweepJob, () => CatchUp(state));
     }
 
     /// <summary>Whether vectors of a collection are being brought into graphs.</summary>
@@ -72,6 +81,18 @@ internal sealed class CollectionServices : IMemoryConsumer, IDisposable
             _sweep?.Dispose();
         _memory?.Dispose();
         Metrics.Dispose();
+    }
+
+    // Summing up looks at every open collection: not more often than each second.
+    private void Report(MemoryAccount memory)
+    {
+        long last = Volatile.Read(ref _lastReport);
+        long now = _database.TimeProvider.GetTimestamp();
+        if ((last == 0 || _database.TimeProvider.GetElapsedTime(last, now) >= ReportPeriod)
+            && Interlocked.CompareExchange(ref _lastReport, now, last) == last)
+        {
+            memory.Report(Figures().Bytes, 0);
+        }
     }
 
     private CollectionFigures Figures()
@@ -101,6 +122,15 @@ internal sealed class CollectionServices : IMemoryConsumer, IDisposable
         }
     }
 
+    private void CatchUp(CollectionState state)
+    {
+        lock (_sweepGate)
+        {
+            if (!_stop.IsCancellationRequested && !state.IsClosing)
+                state.CatchUp();
+        }
+    }
+
     private void Sweep()
     {
         foreach (CollectionState state in _open())
@@ -112,7 +142,10 @@ internal sealed class CollectionServices : IMemoryConsumer, IDisposable
                 try
                 {
                     if (!state.IsClosing)
+                    {
+                        state.CatchUp();
                         state.SweepExpired(_stop.Token);
+                    }
                 }
                 catch (OperationCanceledException)
                 {

@@ -28,6 +28,14 @@ internal static partial class CollectionLog
         Message = "Collection {Collection}: the index over the vector '{Vector}' was not made anew; its settings stay as they were")]
     public static partial void NotRebuilt(ILogger logger, string collection, string vector, Exception error);
 
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "Collection {Collection}: the indexes could not take in the point {Point}; it is read from its keys again")]
+    public static partial void NotTakenIn(ILogger logger, string collection, PointId point, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "What a restore left that did not come to its end could not be deleted; the next start tries again")]
+    public static partial void NotAbandoned(ILogger logger, Exception error);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Collection {Collection}: background work failed")]
     public static partial void BackgroundFailed(ILogger logger, string collection, Exception error);
 }

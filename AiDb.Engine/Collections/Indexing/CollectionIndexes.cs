@@ -45,12 +45,16 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         foreach (string name in options.Vectors.Keys.Concat(options.SparseVectors.Keys))
             fields.Add(name, VectorMapping.ToField(options, name, new KeyOriginals(this, name, readVector)));
         Fields = fields;
+        AllFields = [.. fields.Values];
         Payloads = new PayloadIndexSet(static words => new TextIndex(words));
         Payloads.Add(options.PayloadIndexes.Select(entry => Payloads.Make(entry.Key, entry.Value)));
     }
 
     /// <summary>The vectors, by name.</summary>
     public IReadOnlyDictionary<string, VectorField> Fields { get; }
+
+    /// <summary>The vectors of all names.</summary>
+    public VectorField[] AllFields { get; }
 
     /// <summary>The indexes over payload fields.</summary>
     public PayloadIndexSet Payloads { get; }
@@ -111,6 +115,25 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
             (PointChange whole, ulong wholeVersion) = _reload(change.Id);
             TryApply(whole, Math.Max(version, wholeVersion));
         }
+    }
+
+    /// <summary>Takes in a whole point although its version is there already: it may have been taken in by half.</summary>
+    public void ApplyAgain(PointChange change, ulong version)
+    {
+        if (IsEarly(change, version))
+            return;
+        if (change.IsDeleted)
+        {
+            lock (_gate)
+            {
+                if (!_isClosed && Points.TryFind(change.Id, out uint offset))
+                    Remove(change.Id, offset, Math.Max(version, Points.VersionAt(offset)));
+            }
+
+            return;
+        }
+
+        TryApply(change, version, isAgain: true);
     }
 
     /// <summary>Begins with what was saved; null: empty. What was written before is taken in now.</summary>
@@ -229,7 +252,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
         Payloads.Dispose();
     }
 
-    private bool TryApply(PointChange change, ulong version)
+    private bool TryApply(PointChange change, ulong version, bool isAgain = false)
     {
         lock (_gate)
         {
@@ -237,8 +260,13 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
                 return true;
             Volatile.Write(ref _lastVersion, Math.Max(_lastVersion, version));
             bool exists = Points.TryFind(change.Id, out uint offset);
-            if (exists ? Points.VersionAt(offset) >= version : WasDeletedLater(change.Id, version))
+            if (exists
+                ? Points.VersionAt(offset) >= version && !(isAgain && Points.VersionAt(offset) == version)
+                : WasDeletedLater(change.Id, version))
+            {
                 return true;
+            }
+
             if (change.IsDeleted)
             {
                 Remove(change.Id, offset, version, exists);
@@ -266,7 +294,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
 
     private bool TrySetVectors(uint offset, PointChange change, bool isSaved)
     {
-        foreach (VectorField vectors in Fields.Values)
+        foreach (VectorField vectors in AllFields)
         {
             if (change.Written.TryGetValue(vectors.Name, out VectorValue? vector))
                 vectors.Set(offset, vector);
@@ -306,7 +334,7 @@ internal sealed class CollectionIndexes : IPointView, IDisposable
             return;
         }
 
-        foreach (VectorField field in Fields.Values)
+        foreach (VectorField field in AllFields)
             field.Remove(offset);
         if (offset < _saved.Length)
         {

@@ -66,6 +66,12 @@ internal sealed class DenseField : VectorField
     }
 
     /// <inheritdoc/>
+    public override bool HasWork => Volatile.Read(ref _index)?.HasWork ?? false;
+
+    /// <summary>Vectors that were removed and that searches through the graph still pass.</summary>
+    public long RemovedCount => Volatile.Read(ref _index)?.RemovedCount ?? 0;
+
+    /// <inheritdoc/>
     public override bool IndexNext(int maxItems, CancellationToken cancellationToken) =>
         Volatile.Read(ref _index)?.IndexNext(maxItems, cancellationToken) ?? false;
 

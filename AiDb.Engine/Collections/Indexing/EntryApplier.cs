@@ -44,6 +44,6 @@ internal static class EntryApplier
         }
 
         foreach (PointChange change in changes.Values)
-            state.Indexes.Apply(change, version);
+            state.TakeIn(change, version);
     }
 }

@@ -53,7 +53,10 @@ internal abstract class VectorField(string name) : IDisposable
     /// minus the squared or absolute distance; not a number where it has none.</summary>
     public abstract float Similarity(VectorValue query, uint offset);
 
-    /// <summary>Brings waiting vectors into the graph.</summary>
+    /// <summary>Whether <see cref="IndexNext"/> has something to do.</summary>
+    public virtual bool HasWork => false;
+
+    /// <summary>Brings waiting vectors into the graph, and removed ones out of it.</summary>
     /// <returns>Whether there is more to do.</returns>
     public virtual bool IndexNext(int maxItems, CancellationToken cancellationToken) => false;
 

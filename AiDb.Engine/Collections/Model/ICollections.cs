@@ -60,6 +60,11 @@ public interface ICollections
         string collection, ScrollRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>How many points meet a filter.</summary>
+    /// <param name="collection">The collection.</param>
+    /// <param name="filter">The filter; null: all points.</param>
+    /// <param name="exact">Whether the number must be exact. It always is; false is there for hosts whose counts cost
+    /// more.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     ValueTask<long> CountAsync(
         string collection, Filter? filter, bool exact = true, CancellationToken cancellationToken = default);
 

@@ -103,13 +103,16 @@ internal sealed class PayloadIndexSet : IDisposable
         BuildingIndex[] begun = [.. indexes.Select(index => new BuildingIndex(Make(index.Key, index.Value)))];
         if (begun.Length == 0)
             return;
+        HashSet<string> paths = [.. begun.Select(static building => building.Index.Path.Text)];
         using (EnterWrite())
-            _building = [.. _building, .. begun];
+            _building = [.. _building.Where(building => !paths.Contains(building.Index.Path.Text)), .. begun];
         try
         {
             Fill(begun, view, cancellationToken);
+
+            // What was dropped meanwhile, or is being built anew, is not published.
             using (EnterWrite())
-                Publish([.. begun.Select(building => building.Index)]);
+                Publish([.. begun.Intersect(_building).Select(building => building.Index)]);
         }
         finally
         {
@@ -146,14 +149,17 @@ internal sealed class PayloadIndexSet : IDisposable
         };
     }
 
-    /// <summary>Removes an index; false: there is none that is complete.</summary>
+    /// <summary>Removes an index, also one that is being built; false: there is none.</summary>
     public bool Drop(string path)
     {
         if (IsEmpty || !JsonPath.TryParse(path, out JsonPath? parsed))
             return false;
         using WriteScope scope = EnterWrite();
+        BuildingIndex[] building = [.. _building.Where(building => building.Index.Path.Text != parsed.Text)];
+        bool wasBuilding = building.Length < _building.Length;
+        _building = building;
         if (!_ready.ContainsKey(parsed.Text))
-            return false;
+            return wasBuilding;
         _ready = _ready.Where(entry => entry.Key != parsed.Text).ToFrozenDictionary(StringComparer.Ordinal);
         return true;
     }
@@ -165,7 +171,10 @@ internal sealed class PayloadIndexSet : IDisposable
     public ReadScope EnterRead() => new(Volatile.Read(ref _gate));
 
     /// <inheritdoc/>
-    public void Dispose() => _gate?.Dispose();
+    public void Dispose()
+    {
+        // The lock is left to the garbage collector: readers of a collection that is deleted may still hold it.
+    }
 
     private WriteScope EnterWrite()
     {

@@ -1,4 +1,5 @@
 using AiDb.Engine.Collections.Payloads;
+using AiDb.Engine.Collections.Storage;
 using AiDb.Engine.Vectors;
 
 namespace AiDb.Engine.Collections.Reading;
@@ -43,8 +44,13 @@ internal sealed class CollectionFilters(CollectionState state)
     }
 
     /// <summary>The ids of the points that meet a filter.</summary>
-    public List<PointId> FindIds(Filter filter, CancellationToken cancellationToken)
+    /// <param name="filter">The filter.</param>
+    /// <param name="most">The most ids.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>: there are more.</exception>
+    public List<PointId> FindIds(Filter filter, int most, CancellationToken cancellationToken)
     {
+        const int CancellationStride = 4096;
         BoundFilter bound = Bind(filter, isWrite: true);
         long generation = state.Indexes.Readers.Enter();
         try
@@ -53,8 +59,18 @@ internal sealed class CollectionFilters(CollectionState state)
             using ResolvedFilter resolved = Resolve(bound, cancellationToken);
             foreach (uint offset in resolved.Filter.Bitmap ?? state.Indexes.Live)
             {
-                if (resolved.Filter.Matches(offset))
-                    ids.Add(state.Indexes.IdAt(offset));
+                if (offset % CancellationStride == 0)
+                    cancellationToken.ThrowIfCancellationRequested();
+                if (!resolved.Filter.Matches(offset))
+                    continue;
+                if (ids.Count == most)
+                {
+                    throw PointErrors.Invalid(
+                        $"filter: more than {most} points meet it, and all operations of a write are one. " +
+                        "Give this operation alone: it is then carried out in several writes.");
+                }
+
+                ids.Add(state.Indexes.IdAt(offset));
             }
 
             return ids;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using AiDb.Engine.Collections.Postings;
 using AiDb.Engine.Vectors;
+using AiDb.Engine.Vectors.Rows;
 
 namespace AiDb.Engine.Collections.Sparse;
 
@@ -9,7 +10,7 @@ namespace AiDb.Engine.Collections.Sparse;
 /// Each dimension has the postings of the offsets that are not zero in it; beside them stand the vectors themselves, for
 /// changes and for exact scores. It is derived, held in memory alone and built anew when a collection is opened. Thread
 /// safety: all members may be called concurrently; changes wait for each other. A search finds an offset with
-/// its vector of before or after a change, and its score is always that of one of both.
+/// its vector of before or after a change, also one that changes while it runs, and its score is always that of one of both.
 /// </remarks>
 internal sealed class SparseIndex
 {
@@ -17,8 +18,12 @@ internal sealed class SparseIndex
     private const int PostingsPerVector = 64;
     private const int DimensionBytes = 64;
 
+    /// <summary>After so many searches that writers have crowded, the next one has them wait.</summary>
+    private const int FreeAttempts = 3;
+
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<uint, TermPostings> _dimensions = new();
+    private readonly ReplacedOffsets _replaced = new();
     private readonly bool _weighsByRarity;
     private SparseVector?[] _vectors = [];
     private long _count;
@@ -56,6 +61,8 @@ internal sealed class SparseIndex
         {
             Reserve(offset);
             SparseVector? old = _vectors[offset];
+            if (old is not null)
+                _replaced.Begin(offset);
             Volatile.Write(ref _vectors[offset], vector);
             ReadOnlySpan<uint> indices = vector.Indices.Span;
             ReadOnlySpan<float> values = vector.Values.Span;
@@ -72,6 +79,8 @@ internal sealed class SparseIndex
                 SetPosting(indices[at], offset, values[at]);
             _bytes += BytesOf(vector) - BytesOf(old);
             _count += old is null ? 1 : 0;
+            if (old is not null)
+                _replaced.Complete();
         }
     }
 
@@ -117,6 +126,26 @@ internal sealed class SparseIndex
     {
         if (best.IsEmpty)
             return 0;
+        long limit = best.Length;
+        for (int attempt = 0; attempt < FreeAttempts; attempt++, limit = (limit * 2) + FreeAttempts)
+        {
+            if (TrySearch(query, filter, scoreThreshold, best, limit, cancellationToken, out int found))
+                return found;
+        }
+
+        lock (_gate)
+        {
+            TrySearch(query, filter, scoreThreshold, best, limit, cancellationToken, out int found);
+            return found;
+        }
+    }
+
+    private bool TrySearch(
+        SparseVector query, in OffsetFilter filter, float? scoreThreshold, Span<ScoredOffset> best, long limit,
+        CancellationToken cancellationToken, out int count)
+    {
+        ReplacedOffsets.Mark begun = _replaced.Now();
+        int most = (int)Math.Min(limit, Math.Max(best.Length, Count + 1));
         PostingSearch<WeightedDimension> search = PostingSearch<WeightedDimension>.Rent();
         try
         {
@@ -133,17 +162,16 @@ internal sealed class SparseIndex
             }
 
             if (filter.Bitmap is { } bitmap && bitmap.Count() * PostingsPerVector < postings)
-                return SearchEach(query, bitmap, filter, scoreThreshold, best, cancellationToken);
-            search.Run(filter, best.Length, scoreThreshold, cancellationToken);
-            int kept = 0;
-            foreach (ScoredOffset item in search.Results)
             {
-                if (Get(item.Offset) is { } vector)
-                    best[kept++] = item with { Score = Dot(query, vector, out _) };
+                count = SearchEach(query, bitmap, filter, scoreThreshold, best, cancellationToken);
+                return true;
             }
 
-            best[..kept].Sort(TopOffsets.BestFirst);
-            return kept;
+            search.Run(filter, most, scoreThreshold, cancellationToken);
+            Span<ScoredOffset> found = search.Results;
+            (count, bool isCrowded) = PostingAnswer.Write(
+                found, found.Length == most, _replaced.Since(begun), filter, scoreThreshold, new Scorer(this, query), best);
+            return !isCrowded;
         }
         finally
         {
@@ -246,6 +274,18 @@ internal sealed class SparseIndex
         var grown = new SparseVector?[length];
         _vectors.CopyTo(grown, 0);
         Volatile.Write(ref _vectors, grown);
+    }
+
+    private readonly struct Scorer(SparseIndex index, SparseVector query) : IOffsetScorer
+    {
+        public bool TryScore(uint offset, out float score)
+        {
+            score = 0;
+            if (index.Get(offset) is not { } vector)
+                return false;
+            score = index.Dot(query, vector, out bool shares);
+            return shares;
+        }
     }
 
     private readonly struct WeightedDimension(float weight) : IPostingScorer

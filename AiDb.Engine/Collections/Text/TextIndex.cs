@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using AiDb.Engine.Collections.Payloads;
 using AiDb.Engine.Collections.Postings;
 using AiDb.Engine.Vectors;
+using AiDb.Engine.Vectors.Rows;
 
 namespace AiDb.Engine.Collections.Text;
 
@@ -10,11 +11,15 @@ namespace AiDb.Engine.Collections.Text;
 /// <remarks>
 /// Derived from payloads and held in memory alone; it is built anew when a collection is opened. Thread safety: all members
 /// may be called concurrently; changes wait for each other. A search finds an offset with its words of before or
-/// after a change; its score is always that of one of both.
+/// after a change, also one that changes while it runs; its score is always that of one of both.
 /// </remarks>
 internal sealed class TextIndex : ITextIndex
 {
+    /// <summary>After so many searches that writers have crowded, the next one has them wait.</summary>
+    private const int FreeAttempts = 3;
+
     private readonly Lock _gate = new();
+    private readonly ReplacedOffsets _replaced = new();
     private readonly ConcurrentDictionary<string, TextTerm> _terms = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TextTerm>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly Func<ReadOnlySpan<char>, TextTerm> _intern;
@@ -63,6 +68,8 @@ internal sealed class TextIndex : ITextIndex
             if (old is not null && old.Equals(document))
                 return;
             Reserve(offset);
+            if (old is not null)
+                _replaced.Begin(offset);
             Volatile.Write(ref _documents[offset], document);
             foreach (TextTerm term in old is null ? [] : old.Terms)
             {
@@ -81,6 +88,8 @@ internal sealed class TextIndex : ITextIndex
             _bytes += document.Bytes - (old?.Bytes ?? 0);
             _count += old is null ? 1 : 0;
             _totalLength += document.Length - (old?.Length ?? 0);
+            if (old is not null)
+                _replaced.Complete();
         }
     }
 
@@ -145,6 +154,28 @@ internal sealed class TextIndex : ITextIndex
     {
         if (best.IsEmpty)
             return 0;
+        Weights weights = new(k1 ?? Bm25.DefaultK1, b ?? Bm25.DefaultB);
+        long limit = best.Length;
+        for (int attempt = 0; attempt < FreeAttempts; attempt++, limit = (limit * 2) + FreeAttempts)
+        {
+            if (TrySearch(text, weights, filter, scoreThreshold, best, limit, cancellationToken, out int found))
+                return found;
+        }
+
+        lock (_gate)
+        {
+            TrySearch(text, weights, filter, scoreThreshold, best, limit, cancellationToken, out int found);
+            return found;
+        }
+    }
+
+    private bool TrySearch(
+        string text, Weights weights, in OffsetFilter filter, float? scoreThreshold, Span<ScoredOffset> best, long limit,
+        CancellationToken cancellationToken, out int found)
+    {
+        ReplacedOffsets.Mark begun = _replaced.Now();
+        int wordsBefore = Volatile.Read(ref _nextNumber);
+        int most = (int)Math.Min(limit, Math.Max(best.Length, Count + 1));
         TextQueryTerms query = TextQueryTerms.Rent(this, text);
         PostingSearch<Bm25> search = PostingSearch<Bm25>.Rent();
         try
@@ -152,36 +183,15 @@ internal sealed class TextIndex : ITextIndex
             TextDocument?[] documents = Volatile.Read(ref _documents);
             long count = Count;
             double average = count > 0 ? (double)Volatile.Read(ref _totalLength) / count : 0;
-            ReadOnlySpan<TextQueryTerms.QueryTerm> terms = query.Distinct();
-            foreach (TextQueryTerms.QueryTerm item in terms)
-                search.Add(item.Term.Postings, Scorer(item));
-            search.Run(filter, best.Length, scoreThreshold, cancellationToken);
-            return Emit(search.Results, terms, best);
+            WordScorer scorer = new(this, query.Distinct(), documents, count, average, weights);
+            foreach (TextQueryTerms.QueryTerm item in scorer.Words)
+                search.Add(item.Term.Postings, scorer.Of(item));
+            search.Run(filter, most, scoreThreshold, cancellationToken);
+            Span<ScoredOffset> results = search.Results;
+            (found, bool isCrowded) = PostingAnswer.Write(
+                results, results.Length == most, _replaced.Since(begun), filter, scoreThreshold, scorer, best);
 
-            Bm25 Scorer(TextQueryTerms.QueryTerm item) => new(
-                documents, count, item.Term.Postings.Count, average, k1 ?? Bm25.DefaultK1, b ?? Bm25.DefaultB, item.Times);
-
-            // Sums in the order of the words: the same for the same words, whatever the search left out.
-            int Emit(Span<ScoredOffset> found, ReadOnlySpan<TextQueryTerms.QueryTerm> words, Span<ScoredOffset> into)
-            {
-                int kept = 0;
-                foreach (ScoredOffset item in found)
-                {
-                    if (DocumentAt(item.Offset) is { } document)
-                        into[kept++] = new ScoredOffset(item.Offset, 0) with { Score = Sum(document, words) };
-                }
-
-                into[..kept].Sort(TopOffsets.BestFirst);
-                return kept;
-            }
-
-            float Sum(TextDocument document, ReadOnlySpan<TextQueryTerms.QueryTerm> words)
-            {
-                double sum = 0;
-                foreach (TextQueryTerms.QueryTerm word in words)
-                    sum += Scorer(word).Score(document.FrequencyOf(word.Term), document.Length);
-                return (float)sum;
-            }
+            return !isCrowded && (Volatile.Read(ref _nextNumber) == wordsBefore || KnowsAll(query));
         }
         finally
         {
@@ -202,6 +212,20 @@ internal sealed class TextIndex : ITextIndex
     {
         TextDocument?[] documents = Volatile.Read(ref _documents);
         return offset < (uint)documents.Length ? Volatile.Read(ref documents[offset]) : null;
+    }
+
+    // A word that no text had for a moment is another term afterwards, and may be that of a text that was replaced.
+    private bool KnowsAll(TextQueryTerms query)
+    {
+        if (query.HasUnknown)
+            return false;
+        foreach (TextQueryTerms.QueryTerm item in query.Terms)
+        {
+            if (TryFind(item.Term.Text, out TextTerm? present) && present != item.Term)
+                return false;
+        }
+
+        return true;
     }
 
     private TextTerm Intern(ReadOnlySpan<char> word)
@@ -238,5 +262,36 @@ internal sealed class TextIndex : ITextIndex
         var grown = new TextDocument?[length];
         _documents.CopyTo(grown, 0);
         Volatile.Write(ref _documents, grown);
+    }
+
+    private readonly record struct Weights(float K1, float B);
+
+    // Sums in the order of the words: the same for the same words, whatever the search left out.
+    private readonly ref struct WordScorer(
+        TextIndex index, ReadOnlySpan<TextQueryTerms.QueryTerm> words, TextDocument?[] documents, long count, double average,
+        Weights weights) : IOffsetScorer
+    {
+        public ReadOnlySpan<TextQueryTerms.QueryTerm> Words { get; } = words;
+
+        public Bm25 Of(TextQueryTerms.QueryTerm item) =>
+            new(documents, count, item.Term.Postings.Count, average, weights.K1, weights.B, item.Times);
+
+        public bool TryScore(uint offset, out float score)
+        {
+            score = 0;
+            if (index.DocumentAt(offset) is not { } document)
+                return false;
+            double sum = 0;
+            bool any = false;
+            foreach (TextQueryTerms.QueryTerm word in Words)
+            {
+                float frequency = document.FrequencyOf(word.Term);
+                any |= frequency > 0;
+                sum += Of(word).Score(frequency, document.Length);
+            }
+
+            score = (float)sum;
+            return any;
+        }
     }
 }

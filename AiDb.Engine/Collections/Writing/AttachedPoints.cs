@@ -47,7 +47,7 @@ internal sealed class AttachedPoints(CollectionState state, List<PointChange> ch
             if (result is { Applied: true } written)
             {
                 foreach (PointChange change in changes)
-                    state.Indexes.Apply(change, written.Version);
+                    state.TakeIn(change, written.Version);
                 state.OnWritten(changes.Count);
             }
         }

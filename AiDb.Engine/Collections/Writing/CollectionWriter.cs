@@ -12,6 +12,9 @@ namespace AiDb.Engine.Collections.Writing;
 internal sealed class CollectionWriter(CollectionState state) : IDisposable
 {
     private const int MaxAttempts = 100;
+
+    /// <summary>Points of one write of an operation by filter.</summary>
+    private const int FilteredPage = 1_000;
     private readonly SemaphoreSlim _turn = new(1, 1);
 
     /// <summary>Carries out operations.</summary>
@@ -21,6 +24,30 @@ internal sealed class CollectionWriter(CollectionState state) : IDisposable
         List<PointOperation> checkedOperations = OperationChecks.Check(state.Options, operations);
         if (checkedOperations.Exists(static operation => SelectorOf(operation)?.Filter is not null))
             await state.EnsureLoadedAsync(cancellationToken).ConfigureAwait(false);
+        return checkedOperations is [var only] && SelectorOf(only) is { Filter: { } filter }
+            ? await WriteByFilterAsync(only, filter, durability, cancellationToken).ConfigureAwait(false)
+            : await WriteTogetherAsync(checkedOperations, durability, cancellationToken).ConfigureAwait(false);
+    }
+
+    // Each page is a write of its own, so that neither memory nor a batch has to hold all points. What a page changes has met the
+    // filter when the operation began, and does when it is written.
+    private async ValueTask<PointWriteResult> WriteByFilterAsync(
+        PointOperation operation, Filter filter, WriteDurability durability, CancellationToken cancellationToken)
+    {
+        List<PointId> ids = state.Filters.FindIds(filter, int.MaxValue, cancellationToken);
+        PointWriteResult result = new(state.Indexes.LastVersion, state.Database.AppliedPosition.Lsn);
+        for (int first = 0; first < ids.Count; first += FilteredPage)
+        {
+            PointSelector page = new(ids.GetRange(first, Math.Min(FilteredPage, ids.Count - first)), filter);
+            result = await WriteTogetherAsync([WithSelector(operation, page)], durability, cancellationToken).ConfigureAwait(false);
+        }
+
+        return result;
+    }
+
+    private async ValueTask<PointWriteResult> WriteTogetherAsync(
+        List<PointOperation> checkedOperations, WriteDurability durability, CancellationToken cancellationToken)
+    {
         bool holdsTurn = false;
         try
         {
@@ -56,7 +83,7 @@ internal sealed class CollectionWriter(CollectionState state) : IDisposable
     /// <summary>Adds whole points to a batch that is written elsewhere.</summary>
     public List<PointChange> AddTo(WriteBatch batch, IReadOnlyList<PointOperation> operations)
     {
-        var plan = new WritePlan(state, isDeferred: true);
+        var plan = new WritePlan(state, isDeferred: true, CancellationToken.None);
         foreach (PointOperation operation in OperationChecks.Check(state.Options, operations))
             plan.Add(operation);
         return plan.AddTo(batch);
@@ -76,10 +103,21 @@ internal sealed class CollectionWriter(CollectionState state) : IDisposable
         _ => null,
     };
 
+    private static PointOperation WithSelector(PointOperation operation, PointSelector selector) => operation switch
+    {
+        DeleteOperation delete => delete with { Selector = selector },
+        DeleteVectorsOperation delete => delete with { Selector = selector },
+        SetPayloadOperation set => set with { Selector = selector },
+        OverwritePayloadOperation overwrite => overwrite with { Selector = selector },
+        DeletePayloadOperation delete => delete with { Selector = selector },
+        ClearPayloadOperation clear => clear with { Selector = selector },
+        _ => operation,
+    };
+
     private async ValueTask<PointWriteResult?> TryWriteAsync(
         List<PointOperation> operations, WriteDurability durability, CancellationToken cancellationToken)
     {
-        var plan = new WritePlan(state);
+        var plan = new WritePlan(state, isDeferred: false, cancellationToken);
         foreach (PointOperation operation in operations)
             plan.Add(operation);
         var batch = new WriteBatch();

@@ -13,6 +13,10 @@ internal static class OperationChecks
     /// <summary>Points or ids of one operation at most.</summary>
     public const int MaxPoints = 1_000_000;
 
+    /// <summary>Points that one operation by filter changes at most beside other operations: all of them are one write,
+    /// whose points are held in memory.</summary>
+    public const int MaxFilteredTogether = 10_000;
+
     /// <summary>The operations, checked.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.InvalidArgument"/>, naming the field and the
     /// limit.</exception>

@@ -7,7 +7,7 @@ namespace AiDb.Engine.Collections.Writing;
 /// <remarks>Thread safety: none; belongs to one <see cref="WritePlan"/>.</remarks>
 internal sealed class PlannedPoint(PointId id)
 {
-    private readonly SortedSet<string> _kept = new(StringComparer.Ordinal);
+    private SortedSet<string>? _kept;
 
     /// <summary>The point.</summary>
     public PointId Id { get; } = id;
@@ -39,8 +39,17 @@ internal sealed class PlannedPoint(PointId id)
     /// <summary>How long a replaced point lives; null: for ever.</summary>
     public TimeSpan? Lifetime { get; private set; }
 
-    /// <summary>All vectors that it has.</summary>
-    public SortedSet<string> Names => new(_kept.Concat(Written.Keys), StringComparer.Ordinal);
+    /// <summary>All vectors that it has, in order.</summary>
+    public IReadOnlyCollection<string> Names
+    {
+        get
+        {
+            string[] names = [.. _kept ?? [], .. Written.Keys];
+            if (names.Length > 1)
+                Array.Sort(names, StringComparer.Ordinal);
+            return names;
+        }
+    }
 
     /// <summary>Takes in what the key says; null: there is none.</summary>
     public void SetBase(StoredPoint? stored)
@@ -49,7 +58,8 @@ internal sealed class PlannedPoint(PointId id)
         Base = stored;
         Exists = stored is not null;
         Payload = stored?.Payload ?? Payload.Empty;
-        _kept.UnionWith(stored?.Vectors ?? []);
+        if (stored is { Vectors.Count: > 0 })
+            _kept = new SortedSet<string>(stored.Vectors, StringComparer.Ordinal);
     }
 
     /// <summary>Replaces all of it.</summary>
@@ -71,7 +81,7 @@ internal sealed class PlannedPoint(PointId id)
         foreach ((string name, VectorValue vector) in vectors)
         {
             Written[name] = vector;
-            _kept.Remove(name);
+            _kept?.Remove(name);
         }
 
         IsChanged = true;
@@ -81,7 +91,7 @@ internal sealed class PlannedPoint(PointId id)
     public void RemoveVectors(IReadOnlyList<string> names)
     {
         foreach (string name in names)
-            IsChanged |= Written.Remove(name) | _kept.Remove(name);
+            IsChanged |= Written.Remove(name) | _kept?.Remove(name) == true;
     }
 
     /// <summary>Sets the payload.</summary>
@@ -120,7 +130,7 @@ internal sealed class PlannedPoint(PointId id)
         IsChanged = true;
         Exists = exists;
         Written.Clear();
-        _kept.Clear();
+        _kept = null;
         Payload = Payload.Empty;
         Lifetime = null;
     }

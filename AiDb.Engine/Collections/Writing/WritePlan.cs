@@ -12,8 +12,10 @@ namespace AiDb.Engine.Collections.Writing;
 /// <param name="state">The collection.</param>
 /// <param name="isDeferred">Whether the batch is written at some later time: then nothing is left out because the indexes do
 /// not know it.</param>
-internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
+/// <param name="cancellationToken">Ends the planning.</param>
+internal sealed class WritePlan(CollectionState state, bool isDeferred, CancellationToken cancellationToken)
 {
+    private const int CancellationStride = 256;
     private readonly Dictionary<PointId, PlannedPoint> _points = [];
     private readonly List<PlannedPoint> _order = [];
 
@@ -103,14 +105,14 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
 
     private void AddDelete(PointSelector selector)
     {
-        if (selector.Ids is null)
+        if (selector.Filter is not null)
         {
             foreach (PlannedPoint point in Select(selector, mustExist: false))
                 point.Delete();
             return;
         }
 
-        foreach (PointId id in selector.Ids)
+        foreach (PointId id in selector.Ids ?? [])
         {
             // A point that nobody was told of need not be deleted: the deletion came before it.
             if (isDeferred || _points.ContainsKey(id) || !state.IsLoaded || state.Indexes.TryFindOffset(id, out _))
@@ -139,9 +141,11 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
         var filter = BoundFilter.Bind(selector.Filter);
         foreach (PointId id in selector.Ids ?? IdsOf(selector.Filter!))
         {
+            if (selected.Count % CancellationStride == 0)
+                cancellationToken.ThrowIfCancellationRequested();
             PlannedPoint planned = PlannedOf(id);
             ReadBase(planned);
-            if (!planned.Exists && mustExist && selector.Ids is not null)
+            if (!planned.Exists && mustExist && selector.Filter is null)
                 throw PointErrors.NotFound(id);
 
             // What the filter met may have changed since; from here on a condition holds it.
@@ -154,7 +158,7 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
 
     private List<PointId> IdsOf(Filter filter)
     {
-        List<PointId> ids = state.Filters.FindIds(filter, CancellationToken.None);
+        List<PointId> ids = state.Filters.FindIds(filter, OperationChecks.MaxFilteredTogether, cancellationToken);
         foreach (PlannedPoint planned in _order)
             ids.Add(planned.Id);
         return [.. ids.Distinct()];
@@ -189,7 +193,7 @@ internal sealed class WritePlan(CollectionState state, bool isDeferred = false)
             : point.Base is { } stored ? WriteCondition.VersionIs(stored.Version) : WriteCondition.MustBeAbsent;
         TimeSpan? timeToLive = timeToLiveMs == 0 ? null : TimeSpan.FromMilliseconds(timeToLiveMs);
         byte[] key = PointKeys.Point(point.Id);
-        SortedSet<string> names = point.Names;
+        IReadOnlyCollection<string> names = point.Names;
         if (point.Exists)
         {
             value.Clear();

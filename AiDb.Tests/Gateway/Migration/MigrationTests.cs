@@ -50,9 +50,9 @@ public sealed class MigrationTests
         uint shard = MapOf(cluster).Shards.Single(shard => shard.PrimaryNodeId == "primary-2").Id;
         await MigrationRecords.SetDrainingAsync(StoreOf(cluster), shard, isDraining: true);
         await UntilAsync(cluster, map => IsAtRest(map) && map.Slots.Count(shard) == 0, running);
-        await cluster.StopPrimaryAsync("primary-2");
         await stop.CancelAsync();
         await running;
+        await cluster.StopPrimaryAsync("primary-2");
         await load.CheckAsync();
     }
 

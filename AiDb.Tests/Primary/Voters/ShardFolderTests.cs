@@ -29,6 +29,15 @@ public sealed class ShardFolderTests : IDisposable
         Assert.Equal(["shard-00007"], Directory.GetDirectories(_data).Select(Path.GetFileName));
     }
 
+    [Theory]
+    [InlineData(100, 5, 100, 5, true)]
+    [InlineData(40, 3, 100, 5, true)]
+    [InlineData(101, 5, 100, 5, false)]
+    [InlineData(100, 6, 100, 5, false)]
+    public void A_copy_takes_back_nothing_that_the_voter_has_said_meanwhile(
+        ulong lastLsn, ulong promised, ulong copiedLsn, ulong copiedEpoch, bool expected) =>
+        Assert.Equal(expected, new ShardCopy(copiedEpoch, copiedLsn, []).MayReplace(lastLsn, promised));
+
     [Fact]
     public void Half_a_copy_counts_for_nothing()
     {

@@ -38,6 +38,22 @@ public sealed class PayloadIndexSetTests
     }
 
     [Fact]
+    public void An_index_that_is_dropped_while_it_is_built_is_not_there_afterwards()
+    {
+        using TestPoints points = new();
+        points.Put(0, """{"f":"a","g":true}""");
+        points.OnRead = _ => Assert.True(points.Indexes.Drop("f"));
+        points.Indexes.Build(
+            [
+                new("f", new PayloadIndexOptions { Kind = PayloadIndexKind.Keyword }),
+                new("g", new PayloadIndexOptions { Kind = PayloadIndexKind.Bool }),
+            ],
+            points, TestContext.Current.CancellationToken);
+        Assert.Equal(["g"], points.Indexes.Paths);
+        Assert.False(points.Indexes.Drop("f"));
+    }
+
+    [Fact]
     public void An_index_whose_building_is_cancelled_is_not_there_and_the_one_it_replaces_stays()
     {
         using TestPoints points = new();

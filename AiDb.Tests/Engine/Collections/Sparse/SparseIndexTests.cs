@@ -41,6 +41,45 @@ public sealed class SparseIndexTests
     }
 
     [Fact]
+    public async Task A_vector_that_is_written_again_is_found_meanwhile_and_pushes_no_other_out()
+    {
+        SparseIndex index = new(new SparseVectorOptions());
+        SparseVector left = new(new uint[] { 1 }, new float[] { 6 });
+        SparseVector right = new(new uint[] { 2 }, new float[] { 6 });
+        SparseVector both = new(new uint[] { 1, 2 }, new float[] { 5, 5 });
+        SparseVector query = new(new uint[] { 1, 2 }, new float[] { 1, 1 });
+        for (uint offset = 0; offset < 500; offset++)
+            index.Set(offset, new SparseVector(new uint[] { 1, 2 }, new float[] { 1, 1 }));
+        index.Set(100, both);
+        index.Set(400, left);
+        bool done = false;
+        var writer = Task.Run(
+            () =>
+            {
+                for (int i = 0; !Volatile.Read(ref done); i++)
+                    index.Set(400, i % 2 == 0 ? right : left);
+            },
+            TestContext.Current.CancellationToken);
+        try
+        {
+            ScoredOffset[] best = new ScoredOffset[2];
+            for (int i = 0; i < 1500; i++)
+            {
+                int found = index.Search(query, default, null, best.AsSpan(0, 1 + (i % 2)), TestContext.Current.CancellationToken);
+                Assert.Equal(1 + (i % 2), found);
+                Assert.Equal(new ScoredOffset(100, 10), best[0]);
+                if (found == 2)
+                    Assert.Equal(new ScoredOffset(400, 6), best[1]);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref done, true);
+            await writer;
+        }
+    }
+
+    [Fact]
     public void Equal_scores_are_ordered_by_offset()
     {
         SparseIndex index = new(new SparseVectorOptions());

@@ -9,6 +9,45 @@ public sealed class TextIndexTests
 {
     private static readonly string[] Vocabulary = [.. Enumerable.Range(0, 300).Select(static number => $"w{number}")];
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_text_that_is_written_again_is_found_meanwhile(bool othersHaveTheWords)
+    {
+        TextIndex index = new(new TextIndexOptions());
+        for (uint offset = 0; offset < 300; offset++)
+            index.Set(offset, ["one two three four five six seven eight nine filler"]);
+        index.Set(150, ["alpha alpha"]);
+        index.Set(10, ["beta x x x x x x x x x x x"]);
+        if (othersHaveTheWords)
+            index.Set(20, ["alpha y y y y y y y y y y y"]);
+        bool done = false;
+        var writer = Task.Run(
+            () =>
+            {
+                for (int i = 0; !Volatile.Read(ref done); i++)
+                    index.Set(150, [i % 2 == 0 ? "beta beta" : "alpha alpha"]);
+            },
+            TestContext.Current.CancellationToken);
+        try
+        {
+            ScoredOffset[] best = new ScoredOffset[5];
+            for (int i = 0; i < 1500; i++)
+            {
+                int found = index.Search("beta alpha", null, null, default, null, best, TestContext.Current.CancellationToken);
+                uint[] offsets = [.. best[..found].Select(static item => item.Offset)];
+                Assert.True(
+                    offsets.Contains(150u) && offsets.Contains(10u) && offsets.Distinct().Count() == found,
+                    $"search {i} found {string.Join(' ', offsets)}");
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref done, true);
+            await writer;
+        }
+    }
+
     [Fact]
     public void All_words_any_word_a_phrase_or_a_beginning_match()
     {
