@@ -8,6 +8,10 @@ namespace AiDb.Backup.Restoring;
 /// <summary>Who may write to an archive, as seen from outside of a running primary.</summary>
 public static class ArchiveOwnership
 {
+    /// <summary>How far beyond the archive's last epoch a claim from outside goes. A primary whose archive was away takes an
+    /// epoch with every start and has claimed none of them here; the claim must exceed those too, or it would go on.</summary>
+    private const ulong Leap = 1000;
+
     /// <summary>Takes an archive from whichever primary has it: what that one writes from here on does not count, and it
     /// finds out before it tells anybody that a write is archived. For the restore of a primary that is gone.</summary>
     /// <returns>The epoch that was claimed.</returns>
@@ -23,7 +27,7 @@ public static class ArchiveOwnership
             var claim = new ArchiveManifest
             {
                 Shard = reader.Shard,
-                Id = new ManifestId(ids[^1].Epoch + 1, 0),
+                Id = new ManifestId(ids[^1].Epoch + Leap, 0),
                 DatabaseId = newest.DatabaseId,
                 Nonce = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
             };

@@ -50,6 +50,33 @@ public sealed class ArchiveTakeoverTests
         Assert.Equal(written + 5, NumberedPrimary.Check(restored, successor.Entries));
     }
 
+    [Fact]
+    public async Task A_replaced_primary_that_restarted_often_while_its_archive_was_away_does_not_take_it_back()
+    {
+        var store = new MemoryBlobStore(_time);
+        SimulatedFileSystem first = TestDatabase.NewDisk();
+        first.CreateDirectory("/data");
+        using (NumberedPrimary before = NumberedPrimary.Open(first, store, _time, 1, "a"))
+        {
+            await before.Archiver.StartAsync(Token);
+            await before.Archiver.SnapshotAsync(Token);
+            await WriteAsync(before, 3);
+        }
+
+        // Each start took an epoch, and none of them could be claimed.
+        using NumberedPrimary replaced = NumberedPrimary.Open(first, store, _time, 40, "a");
+        ulong claimed = await ArchiveOwnership.TakeAsync(new ArchiveReader(store, NumberedPrimary.Shard), Token);
+        (SimulatedFileSystem disk, RestoreResult result) =
+            await NumberedPrimary.RestoreAsync(store, _time, RestoreTarget.Newest, 5);
+        ArchiveOwnership.NoteRestored(disk, NumberedPrimary.Folder, claimed, result.Position.Lsn);
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(() => replaced.Archiver.StartAsync(Token));
+        Assert.Equal(AiDbErrorKind.Aborted, error.Kind);
+        using NumberedPrimary successor = NumberedPrimary.Open(disk, store, _time, claimed + 1, "b");
+        await successor.Archiver.StartAsync(Token);
+        await WriteAsync(successor, 2);
+        Assert.Equal(successor.Database.AppliedPosition, successor.Archiver.Archived);
+    }
+
     private static async Task WriteAsync(NumberedPrimary primary, int count)
     {
         for (int write = 0; write < count; write++)
