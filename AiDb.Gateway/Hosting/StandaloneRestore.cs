@@ -3,8 +3,8 @@ using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
 using AiDb.Engine.Images;
 using AiDb.Engine.Storage;
-using AiDb.Primary.Hosting;
 using AiDb.Primary.Backup;
+using AiDb.Primary.Hosting;
 
 namespace AiDb.Gateway.Hosting;
 
