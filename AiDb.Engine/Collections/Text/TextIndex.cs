@@ -232,8 +232,11 @@ internal sealed class TextIndex : ITextIndex
     {
         if (_lookup.TryGetValue(word, out TextTerm? term))
             return term;
-        term = new TextTerm(word.ToString(), _nextNumber++);
+        term = new TextTerm(word.ToString(), _nextNumber);
         _terms.TryAdd(term.Text, term);
+
+        // Counted when it can be found: a search that saw this count knows the word, one that did not looks again.
+        Volatile.Write(ref _nextNumber, _nextNumber + 1);
         _bytes += BytesOf(term) + term.Postings.Bytes;
         return term;
     }
