@@ -2,8 +2,8 @@ using System.CommandLine;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Metadata.Etcd;
 using AiDb.Contracts;
+using AiDb.Contracts.Multiplexing;
 using AiDb.Engine;
-using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace AiDb.Cli.Commands;
@@ -82,14 +82,10 @@ internal sealed class MetadataStoreArguments
 
     private static RemoteMetadataStore OpenRemote(string address, string secret, TimeProvider time)
     {
-        GrpcChannel channel = GrpcChannel.ForAddress(address);
-        return new RemoteMetadataStore(
-            channel.Intercept(headers =>
-            {
-                headers.Add(ClusterSecret.HeaderName, secret);
-                return headers;
-            }),
-            time, channel: channel);
+        if (!Uri.TryCreate(address, UriKind.Absolute, out _))
+            throw new AiDbException(AiDbErrorKind.InvalidArgument, $"--store '{address}' is not an address.");
+        GrpcChannel channel = NodeChannels.Open(address, TimeSpan.FromSeconds(5));
+        return new RemoteMetadataStore(channel.WithSecret(secret), time, channel: channel);
     }
 
     private static EmbeddedMetadataStore OpenFolder(string folder, TimeProvider time, MissingStore missing)

@@ -3,7 +3,6 @@ using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Multiplexing;
 using Grpc.Core;
-using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace AiDb.Gateway.Routing;
@@ -60,25 +59,9 @@ internal sealed class RemoteNodes(string clusterSecret) : INodeDirectory
 
         public Connection(string address, string clusterSecret)
         {
-            _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions
-            {
-                HttpHandler = new SocketsHttpHandler
-                {
-                    ConnectTimeout = TimeSpan.FromSeconds(2),
-                    KeepAlivePingDelay = TimeSpan.FromSeconds(5),
-                    KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
-                    PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-                },
-                DisposeHttpClient = true,
-                MaxReceiveMessageSize = WireLimits.MaxMessageBytes,
-                MaxSendMessageSize = WireLimits.MaxMessageBytes,
-            });
+            _channel = NodeChannels.Open(address, TimeSpan.FromSeconds(5));
             Client = new NodeConnection(_channel.CreateCallInvoker(), clusterSecret);
-            Invoker = _channel.Intercept(headers =>
-            {
-                headers.Add(ClusterSecret.HeaderName, clusterSecret);
-                return headers;
-            });
+            Invoker = _channel.WithSecret(clusterSecret);
         }
 
         public CallInvoker Invoker { get; }

@@ -1,8 +1,7 @@
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Metadata.Etcd;
-using AiDb.Contracts;
+using AiDb.Contracts.Multiplexing;
 using AiDb.ServiceDefaults;
-using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace AiDb.Primary.Hosting;
@@ -19,26 +18,8 @@ public static class MetadataStores
     {
         if (EtcdOptions.IsEtcd(options.Address))
             return new EtcdMetadataStore(ToEtcd(options), time);
-        GrpcChannel channel = GrpcChannel.ForAddress(options.Address, new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                EnableMultipleHttp2Connections = true,
-                ConnectTimeout = TimeSpan.FromSeconds(5),
-                KeepAlivePingDelay = TimeSpan.FromSeconds(5),
-                KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
-                // The watch of an idle cluster is silent for hours.
-                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-            },
-            DisposeHttpClient = true,
-        });
-        return new RemoteMetadataStore(
-            channel.Intercept(headers =>
-            {
-                headers.Add(ClusterSecret.HeaderName, secret);
-                return headers;
-            }),
-            time, channel: channel);
+        GrpcChannel channel = NodeChannels.Open(options.Address, TimeSpan.FromSeconds(5));
+        return new RemoteMetadataStore(channel.WithSecret(secret), time, channel: channel);
     }
 
     /// <summary>Adds what is wrong with an address of etcd and what belongs to it.</summary>

@@ -3,10 +3,10 @@ using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
+using AiDb.Contracts.Multiplexing;
 using AiDb.Engine;
 using AiDb.Primary.Shards;
 using Grpc.Core;
-using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace AiDb.Primary.Migration;
@@ -27,12 +27,7 @@ internal sealed class MoveTarget(
             new MoveMarker(migration.Id, MoveRole.Target, migration.Slots), cancellationToken).ConfigureAwait(false);
         NodeDescriptor source = map.Current.PrimaryOf(migration.Source)
             ?? throw new AiDbException(AiDbErrorKind.Unavailable, $"Shard {migration.Source} has no primary.");
-        using GrpcChannel channel = Connect(source.Address);
-        CallInvoker calls = channel.Intercept(headers =>
-        {
-            headers.Add(ClusterSecret.HeaderName, clusterSecret);
-            return headers;
-        });
+        using GrpcChannel channel = NodeChannels.Open(source.Address);
         var request = new MoveSlotsRequest
         {
             Shard = migration.Source,
@@ -43,7 +38,7 @@ internal sealed class MoveTarget(
         (ulong keys, ulong bytes) = (0, 0);
         try
         {
-            using AsyncServerStreamingCall<MoveFrame> stream = new Shard.ShardClient(calls)
+            using AsyncServerStreamingCall<MoveFrame> stream = new Shard.ShardClient(channel.WithSecret(clusterSecret))
                 .MoveSlots(request, cancellationToken: cancellationToken);
             (keys, bytes) = await TakeAsync(migration, request.HorizonMs, stream.ResponseStream, cancellationToken)
                 .ConfigureAwait(false);
@@ -127,16 +122,4 @@ internal sealed class MoveTarget(
         checksum.Replace(
             before, checksum.Of(key.TableId, key.Key.Span, key.Value.Span, key.Version, key.ExpiresAtMs));
     }
-
-    private static GrpcChannel Connect(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
-    {
-        HttpHandler = new SocketsHttpHandler
-        {
-            ConnectTimeout = TimeSpan.FromSeconds(2),
-            KeepAlivePingDelay = TimeSpan.FromSeconds(2),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(3),
-        },
-        DisposeHttpClient = true,
-        MaxReceiveMessageSize = WireLimits.MaxMessageBytes,
-    });
 }

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
+using AiDb.Contracts.Multiplexing;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -48,7 +49,7 @@ internal sealed partial class PeerStream : IAsyncDisposable
         _headers = new Grpc.Core.Metadata { { ClusterSecret.HeaderName, clusterSecret } };
         _time = time;
         _logger = logger;
-        _channel = PeerChannels.Open(address);
+        _channel = NodeChannels.Open(address);
         _loop = Task.Run(RunAsync, CancellationToken.None);
     }
 

@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
+using AiDb.Contracts.Multiplexing;
 using AiDb.Engine.Images;
 using AiDb.Engine.Replication;
 using AiDb.Engine.Storage;
@@ -31,7 +32,7 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
         {
             NodeDescriptor source = context.Map.Current.FindNode(sourceNodeId)
                 ?? throw new AiDbException(AiDbErrorKind.Unavailable, $"There is no node '{sourceNodeId}'.");
-            using GrpcChannel channel = PeerChannels.Open(source.Address);
+            using GrpcChannel channel = NodeChannels.Open(source.Address);
             var headers = new Grpc.Core.Metadata { { ClusterSecret.HeaderName, context.Options.Node.ClusterSecret } };
             using AsyncServerStreamingCall<ShardPiece> call = new Contracts.Internal.V1.Replication.ReplicationClient(channel)
                 .CopyShard(new CopyShardRequest { Shard = shardId }, headers, cancellationToken: cancellationToken);

@@ -1,5 +1,6 @@
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Metadata.Etcd;
+using AiDb.Contracts.Multiplexing;
 using AiDb.ServiceDefaults;
 using Grpc.Net.Client;
 

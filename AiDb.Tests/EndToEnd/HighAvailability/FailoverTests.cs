@@ -33,7 +33,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
 
         // Every voter has led and stepped down before the first kill, and must doubt as before.
         await using var client = new AiDb.Client.AiDbClient($"Endpoint={cluster.GatewayGrpc}");
-        await UntilBusyAsync(load, 300, cancellationToken);
+        await load.UntilBusyAsync(300, cancellationToken);
         for (uint turn = 0; turn < 9; turn++)
         {
             try
@@ -52,17 +52,17 @@ public sealed class FailoverTests(ITestOutputHelper output)
         for (int round = 0; round < (IsLong ? 30 : 2); round++)
         {
             string victim = nodes[round % nodes.Length];
-            await UntilBusyAsync(load, 300, cancellationToken);
+            await load.UntilBusyAsync(300, cancellationToken);
             TimeSpan killedAt = load.Now;
             await cluster.KillAsync(victim);
-            gaps.Add(await GapAsync(cluster, load, killedAt, cancellationToken));
+            gaps.Add(await load.GapAsync(cluster, killedAt, cancellationToken));
             cluster.StartNode(victim);
             await cluster.WaitUntilAsync(map => ClusterProcesses.IsAlive(map, victim), cancellationToken);
             await cluster.WaitUntilServedAsync(cancellationToken);
         }
 
-        await UntilBusyAsync(load, 300, cancellationToken);
-        await EndAsync(load, running, stop, cancellationToken);
+        await load.UntilBusyAsync(300, cancellationToken);
+        await load.EndAsync(running, stop, output, cancellationToken);
         gaps.Sort();
         output.WriteLine($"from kill -9 to the next acknowledged write of every key: {string.Join(", ", gaps.Select(gap => $"{gap.TotalSeconds:0.00} s"))}");
         Assert.True(gaps[^1] < TimeSpan.FromSeconds(IsLong ? 10 : 30), $"The slowest took {gaps[^1]}.\n{cluster.AllOutput()}");
@@ -81,10 +81,10 @@ public sealed class FailoverTests(ITestOutputHelper output)
         for (int round = 0; round < (IsLong ? 12 : 2); round++)
         {
             string victim = nodes[round % nodes.Length];
-            await UntilBusyAsync(load, 300, cancellationToken);
+            await load.UntilBusyAsync(300, cancellationToken);
             TimeSpan frozenAt = load.Now;
             cluster.Freeze(victim);
-            TimeSpan gap = await GapAsync(cluster, load, frozenAt, cancellationToken);
+            TimeSpan gap = await load.GapAsync(cluster, frozenAt, cancellationToken);
             output.WriteLine($"from SIGSTOP of {victim} to the next acknowledged write of every key: {gap.TotalSeconds:0.00} s");
 
             // It wakes up while it is still the primary by what it knows, and requests wait for it.
@@ -92,13 +92,13 @@ public sealed class FailoverTests(ITestOutputHelper output)
             while (load.Now - frozenAt < still)
                 await Task.Delay(20, cancellationToken);
             cluster.Thaw(victim);
-            await UntilBusyAsync(load, 300, cancellationToken);
+            await load.UntilBusyAsync(300, cancellationToken);
             await cluster.WaitUntilAsync(map => ClusterProcesses.IsAlive(map, victim), cancellationToken);
             await cluster.WaitUntilServedAsync(cancellationToken);
             Assert.False(cluster.HasExited(victim), cluster.OutputOf(victim));
         }
 
-        await EndAsync(load, running, stop, cancellationToken);
+        await load.EndAsync(running, stop, output, cancellationToken);
     }
 
     [Fact]
@@ -109,11 +109,11 @@ public sealed class FailoverTests(ITestOutputHelper output)
         RecordedLoad load = NewLoad(cluster);
         using var stop = new CancellationTokenSource();
         Task running = load.RunAsync(stop.Token);
-        await UntilBusyAsync(load, 300, cancellationToken);
+        await load.UntilBusyAsync(300, cancellationToken);
 
         // Of two shards it is a follower; those go on at once.
         await cluster.KillAsync("p3");
-        await UntilBusyAsync(load, 600, cancellationToken);
+        await load.UntilBusyAsync(600, cancellationToken);
         await cluster.WaitUntilServedAsync(cancellationToken);
 
         // One of three is not enough: nothing is acknowledged until another is back.
@@ -122,10 +122,10 @@ public sealed class FailoverTests(ITestOutputHelper output)
         foreach (string node in cluster.Nodes)
             cluster.StartNode(node);
         TimeSpan restartedAt = load.Now;
-        TimeSpan gap = await GapAsync(cluster, load, restartedAt, cancellationToken);
+        TimeSpan gap = await load.GapAsync(cluster, restartedAt, cancellationToken);
         output.WriteLine($"from the restart of all three to the next acknowledged write of every key: {gap.TotalSeconds:0.00} s");
-        await UntilBusyAsync(load, 600, cancellationToken);
-        await EndAsync(load, running, stop, cancellationToken);
+        await load.UntilBusyAsync(600, cancellationToken);
+        await load.EndAsync(running, stop, output, cancellationToken);
     }
 
     [Fact]
@@ -183,38 +183,4 @@ public sealed class FailoverTests(ITestOutputHelper output)
     }
 
     private static RecordedLoad NewLoad(ClusterProcesses cluster) => new(cluster.Http, TestSeed.Base, clients: 6, keys: 24);
-
-    private static async Task UntilBusyAsync(RecordedLoad load, int operations, CancellationToken cancellationToken)
-    {
-        int before = load.Answered;
-        while (load.Answered < before + operations)
-            await Task.Delay(10, cancellationToken);
-    }
-
-    private static async Task<TimeSpan> GapAsync(
-        ClusterProcesses cluster, RecordedLoad load, TimeSpan moment, CancellationToken cancellationToken)
-    {
-        while (load.Now - moment < ClusterProcesses.Patience)
-        {
-            if (load.LongestGapAfter(moment) is { } gap)
-                return gap;
-            await Task.Delay(20, cancellationToken);
-        }
-
-        Assert.Fail($"Some key could not be written for {ClusterProcesses.Patience}.\n{Problems(load)}\n{cluster.AllOutput()}");
-        return default;
-    }
-
-    private async Task EndAsync(RecordedLoad load, Task running, CancellationTokenSource stop, CancellationToken cancellationToken)
-    {
-        await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(90), cancellationToken);
-        await load.ReadAllAsync(cancellationToken);
-        output.WriteLine($"seed {TestSeed.Base}: {load.Answered} operations answered, {load.Unknown} of unknown outcome in {load.Now}");
-        output.WriteLine(Problems(load));
-        load.Check();
-    }
-
-    private static string Problems(RecordedLoad load) =>
-        string.Join('\n', load.Problems.OrderByDescending(item => item.Value).Take(20).Select(item => $"{item.Value} x {item.Key}"));
 }

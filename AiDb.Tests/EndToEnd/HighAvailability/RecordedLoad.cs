@@ -15,8 +15,8 @@ internal sealed class RecordedLoad(HttpClient http, int seed, int clients, int k
     private readonly History _history = new();
     private readonly Lock _gate = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly Dictionary<int, (long Value, TimeSpan At)> _lastAcknowledged = [];
     private readonly List<(int Key, TimeSpan From, TimeSpan Until)> _acknowledged = [];
+    private readonly Dictionary<string, int> _problems = new(StringComparer.Ordinal);
     private long _nextValue;
 
     public TimeSpan Now => _clock.Elapsed;
@@ -39,16 +39,48 @@ internal sealed class RecordedLoad(HttpClient http, int seed, int clients, int k
         }
     }
 
-    /// <summary>What went wrong, by kind, for the test's output.</summary>
-    public Dictionary<string, int> Problems { get; } = new(StringComparer.Ordinal);
-
     /// <summary>Works until it is stopped.</summary>
     public async Task RunAsync(CancellationToken stop) =>
         await Task.WhenAll(Enumerable.Range(0, clients).Select(client => Task.Run(() => RunAsync(client, stop), CancellationToken.None)));
 
+    /// <summary>Waits until so many more operations were answered.</summary>
+    public async Task UntilBusyAsync(int operations, CancellationToken cancellationToken)
+    {
+        int before = Answered;
+        while (Answered < before + operations)
+            await Task.Delay(10, cancellationToken);
+    }
+
+    /// <summary>Waits until every key was written after a moment, and gives the time from then to the answer of the last of
+    /// those first writes; fails after <see cref="ClusterProcesses.Patience"/>.</summary>
+    public async Task<TimeSpan> GapAsync(ClusterProcesses cluster, TimeSpan moment, CancellationToken cancellationToken)
+    {
+        while (Now - moment < ClusterProcesses.Patience)
+        {
+            if (LongestGapAfter(moment) is { } gap)
+                return gap;
+            await Task.Delay(20, cancellationToken);
+        }
+
+        Assert.Fail($"Some key could not be written for {ClusterProcesses.Patience}.\n{DescribeProblems()}\n{cluster.AllOutput()}");
+        return default;
+    }
+
+    /// <summary>Ends the load, reads every key, writes down what happened and checks the history.</summary>
+    public async Task EndAsync(
+        Task running, CancellationTokenSource stop, ITestOutputHelper output, CancellationToken cancellationToken)
+    {
+        await stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(90), cancellationToken);
+        await ReadAllAsync(cancellationToken);
+        output.WriteLine($"seed {seed}: {Answered} operations answered, {Unknown} of unknown outcome in {Now}");
+        output.WriteLine(DescribeProblems());
+        Check();
+    }
+
     /// <summary>The longest time, over all keys, from a moment to the answer of the first write that was asked for after it; null: of a
     /// key none was answered.</summary>
-    public TimeSpan? LongestGapAfter(TimeSpan moment)
+    private TimeSpan? LongestGapAfter(TimeSpan moment)
     {
         lock (_gate)
         {
@@ -59,20 +91,27 @@ internal sealed class RecordedLoad(HttpClient http, int seed, int clients, int k
     }
 
     /// <summary>Reads every key at the end, so that the checker sees what stayed.</summary>
-    public async Task ReadAllAsync(CancellationToken cancellationToken)
+    private async Task ReadAllAsync(CancellationToken cancellationToken)
     {
         for (int key = 0; key < keys; key++)
             Assert.True(await ReadAsync(clients, key, cancellationToken) is not null, $"key {key} cannot be read");
     }
 
     /// <summary>Fails when the history could not have come from one copy.</summary>
-    public void Check()
+    private void Check()
     {
         int? violation = LinearizabilityChecker.FindViolation(_history.Events, out int undecided);
         Assert.True(violation is null, $"seed {seed}: the history of key {violation} is not linearizable:\n{Describe(violation ?? 0)}");
 
         // Many operations of unknown outcome on one key can be too much to decide.
         Assert.True(undecided <= keys / 4, $"seed {seed}: the histories of {undecided} of {keys} keys are undecided.");
+    }
+
+    // What went wrong, by kind.
+    private string DescribeProblems()
+    {
+        lock (_gate)
+            return string.Join('\n', _problems.OrderByDescending(item => item.Value).Take(20).Select(item => $"{item.Value} x {item.Key}"));
     }
 
     private string Describe(int key) => string.Join('\n', _history.Events.Where(item => item.Operation.Key == key).TakeLast(200)
@@ -154,10 +193,7 @@ internal sealed class RecordedLoad(HttpClient http, int seed, int clients, int k
             {
                 Answer(index, new OperationResult(true, 0));
                 lock (_gate)
-                {
-                    _lastAcknowledged[key] = (value, Now);
                     _acknowledged.Add((key, from, Now));
-                }
             }
             else if (response.StatusCode == HttpStatusCode.PreconditionFailed)
             {
@@ -195,6 +231,6 @@ internal sealed class RecordedLoad(HttpClient http, int seed, int clients, int k
     private void Note(string problem)
     {
         lock (_gate)
-            Problems[problem] = Problems.GetValueOrDefault(problem) + 1;
+            _problems[problem] = _problems.GetValueOrDefault(problem) + 1;
     }
 }

@@ -33,7 +33,7 @@ public sealed class RepairTests(ITestOutputHelper output)
         List<TimeSpan> gaps = [];
         for (int round = 0; round < 6; round++)
         {
-            await UntilBusyAsync(load, 200, cancellationToken);
+            await load.UntilBusyAsync(200, cancellationToken);
             uint shard = (uint)(round % 3) + 1;
             string before = await cluster.PrimaryOfAsync((int)shard, cancellationToken);
             string? to = round % 2 == 0 ? cluster.Nodes.First(node => node != before) : null;
@@ -42,7 +42,7 @@ public sealed class RepairTests(ITestOutputHelper output)
             Assert.NotEqual(before, primary);
             Assert.True(to is null || primary == to);
             Assert.True(epoch > 1);
-            gaps.Add(await GapAsync(cluster, load, asked, cancellationToken));
+            gaps.Add(await load.GapAsync(cluster, asked, cancellationToken));
             await cluster.WaitUntilServedAsync(cancellationToken);
         }
 
@@ -54,8 +54,8 @@ public sealed class RepairTests(ITestOutputHelper output)
         string first = await cluster.PrimaryOfAsync(1, cancellationToken);
         Assert.Equal(0, await cluster.TerminateAsync(first, cancellationToken));
         Assert.Contains("is handed over to", cluster.OutputOf(first), StringComparison.Ordinal);
-        await UntilBusyAsync(load, 200, cancellationToken);
-        await EndAsync(load, running, stop, cancellationToken);
+        await load.UntilBusyAsync(200, cancellationToken);
+        await load.EndAsync(running, stop, output, cancellationToken);
         gaps.Sort();
         output.WriteLine($"from the command to the next acknowledged write of every key: {string.Join(", ", gaps.Select(gap => $"{gap.TotalSeconds:0.00} s"))}");
         Assert.Equal(0, load.Unknown);
@@ -87,12 +87,12 @@ public sealed class RepairTests(ITestOutputHelper output)
         await cluster.WaitUntilAsync(map => ClusterProcesses.IsAlive(map, "p4"), cancellationToken);
         await cluster.KillAsync("p2");
         await cluster.WaitUntilAsync(map => IsWhole(map, "p1", "p3", "p4"), cancellationToken);
-        await UntilBusyAsync(load, 200, cancellationToken);
+        await load.UntilBusyAsync(200, cancellationToken);
 
         // The copies are worth something: without the only disk that was there from the beginning, all is there.
         await cluster.KillAsync("p1");
-        await UntilBusyAsync(load, 300, cancellationToken);
-        await EndAsync(load, running, stop, cancellationToken);
+        await load.UntilBusyAsync(300, cancellationToken);
+        await load.EndAsync(running, stop, output, cancellationToken);
         Assert.Equal(
             12 * 16, (await cluster.Http.GetStringAsync(new Uri("/v1/kv/filler?prefix=f&keysOnly=true&limit=10000", UriKind.Relative), cancellationToken))
                 .Split("\"key\":").Length - 1);
@@ -112,7 +112,7 @@ public sealed class RepairTests(ITestOutputHelper output)
         RecordedLoad load = NewLoad(cluster);
         using var stop = new CancellationTokenSource();
         Task running = load.RunAsync(stop.Token);
-        await UntilBusyAsync(load, 200, cancellationToken);
+        await load.UntilBusyAsync(200, cancellationToken);
 
         cluster.StartNode("p4");
         await cluster.WaitUntilAsync(map => ClusterProcesses.IsAlive(map, "p4"), cancellationToken);
@@ -125,8 +125,8 @@ public sealed class RepairTests(ITestOutputHelper output)
         await cluster.WaitUntilAsync(map => IsWhole(map, "p2", "p3", "p4"), cancellationToken);
 
         await cluster.KillAsync("p1");
-        await UntilBusyAsync(load, 300, cancellationToken);
-        await EndAsync(load, running, stop, cancellationToken);
+        await load.UntilBusyAsync(300, cancellationToken);
+        await load.EndAsync(running, stop, output, cancellationToken);
         Assert.Equal(
             6 * 16, (await cluster.Http.GetStringAsync(new Uri("/v1/kv/filler?prefix=f&keysOnly=true&limit=10000", UriKind.Relative), cancellationToken))
                 .Split("\"key\":").Length - 1);
@@ -156,37 +156,5 @@ public sealed class RepairTests(ITestOutputHelper output)
                 new Uri($"/v1/kv/filler/f{i}", UriKind.Relative), new ByteArrayContent(value), cancellationToken);
             Assert.True(response.IsSuccessStatusCode, $"{response.StatusCode}\n{cluster.AllOutput()}");
         }
-    }
-
-    private static async Task UntilBusyAsync(RecordedLoad load, int operations, CancellationToken cancellationToken)
-    {
-        int before = load.Answered;
-        while (load.Answered < before + operations)
-            await Task.Delay(10, cancellationToken);
-    }
-
-    private static async Task<TimeSpan> GapAsync(
-        ClusterProcesses cluster, RecordedLoad load, TimeSpan moment, CancellationToken cancellationToken)
-    {
-        while (load.Now - moment < ClusterProcesses.Patience)
-        {
-            if (load.LongestGapAfter(moment) is { } gap)
-                return gap;
-            await Task.Delay(10, cancellationToken);
-        }
-
-        Assert.Fail($"Some key could not be written for {ClusterProcesses.Patience}.\n{cluster.AllOutput()}");
-        return default;
-    }
-
-    private async Task EndAsync(RecordedLoad load, Task running, CancellationTokenSource stop, CancellationToken cancellationToken)
-    {
-        await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(90), cancellationToken);
-        await load.ReadAllAsync(cancellationToken);
-        output.WriteLine($"seed {TestSeed.Base}: {load.Answered} operations answered, {load.Unknown} of unknown outcome in {load.Now}");
-        foreach ((string problem, int count) in load.Problems)
-            output.WriteLine($"{count} x {problem}");
-        load.Check();
     }
 }
