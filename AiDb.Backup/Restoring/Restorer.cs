@@ -82,11 +82,7 @@ public sealed class Restorer
         {
             using var writer = new ImageWriter(folder, plan.Manifest.Statement, _options, _components);
             await FetchFilesAsync(plan, folder, progress, cancellationToken).ConfigureAwait(false);
-            byte[] hostState = await WriteLogAsync(plan, writer, progress, cancellationToken).ConfigureAwait(false);
-            Complete(writer, files, folder);
-            return new RestoreResult(
-                plan.Manifest.Id, plan.Manifest.DatabaseId, writer.Last, plan.Manifest.Files.Count, plan.FileBytes, _entries,
-                hostState);
+            return await FinishAsync(plan, writer, folder, progress, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -119,11 +115,7 @@ public sealed class Restorer
             files.CreateDirectory(folder);
             new RestoreMarker(_reader.Shard, source, plan.Manifest.Id, pin.Id, plan.Manifest.Files).Write(files, folder);
             using var writer = new ImageWriter(folder, plan.Manifest.Statement, _options, _components);
-            byte[] hostState = await WriteLogAsync(plan, writer, progress, cancellationToken).ConfigureAwait(false);
-            Complete(writer, files, folder);
-            return new RestoreResult(
-                plan.Manifest.Id, plan.Manifest.DatabaseId, writer.Last, plan.Manifest.Files.Count, plan.FileBytes, _entries,
-                hostState);
+            return await FinishAsync(plan, writer, folder, progress, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -168,6 +160,15 @@ public sealed class Restorer
         }
 
         return hostState;
+    }
+
+    private async Task<RestoreResult> FinishAsync(
+        RestorePlan plan, ImageWriter writer, string folder, IProgress<RestoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        byte[] hostState = await WriteLogAsync(plan, writer, progress, cancellationToken).ConfigureAwait(false);
+        Complete(writer, _components.FileSystem, folder);
+        return new RestoreResult(
+            plan.Manifest.Id, plan.Manifest.DatabaseId, writer.Last, plan.Manifest.Files.Count, plan.FileBytes, _entries, hostState);
     }
 
     /// <summary>The entry that an object says is before its first must be the one that is there.</summary>

@@ -7,14 +7,17 @@ namespace AiDb.Cluster.Placement;
 /// disk dead.</summary>
 public static class ShardRecovery
 {
-    /// <summary>Fills an empty metadata store with what an archive holds of one, and gives the shard to the disk that it was
+    /// <summary>Fills a metadata store that is empty, or that an earlier try of this began to fill, with what an archive holds
+    /// of one, and gives the shard to the disk that it was
     /// restored to.</summary>
     /// <param name="store">The metadata store.</param>
     /// <param name="export">What <see cref="MetadataTransfer.ExportAsync"/> wrote; empty: nothing is done.</param>
     /// <param name="shardId">The shard.</param>
-    /// <param name="nodeId">Only where this node holds the shard.</param>
+    /// <param name="nodeId">The node, which must hold the shard.</param>
     /// <param name="diskId">The disk that it was restored to.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the archive is of a cluster, in which
+    /// another node holds the shard, or several do.</exception>
     public static async ValueTask ImportAsync(
         IMetadataStore store, ReadOnlyMemory<byte> export, uint shardId, string nodeId, string diskId,
         CancellationToken cancellationToken = default)
@@ -22,42 +25,8 @@ public static class ShardRecovery
         if (export.IsEmpty)
             return;
         using var source = new MemoryStream(export.ToArray(), writable: false);
-        await MetadataTransfer.ImportAsync(store, source, cancellationToken: cancellationToken);
+        await MetadataTransfer.ImportAsync(store, source, new MetadataImportOptions { Replace = true }, cancellationToken);
         await MoveAsync(store, shardId, nodeId, diskId, cancellationToken);
-    }
-
-    /// <summary>Moves the shard's vote.</summary>
-    /// <param name="store">The metadata store.</param>
-    /// <param name="shardId">The shard.</param>
-    /// <param name="nodeId">Only where this node holds the shard.</param>
-    /// <param name="diskId">The disk that it was restored to.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>False: another node holds it; nothing was changed.</returns>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: the shard was changed meanwhile.</exception>
-    public static async ValueTask<bool> MoveAsync(
-        IMetadataStore store, uint shardId, string nodeId, string diskId, CancellationToken cancellationToken = default)
-    {
-        string key = MetadataKeys.Shard(shardId);
-        if ((await store.RangeAsync(key, cancellationToken: cancellationToken)).Single is not { } item)
-            return false;
-        ShardDescriptor current = MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision);
-        if (!current.Voters.Any(voter => string.Equals(voter.NodeId, nodeId, StringComparison.Ordinal)))
-            return false;
-        if (current.IsReplicated)
-        {
-            throw new AiDbException(
-                AiDbErrorKind.PreconditionFailed,
-                $"Shard {shardId} has other copies: replace the voter with 'aidb cluster replace-voter' instead of restoring it.");
-        }
-
-        ShardDescriptor next = current with
-        {
-            Generation = current.Generation + 1,
-            Voters = [new ShardVoter(nodeId, diskId)],
-        };
-        return await ShardConf.TryReplaceAsync(store, current, next, cancellationToken) is not null
-            ? true
-            : throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {shardId} was changed by another; try again.");
     }
 
     /// <summary>What must be known before a shard's disk is declared dead.</summary>
@@ -67,10 +36,7 @@ public static class ShardRecovery
     public static async ValueTask<ShardDescriptor> FindDeadAsync(
         IMetadataStore store, uint shardId, CancellationToken cancellationToken = default)
     {
-        string key = MetadataKeys.Shard(shardId);
-        MetadataKeyValue item = (await store.RangeAsync(key, cancellationToken: cancellationToken)).Single
-            ?? throw new AiDbException(AiDbErrorKind.NotFound, $"The cluster has no shard {shardId}.");
-        ShardDescriptor shard = MetadataJson.ReadShard(key, item.Value).ToDescriptor(item.ModRevision);
+        ShardDescriptor shard = await ShardConf.ReadAsync(store, shardId, cancellationToken);
         if (shard.Voters.Count != 1)
         {
             throw new AiDbException(
@@ -102,7 +68,6 @@ public static class ShardRecovery
     public static async ValueTask ReplaceDiskAsync(
         IMetadataStore store, ShardDescriptor dead, string diskId, CancellationToken cancellationToken = default)
     {
-        string key = MetadataKeys.Shard(dead.Id);
         ShardDescriptor next = dead with
         {
             Generation = dead.Generation + 1,
@@ -110,14 +75,30 @@ public static class ShardRecovery
             State = ShardState.Recovering,
             Voters = [new ShardVoter(dead.Voters[0].NodeId, diskId)],
         };
-        MetadataTransactionResult result = await store.CommitAsync(
-            new MetadataTransaction
-            {
-                Compares = [MetadataCompare.UnchangedSince(key, dead.Revision)],
-                Then = [MetadataOperation.Put(key, MetadataJson.Write(ShardRecord.From(next)))],
-            },
-            cancellationToken);
-        if (!result.Succeeded)
+        if (await ShardConf.TryReplaceAsync(store, dead, next, cancellationToken) is null)
             throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {dead.Id} was changed by another; nothing was changed here.");
+    }
+
+    private static async ValueTask MoveAsync(
+        IMetadataStore store, uint shardId, string nodeId, string diskId, CancellationToken cancellationToken)
+    {
+        ShardDescriptor current = await ShardConf.ReadAsync(store, shardId, cancellationToken);
+        if (current.IsReplicated || current.Voters.Count != 1
+            || !string.Equals(current.Voters[0].NodeId, nodeId, StringComparison.Ordinal))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.PreconditionFailed,
+                $"The archive is of a cluster: shard {shardId} is held by "
+                + $"{string.Join(", ", current.Voters.Select(static voter => $"'{voter.NodeId}'"))}, not by '{nodeId}' alone. "
+                + "Start with another location, then copy the backup into it with 'aidb backup copy'.");
+        }
+
+        ShardDescriptor next = current with
+        {
+            Generation = current.Generation + 1,
+            Voters = [new ShardVoter(nodeId, diskId)],
+        };
+        if (await ShardConf.TryReplaceAsync(store, current, next, cancellationToken) is null)
+            throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {shardId} was changed by another; try again.");
     }
 }

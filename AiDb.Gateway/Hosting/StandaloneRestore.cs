@@ -12,18 +12,30 @@ namespace AiDb.Gateway.Hosting;
 /// shard and catalogue.</summary>
 internal static class StandaloneRestore
 {
-    /// <summary>Runs before the metadata store is used. A folder with a catalogue is left alone.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the archive is of a cluster of several
-    /// shards.</exception>
+    /// <summary>Runs before the metadata store is used. A folder with a catalogue is left alone, unless an earlier try ended
+    /// before it was whole: that begins anew.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: the archive is of a
+    /// cluster, or an earlier try cannot be gone on with.</exception>
     public static async Task RunAsync(
         IMetadataStore metadata, ShardRestorer restorer, string dataDirectory, string nodeId, IFileSystem files,
         CancellationToken cancellationToken)
     {
-        if ((await metadata.RangeAsync("", prefix: true, cancellationToken)).Items.Count > 0)
+        // There while shard and catalogue are restored: what stands beside it was never served.
+        string marker = dataDirectory.TrimEnd('/') + "/" + ImageWriter.RestoringFile;
+        bool isUnfinished = files.FileExists(marker);
+        if (!isUnfinished && (await metadata.RangeAsync("", prefix: true, cancellationToken)).Items.Count > 0)
             return;
         IReadOnlyList<uint> shards = await restorer.ListShardsAsync(cancellationToken);
-        if (shards.Count == 0)
+        if (shards.Count == 0 && !isUnfinished)
             return;
+        if (shards.Count == 0)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.PreconditionFailed,
+                $"A restore of '{dataDirectory}' did not end ('{marker}'). Start with AiDb:Backup:RestoreOnStart and the archive's "
+                + "location again, or with an empty folder.");
+        }
+
         if (shards.Count > 1)
         {
             throw new AiDbException(
@@ -34,14 +46,19 @@ internal static class StandaloneRestore
 
         uint shard = shards[0];
         string folder = ShardFolders.Of(dataDirectory, shard);
-
-        // Without a catalogue nothing of it was ever served: what is there is of an earlier try.
-        if (files.FileExists(folder + "/" + ImageWriter.RestoringFile))
+        if (isUnfinished || files.FileExists(folder + "/" + ImageWriter.RestoringFile))
             files.DeleteDirectory(folder);
-        if (await restorer.RestoreIfMissingAsync(shard, folder, cancellationToken) is not { } result)
-            return;
-        await ShardRecovery.ImportAsync(
-            metadata, result.HostState, shard, nodeId, DiskIdentity.LoadOrCreate(files, dataDirectory, Guid.NewGuid),
-            cancellationToken);
+        if (!isUnfinished)
+            files.Open(marker, FileOpenMode.CreateNew).Dispose();
+        files.SyncDirectory(dataDirectory);
+        if (await restorer.RestoreIfMissingAsync(shard, folder, cancellationToken) is { } result)
+        {
+            await ShardRecovery.ImportAsync(
+                metadata, result.HostState, shard, nodeId, DiskIdentity.LoadOrCreate(files, dataDirectory, Guid.NewGuid),
+                cancellationToken);
+        }
+
+        files.DeleteFile(marker);
+        files.SyncDirectory(dataDirectory);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using AiDb.Backup.Blobs;
 using AiDb.Backup.Format;
 using AiDb.Backup.Restoring;
@@ -5,6 +6,7 @@ using AiDb.Backup.Restoring.Lazy;
 using AiDb.Engine;
 using AiDb.Engine.Images;
 using AiDb.Engine.Storage;
+using AiDb.Primary.Hosting;
 
 namespace AiDb.Primary.Backup;
 
@@ -14,8 +16,8 @@ namespace AiDb.Primary.Backup;
 public sealed partial class ShardRestorer(
     RestoreSettings settings, DatabaseOptions options, DatabaseComponents components, ILogger<ShardRestorer> logger)
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
-
+    // An archive that was claimed stays so when the restore is tried again.
+    private readonly ConcurrentDictionary<uint, ulong> _claimed = new();
     private readonly IFileSystem _files = components.FileSystem;
 
     /// <summary>Restores the shard where the folder holds none and the archive has it, and prepares what is needed to open
@@ -30,7 +32,7 @@ public sealed partial class ShardRestorer(
         uint shard, string folder, Action<string> waiting, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(waiting);
-        await PersistAsync(
+        await UntilReachedAsync(
             shard, async () => await RestoreIfMissingAsync(shard, folder, cancellationToken).ConfigureAwait(false), waiting,
             cancellationToken).ConfigureAwait(false);
         LazyRestore? restore = LazyRestore.TryOpen(
@@ -40,9 +42,14 @@ public sealed partial class ShardRestorer(
             return null;
         try
         {
-            await PersistAsync(shard, () => restore.PrepareAsync(cancellationToken), waiting, cancellationToken)
-                .ConfigureAwait(false);
-            return restore;
+            return await UntilReachedAsync(
+                shard,
+                async () =>
+                {
+                    await restore.PrepareAsync(cancellationToken).ConfigureAwait(false);
+                    return restore;
+                },
+                waiting, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -78,10 +85,9 @@ public sealed partial class ShardRestorer(
             // What an earlier try left that ended before there was a database.
             if (_files.FileExists(folder.TrimEnd('/') + "/" + ImageWriter.RestoringFile))
                 _files.DeleteDirectory(folder);
-            var restorer = new Restorer(reader, options, components)
-            {
-                ClaimedEpoch = await ArchiveOwnership.TakeAsync(reader, cancellationToken).ConfigureAwait(false),
-            };
+            if (!_claimed.TryGetValue(shard, out ulong claimed))
+                _claimed[shard] = claimed = await ArchiveOwnership.TakeAsync(reader, cancellationToken).ConfigureAwait(false);
+            var restorer = new Restorer(reader, options, components) { ClaimedEpoch = claimed };
             RestoreResult result = await restorer.RunLazilyAsync(
                 RestoreTarget.Newest, folder, RestoreSource.Of(settings.Store), null, cancellationToken).ConfigureAwait(false);
             LogRestored(shard, store.Location, result.Position.Lsn, result.Files, result.FileBytes, result.LogEntries);
@@ -89,26 +95,16 @@ public sealed partial class ShardRestorer(
         }
     }
 
-    private async Task PersistAsync(uint shard, Func<Task> step, Action<string> waiting, CancellationToken cancellationToken)
-    {
-        bool told = false;
-        while (true)
-        {
-            try
+    private async Task<T> UntilReachedAsync<T>(
+        uint shard, Func<ValueTask<T>> step, Action<string> waiting, CancellationToken cancellationToken) =>
+        await StoreRetry.RunAsync(
+            step,
+            reason =>
             {
-                await step().ConfigureAwait(false);
-                return;
-            }
-            catch (AiDbException error) when (error.Kind == AiDbErrorKind.Unavailable)
-            {
-                waiting($"shard {shard} waits for its archive: {error.Message}");
-                if (!told)
-                    LogWaiting(shard, error.Message);
-                told = true;
-                await Task.Delay(RetryDelay, components.TimeProvider, cancellationToken).ConfigureAwait(false);
-            }
-        }
-    }
+                waiting($"shard {shard} waits for its archive: {reason}");
+                LogWaiting(shard, reason);
+            },
+            components.TimeProvider, cancellationToken).ConfigureAwait(false);
 
     [LoggerMessage(
         EventId = 11, Level = LogLevel.Warning,

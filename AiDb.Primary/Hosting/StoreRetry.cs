@@ -1,6 +1,6 @@
 namespace AiDb.Primary.Hosting;
 
-/// <summary>Repeats steps with the metadata store that are safe to repeat, while it cannot be reached.</summary>
+/// <summary>Repeats steps with a store (of metadata, of an archive) that are safe to repeat, while it cannot be reached.</summary>
 internal static class StoreRetry
 {
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);

@@ -133,28 +133,18 @@ internal sealed class LazyFile
             if (_forgotten)
                 return;
             PrepareFile();
+
+            // Held meanwhile: whoever deletes the file does not wait for the comparison.
+            _users++;
         }
 
-        _file!.Sync();
-        if (_archived.File.Checksum != 0 && Hash() != _archived.File.Checksum)
+        try
         {
-            lock (_gate)
-            {
-                Array.Clear(_here);
-                _missing = _here.Length;
-                _isHere = false;
-            }
-
-            Arrived?.Invoke(-Length);
-            throw ArchiveFormat.Damaged(_object, "it does not match its checksum");
+            FinishHeld();
         }
-
-        lock (_gate)
+        finally
         {
-            if (_forgotten)
-                return;
-            _files.Rename(PartPath, _path);
-            _files.SyncDirectory(System.IO.Path.GetDirectoryName(_path)!);
+            Release();
         }
     }
 
@@ -181,6 +171,31 @@ internal sealed class LazyFile
         {
             if (--_users == 0)
                 _file?.Dispose();
+        }
+    }
+
+    private void FinishHeld()
+    {
+        _file!.Sync();
+        if (_archived.File.Checksum != 0 && Hash() != _archived.File.Checksum)
+        {
+            lock (_gate)
+            {
+                Array.Clear(_here);
+                _missing = _here.Length;
+                _isHere = false;
+            }
+
+            Arrived?.Invoke(-Length);
+            throw ArchiveFormat.Damaged(_object, "it does not match its checksum");
+        }
+
+        lock (_gate)
+        {
+            if (_forgotten)
+                return;
+            _files.Rename(PartPath, _path);
+            _files.SyncDirectory(System.IO.Path.GetDirectoryName(_path)!);
         }
     }
 
@@ -250,6 +265,9 @@ internal sealed class LazyFile
         HashSet<Task> coming = [];
         lock (_gate)
         {
+            // It was closed meanwhile, and nobody reads it.
+            if (_users == 0)
+                return [];
             PrepareFile();
             for (int chunk = first; chunk <= last; chunk++)
             {

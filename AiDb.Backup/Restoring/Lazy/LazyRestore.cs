@@ -118,7 +118,7 @@ public sealed partial class LazyRestore : IAsyncDisposable
 
     /// <summary>Sees to it that the archive keeps what is missing, and fetches the ends of all tables, many at a time:
     /// opening the database reads those one after the other. Repeatable.</summary>
-    /// <exception cref="AiDbException">The archive cannot be reached, or lacks something.</exception>
+    /// <exception cref="AiDbException">The archive cannot be reached.</exception>
     public async Task PrepareAsync(CancellationToken cancellationToken = default)
     {
         await _pin.RenewAsync(cancellationToken).ConfigureAwait(false);
@@ -130,8 +130,16 @@ public sealed partial class LazyRestore : IAsyncDisposable
                 long tail = Math.Min(
                     file.Length,
                     Math.Clamp(file.Length / TailFraction, _options.ChunkBytes, Math.Max(_options.ChunkBytes, MaxTailBytes)));
-                await Task.WhenAll(file.FetchAsync(0, 1), file.FetchAsync(file.Length - tail, tail)).WaitAsync(token)
-                    .ConfigureAwait(false);
+                try
+                {
+                    await Task.WhenAll(file.FetchAsync(0, 1), file.FetchAsync(file.Length - tail, tail)).WaitAsync(token)
+                        .ConfigureAwait(false);
+                }
+                catch (AiDbException error) when (error.Kind is AiDbErrorKind.NotFound or AiDbErrorKind.DataLoss)
+                {
+                    // Whoever reads this file is told; the others are served.
+                    NoteProblem(error.Message);
+                }
             }).ConfigureAwait(false);
         LazyRestoreStatus status = GetStatus();
         LogBegins(Shard, _marker.Source, status.MissingFiles, status.MissingBytes, status.TotalBytes);

@@ -215,6 +215,30 @@ public sealed class LazyRestoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_is_deleted_while_it_is_compared_with_its_hash_holds_up_nothing_else()
+    {
+        await ArchiveAsync();
+        await RestoreAsync();
+        await using LazyRestore restore = await OpenAsync();
+        string? deleted = null;
+        _disk.OnOperation = (_, what) =>
+        {
+            // A compaction that has replaced the table does this.
+            if (deleted is null && what.StartsWith("sync ", StringComparison.Ordinal) && what.EndsWith(".part", StringComparison.Ordinal))
+            {
+                deleted = what["sync ".Length..^".part".Length];
+                restore.FileSystem.DeleteFile(deleted);
+            }
+        };
+        restore.Start();
+        await CompleteAsync(restore);
+        Assert.NotNull(deleted);
+        Assert.Equal(0, restore.GetStatus().MissingFiles);
+        Assert.False(_disk.FileExists(deleted));
+        Assert.False(_disk.FileExists(deleted + ".part"));
+    }
+
+    [Fact]
     public async Task A_folder_that_is_not_whole_is_opened_by_no_one_else_and_repaired_by_no_one()
     {
         await ArchiveAsync();
