@@ -1,7 +1,6 @@
 using System.CommandLine;
 using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Metadata.Etcd;
-using AiDb.Contracts;
 using AiDb.Contracts.Multiplexing;
 using AiDb.Engine;
 using Grpc.Net.Client;
