@@ -62,9 +62,7 @@ public static class MigrationRecords
                 return null;
             if (migration.Phase != MigrationPhase.Copying)
                 return migration.Phase;
-            MetadataKeyValue item = (await store.RangeAsync(MetadataKeys.Slots, cancellationToken: cancellationToken)).Single
-                ?? throw new AiDbException(AiDbErrorKind.DataLoss, "The cluster has no slot map.");
-            SlotMap before = SlotMap.Parse(Encoding.ASCII.GetString(item.Value.Span));
+            (SlotMap before, long slotsRevision) = await ReadSlotsAsync(store, cancellationToken);
             if (migration.Slots.All().Any(slot => before[slot] != migration.Source))
             {
                 throw new AiDbException(
@@ -78,7 +76,7 @@ public static class MigrationRecords
                     Compares =
                     [
                         MetadataCompare.UnchangedSince(key, migration.Revision),
-                        MetadataCompare.UnchangedSince(MetadataKeys.Slots, item.ModRevision),
+                        MetadataCompare.UnchangedSince(MetadataKeys.Slots, slotsRevision),
                     ],
                     Then =
                     [
@@ -114,6 +112,38 @@ public static class MigrationRecords
             ? MigrationJson.Read(item)
             : null;
 
+    /// <summary>Reads who owns which slot, and since which revision.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: it is not there, or malformed.</exception>
+    public static async ValueTask<(SlotMap Slots, long Revision)> ReadSlotsAsync(
+        IMetadataStore store, CancellationToken cancellationToken = default)
+    {
+        MetadataKeyValue item = (await store.RangeAsync(MetadataKeys.Slots, cancellationToken: cancellationToken)).Single
+            ?? throw new AiDbException(AiDbErrorKind.DataLoss, "The cluster has no slot map.");
+        return (ClusterMapBuilder.ReadSlots(item), item.ModRevision);
+    }
+
+    /// <summary>What a shard's primary goes by to end what it has of a migration; read from the store, since a map may be
+    /// from before the decision.</summary>
+    /// <param name="store">The metadata store.</param>
+    /// <param name="id">The migration.</param>
+    /// <param name="shard">The shard.</param>
+    /// <param name="epoch">The epoch in which the asking primary serves it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Null: the migration is under way, or the shard has another epoch by now.</returns>
+    /// <remarks>The epoch is read last: whoever is elected later goes by a map that has the decision.</remarks>
+    public static async ValueTask<MigrationDecision?> ReadDecisionAsync(
+        IMetadataStore store, ulong id, uint shard, ulong epoch, CancellationToken cancellationToken = default)
+    {
+        if (await ReadAsync(store, id, cancellationToken) is { Phase: MigrationPhase.Copying })
+            return null;
+        (SlotMap slots, long slotsRevision) = await ReadSlotsAsync(store, cancellationToken);
+        string key = MetadataKeys.Shard(shard);
+        MetadataRange range = await store.RangeAsync(key, cancellationToken: cancellationToken);
+        return range.Single is { } item && MetadataJson.ReadShard(key, item.Value).Epoch == epoch
+            ? new MigrationDecision(slots, slotsRevision, range.Revision)
+            : null;
+    }
+
     /// <summary>Forgets migrations that are over, but for the newest.</summary>
     public static async ValueTask PruneAsync(
         IMetadataStore store, ClusterMap map, int keep, CancellationToken cancellationToken = default)
@@ -135,11 +165,15 @@ public static class MigrationRecords
     }
 
     /// <summary>Asks for equal weights; the coordinator moves slots until there are.</summary>
-    public static async ValueTask OrderRebalanceAsync(
-        IMetadataStore store, RebalanceOrder order, CancellationToken cancellationToken = default) =>
-        await store.CommitAsync(
+    /// <returns>The revision of the order: a map of an earlier one does not show it.</returns>
+    public static async ValueTask<long> OrderRebalanceAsync(
+        IMetadataStore store, RebalanceOrder order, CancellationToken cancellationToken = default)
+    {
+        MetadataTransactionResult result = await store.CommitAsync(
             new MetadataTransaction { Then = [MetadataOperation.Put(MetadataKeys.Rebalance, MigrationJson.Write(order))] },
             cancellationToken);
+        return result.Revision;
+    }
 
     /// <summary>Withdraws the order; a migration that is under way goes on.</summary>
     public static async ValueTask CancelRebalanceAsync(IMetadataStore store, CancellationToken cancellationToken = default) =>

@@ -45,7 +45,8 @@ public sealed record ShardLoad
 /// <param name="Phase">What happens now.</param>
 /// <param name="Keys">Keys that came.</param>
 /// <param name="Bytes">Their bytes.</param>
-public sealed record MoveFigures(ulong Migration, string Phase, ulong Keys, ulong Bytes);
+/// <param name="Frames">Messages that came, those without keys included: the source is at work.</param>
+public sealed record MoveFigures(ulong Migration, string Phase, ulong Keys, ulong Bytes, ulong Frames);
 
 /// <summary>What a placement goes by.</summary>
 /// <param name="Slots">Who has which slot.</param>

@@ -29,6 +29,28 @@ public static class PlacementStrategies
             $"strategy: it is {string.Join(", ", All.Select(strategy => strategy.Name))}, not '{name}'.");
 }
 
+/// <summary>Slots that are to move, gathered by where from and where to.</summary>
+internal sealed class PlannedSlots
+{
+    private readonly Dictionary<(uint From, uint To), List<int>> _moves = [];
+
+    /// <summary>Adds a slot.</summary>
+    public void Add(uint from, uint to, int slot)
+    {
+        if (!_moves.TryGetValue((from, to), out List<int>? slots))
+            _moves.Add((from, to), slots = []);
+        slots.Add(slot);
+    }
+
+    /// <summary>The moves, in the order in which they began.</summary>
+    /// <param name="reasonOf">Why slots go from one shard to another.</param>
+    public IReadOnlyList<PlannedMove> ToMoves(Func<uint, uint, string> reasonOf) =>
+    [
+        .. _moves.Select(move => new PlannedMove(
+            move.Key.From, move.Key.To, SlotSet.Of(move.Value), reasonOf(move.Key.From, move.Key.To))),
+    ];
+}
+
 /// <summary>Places slots as the consistent-hash ring of the shards that may have some proposes: a shard that comes
 /// takes its share from all others, one that drains gives its slots to all others, and nothing else moves.</summary>
 internal sealed class RingPlacement : IPlacementStrategy
@@ -46,28 +68,28 @@ internal sealed class RingPlacement : IPlacementStrategy
         HashSet<uint> draining = [.. input.Shards.Where(shard => shard.IsDraining).Select(shard => shard.Shard)];
         HashRing upRing = new(accepting);
         HashRing ring = new([.. accepting, .. input.Shards.Where(shard => !shard.IsUp && !shard.IsDraining).Select(shard => shard.Shard)]);
-        return
-        [
-            .. Enumerable.Range(0, SlotHash.SlotCount)
-                .Select(slot => (Slot: slot, From: input.Slots[slot], To: ring.OwnerOf(slot)))
+        PlannedSlots moves = new();
+        for (int slot = 0; slot < SlotHash.SlotCount; slot++)
+        {
+            uint from = input.Slots[slot];
+            uint to = ring.OwnerOf(slot);
 
-                // What drains does not wait for a shard that is down.
-                .Select(move => draining.Contains(move.From) && down.Contains(move.To)
-                    ? move with { To = upRing.OwnerOf(move.Slot) }
-                    : move)
-                .Where(move => move.From != 0 && move.From != move.To && !down.Contains(move.From) && !down.Contains(move.To))
-                .GroupBy(move => (move.From, move.To))
-                .Select(group => new PlannedMove(
-                    group.Key.From, group.Key.To, SlotSet.Of(group.Select(move => move.Slot)), ReasonOf(input, group.Key))),
-        ];
+            // What drains does not wait for a shard that is down.
+            if (draining.Contains(from) && down.Contains(to))
+                to = upRing.OwnerOf(slot);
+            if (from != 0 && from != to && !down.Contains(from) && !down.Contains(to))
+                moves.Add(from, to, slot);
+        }
+
+        return moves.ToMoves((from, to) => ReasonOf(input, from, to));
     }
 
-    private static string ReasonOf(PlacementInput input, (uint From, uint To) move) =>
-        input.Shards.Any(shard => shard.Shard == move.From && shard.IsDraining)
-            ? $"shard {move.From} drains"
+    private static string ReasonOf(PlacementInput input, uint from, uint to) =>
+        input.Shards.Any(shard => shard.Shard == from && shard.IsDraining)
+            ? $"shard {from} drains"
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $"shard {move.From} has {input.Slots.Count(move.From)} slots, shard {move.To} {input.Slots.Count(move.To)}; the hash ring gives these to shard {move.To}");
+                $"shard {from} has {input.Slots.Count(from)} slots, shard {to} {input.Slots.Count(to)}; the hash ring gives these to shard {to}");
 }
 
 /// <summary>Moves slots from the shard that carries most to the one that carries least, until no shard carries a tenth
@@ -87,48 +109,43 @@ internal sealed class WeightedPlacement(string name, string unit) : IPlacementSt
         if (accepting.Length == 0)
             return [];
         double share = piles.Sum(pile => pile.Weight) / accepting.Length;
-        Dictionary<(Pile From, Pile To), List<int>> moves = [];
-        void Move(Pile from, Pile to)
-        {
-            (int slot, double weight) = from.Take();
-            to.Add(weight);
-            if (!moves.TryGetValue((from, to), out List<int>? slots))
-                moves.Add((from, to), slots = []);
-            slots.Add(slot);
-        }
-
+        PlannedSlots moves = new();
         foreach (Pile draining in piles.Where(pile => pile.Load.IsDraining))
         {
             while (draining.Count > 0)
-                Move(draining, accepting.MinBy(pile => pile.Weight)!);
+                Move(moves, draining, draining.Count - 1, accepting.MinBy(pile => pile.Weight)!);
         }
 
-        while (true)
+        while (accepting.MaxBy(pile => pile.Weight)! is var most && most.Weight > share * Tolerance)
         {
-            Pile most = accepting.MaxBy(pile => pile.Weight)!;
-            Pile least = accepting.MinBy(pile => pile.Weight)!;
-            if (most.Weight <= share * Tolerance || most.Count <= 1 || least.Weight + most.Next > most.Weight - most.Next)
-                break;
-
             // Once a shard is over its share it goes down to that, so that the next small change moves nothing.
-            while (most.Weight > share && most.Count > 1 && least.Weight + most.Next <= most.Weight - most.Next)
+            int moved = 0;
+            while (most.Weight > share && accepting.MinBy(pile => pile.Weight)! is var least
+                && most.FindHeaviest((most.Weight - least.Weight) / 2) is int index)
             {
-                Move(most, least);
-                least = accepting.MinBy(pile => pile.Weight)!;
+                Move(moves, most, index, least);
+                moved++;
             }
+
+            if (moved == 0)
+                break;
         }
 
-        return
-        [
-            .. moves.Select(move => new PlannedMove(
-                move.Key.From.Load.Shard, move.Key.To.Load.Shard, SlotSet.Of(move.Value),
-                move.Key.From.Load.IsDraining
-                    ? $"shard {move.Key.From.Load.Shard} drains"
-                    : string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"shard {move.Key.From.Load.Shard} carries {move.Key.From.Before:0} {unit}, its share is {share:0}"))),
-        ];
+        return moves.ToMoves((from, _) => ReasonOf(piles.Single(pile => pile.Load.Shard == from), share));
     }
+
+    private static void Move(PlannedSlots moves, Pile from, int index, Pile to)
+    {
+        (int slot, double weight) = from.Take(index);
+        to.Add(weight);
+        moves.Add(from.Load.Shard, to.Load.Shard, slot);
+    }
+
+    private string ReasonOf(Pile from, double share) => from.Load.IsDraining
+        ? $"shard {from.Load.Shard} drains"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"shard {from.Load.Shard} carries {from.Before:0} {unit}, its share is {share:0}");
 
     private List<(int Slot, double Weight)> WeightsOf(PlacementInput input, ShardLoad shard)
     {
@@ -151,12 +168,13 @@ internal sealed class WeightedPlacement(string name, string unit) : IPlacementSt
 
     private sealed class Pile
     {
+        // The heaviest last: few slots move then, and no idle ones.
         private readonly List<(int Slot, double Weight)> _slots;
 
         public Pile(ShardLoad load, List<(int Slot, double Weight)> slots)
         {
             Load = load;
-            _slots = slots;
+            _slots = [.. slots.OrderBy(slot => slot.Weight)];
             Weight = slots.Sum(slot => slot.Weight);
             Before = Weight;
         }
@@ -170,13 +188,28 @@ internal sealed class WeightedPlacement(string name, string unit) : IPlacementSt
         /// <summary>Slots that it can give.</summary>
         public int Count => _slots.Count;
 
-        /// <summary>The weight of the slot that goes next.</summary>
-        public double Next => _slots[^1].Weight;
-
-        public (int Slot, double Weight) Take()
+        /// <summary>The heaviest slot that is not heavier than <paramref name="most"/>, and not without any weight; null: there
+        /// is none, or it would be the last.</summary>
+        public int? FindHeaviest(double most)
         {
-            (int Slot, double Weight) taken = _slots[^1];
-            _slots.RemoveAt(_slots.Count - 1);
+            int low = 0;
+            int high = _slots.Count;
+            while (low < high)
+            {
+                int middle = (low + high) / 2;
+                if (_slots[middle].Weight <= most)
+                    low = middle + 1;
+                else
+                    high = middle;
+            }
+
+            return _slots.Count > 1 && low > 0 && _slots[low - 1].Weight > 0 ? low - 1 : null;
+        }
+
+        public (int Slot, double Weight) Take(int index)
+        {
+            (int Slot, double Weight) taken = _slots[index];
+            _slots.RemoveAt(index);
             Weight -= taken.Weight;
             return taken;
         }
@@ -197,20 +230,17 @@ internal sealed class DrainPlacement : IPlacementStrategy
             .ToDictionary(shard => shard.Shard, shard => input.Slots.Count(shard.Shard));
         if (counts.Count == 0)
             return [];
-        Dictionary<(uint From, uint To), List<int>> moves = [];
+        PlannedSlots moves = new();
         foreach (ShardLoad draining in input.Shards.Where(shard => shard is { IsDraining: true, IsUp: true }))
         {
             foreach (int slot in input.SlotsOf(draining.Shard))
             {
                 uint to = counts.MinBy(count => (count.Value, count.Key)).Key;
                 counts[to]++;
-                if (!moves.TryGetValue((draining.Shard, to), out List<int>? slots))
-                    moves.Add((draining.Shard, to), slots = []);
-                slots.Add(slot);
+                moves.Add(draining.Shard, to, slot);
             }
         }
 
-        return [.. moves.Select(move => new PlannedMove(
-            move.Key.From, move.Key.To, SlotSet.Of(move.Value), $"shard {move.Key.From} drains"))];
+        return moves.ToMoves((from, _) => $"shard {from} drains");
     }
 }

@@ -58,11 +58,12 @@ public sealed partial class Rebalancer(
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
 
     private ulong _watched;
-    private (ulong Keys, string Phase) _progress;
+    private (ulong Keys, ulong Frames, string Phase) _progress;
     private long _progressAt;
     private long _notBefore;
     private long _idleSince;
     private ulong _lastAborted;
+    private bool _isCrowded;
 
     /// <summary>What would move now.</summary>
     public async ValueTask<(PlacementInput Input, IReadOnlyList<PlannedMove> Moves)> PlanAsync(
@@ -88,7 +89,7 @@ public sealed partial class Rebalancer(
                 LogFailed(error.Kind, error.Message);
             }
 
-            await WaitAsync(current.Version, cancellationToken);
+            await map.WaitForChangeAsync(current.Version, Tick, cancellationToken);
         }
     }
 
@@ -116,7 +117,9 @@ public sealed partial class Rebalancer(
         if (IntentOf(current) is not { } intent || timeProvider.GetTimestamp() < _notBefore)
             return;
         PlacementInput input = await figures(current, cancellationToken);
-        PlannedMove? move = intent.Strategy.Plan(input).FirstOrDefault(move => Fits(input, move));
+        PlannedMove[] bites = [.. intent.Strategy.Plan(input).Select(move => move.Take(options.SlotsAtATime))];
+        PlannedMove? move = bites.FirstOrDefault(move => Fits(input, move));
+        WarnIfCrowded(bites, move);
         if (move is null)
         {
             await WithdrawAsync(current, input, cancellationToken);
@@ -125,8 +128,6 @@ public sealed partial class Rebalancer(
         }
 
         _idleSince = 0;
-
-        move = move.Take(options.SlotsAtATime);
         long nowMs = timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         if (await MigrationRecords.StartAsync(store, current, move, intent.BytesPerSecond, nowMs, cancellationToken))
             LogStarted(move.Slots.Count, move.From, move.To, move.Reason);
@@ -164,11 +165,22 @@ public sealed partial class Rebalancer(
             : null;
     }
 
+    /// <summary>Tells once that slots should move and no disk has room for them.</summary>
+    private void WarnIfCrowded(PlannedMove[] bites, PlannedMove? chosen)
+    {
+        bool isCrowded = bites.Length > 0 && chosen is null;
+        if (isCrowded && !_isCrowded)
+            LogCrowded(bites[0].Slots.Count, bites[0].From, bites[0].To, bites[0].Reason);
+        _isCrowded = isCrowded;
+    }
+
     /// <summary>Whether the target has room for what moves, and as much again.</summary>
     private static bool Fits(PlacementInput input, PlannedMove move)
     {
-        ShardLoad from = input.Shards.Single(shard => shard.Shard == move.From);
-        ShardLoad to = input.Shards.Single(shard => shard.Shard == move.To);
+        ShardLoad? from = input.Shards.FirstOrDefault(shard => shard.Shard == move.From);
+        ShardLoad? to = input.Shards.FirstOrDefault(shard => shard.Shard == move.To);
+        if (from is null || to is null)
+            return false;
         double bytes = from.Bytes * move.Slots.Count / Math.Max(1, input.Slots.Count(move.From));
         return to.FreeDiskBytes <= 0 || to.FreeDiskBytes > 2 * bytes;
     }
@@ -199,9 +211,9 @@ public sealed partial class Rebalancer(
             PlacementInput input = await figures(current, cancellationToken);
             MoveFigures? move = input.Shards.FirstOrDefault(shard => shard.Shard == active.Target)?.Moves
                 .FirstOrDefault(move => move.Migration == active.Id);
-            if (move is not null && (move.Keys, move.Phase) != _progress)
+            if (move is not null && (move.Keys, move.Frames, move.Phase) != _progress)
             {
-                _progress = (move.Keys, move.Phase);
+                _progress = (move.Keys, move.Frames, move.Phase);
                 _progressAt = now;
                 return;
             }
@@ -223,21 +235,16 @@ public sealed partial class Rebalancer(
         _notBefore = timeProvider.GetTimestamp() + (long)(pause.TotalSeconds * timeProvider.TimestampFrequency);
     }
 
-    private async ValueTask WaitAsync(long version, CancellationToken cancellationToken)
-    {
-        using CancellationTokenSource tick = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task pause = Task.Delay(Tick, timeProvider, tick.Token);
-        Task newer = map.WaitForNewerAsync(version, tick.Token).AsTask();
-        await Task.WhenAny(pause, newer);
-        await tick.CancelAsync();
-        cancellationToken.ThrowIfCancellationRequested();
-    }
-
     [LoggerMessage(Level = LogLevel.Information, Message = "{Slots} slots move from shard {From} to shard {To}: {Reason}")]
     private partial void LogStarted(int slots, uint from, uint to, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Migration {Id} was aborted: {Problem}")]
     private partial void LogAborted(ulong id, string problem);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Slots} slots should move from shard {From} to shard {To} ({Reason}), but neither its disk nor another has room for twice as much")]
+    private partial void LogCrowded(int slots, uint from, uint to, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Slots cannot be moved now ({Kind}): {Reason}")]
     private partial void LogFailed(AiDbErrorKind kind, string reason);

@@ -1,3 +1,5 @@
+using AiDb.Cluster.Model;
+
 namespace AiDb.Cluster.Migration;
 
 /// <summary>How far a migration is, as the metadata store decides it.</summary>
@@ -59,6 +61,12 @@ public sealed record SlotMigration
     /// behind.</summary>
     public bool IsOver => Phase is MigrationPhase.Done or MigrationPhase.Aborted;
 }
+
+/// <summary>What the metadata store said when a migration was decided.</summary>
+/// <param name="Slots">Who owns which slot.</param>
+/// <param name="SlotsRevision">The revision at which <paramref name="Slots"/> last changed.</param>
+/// <param name="Revision">The revision of the answer.</param>
+public sealed record MigrationDecision(SlotMap Slots, long SlotsRevision, long Revision);
 
 /// <summary>An operator's wish that the shards carry equal weight: slots move until no more need to.</summary>
 /// <param name="Strategy">The name of the <see cref="IPlacementStrategy"/>.</param>

@@ -17,9 +17,6 @@ public sealed class SlotSet
             Count += BitOperations.PopCount(word);
     }
 
-    /// <summary>No slot.</summary>
-    public static SlotSet Empty { get; } = new(new ulong[SlotHash.SlotCount / 64]);
-
     /// <summary>How many there are.</summary>
     public int Count { get; }
 
@@ -40,18 +37,6 @@ public sealed class SlotSet
     /// <summary>Whether a slot is in it; false for what is no slot.</summary>
     public bool Contains(int slot) =>
         (uint)slot < SlotHash.SlotCount && (_bits[slot / 64] & (1UL << (slot % 64))) != 0;
-
-    /// <summary>Whether two sets have a slot in common.</summary>
-    public bool Overlaps(SlotSet other)
-    {
-        for (int i = 0; i < _bits.Length; i++)
-        {
-            if ((_bits[i] & other._bits[i]) != 0)
-                return true;
-        }
-
-        return false;
-    }
 
     /// <summary>Its slots, ascending.</summary>
     public IEnumerable<int> All()

@@ -111,7 +111,9 @@ internal sealed class ClusterMapBuilder
         return matches;
     }
 
-    private static SlotMap ReadSlots(MetadataKeyValue item)
+    /// <summary>The slot map that a key holds.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.DataLoss"/>: it is malformed.</exception>
+    internal static SlotMap ReadSlots(MetadataKeyValue item)
     {
         try
         {

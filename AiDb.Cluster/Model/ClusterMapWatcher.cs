@@ -69,6 +69,17 @@ public sealed partial class ClusterMapWatcher(IMetadataStore store, TimeProvider
         }
     }
 
+    /// <summary>Waits for a map newer than a version, but not longer than a while.</summary>
+    public async ValueTask WaitForChangeAsync(long version, TimeSpan longest, CancellationToken cancellationToken = default)
+    {
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task pause = Task.Delay(longest, timeProvider, ended.Token);
+        Task newer = WaitForNewerAsync(version, ended.Token).AsTask();
+        await Task.WhenAny(pause, newer);
+        await ended.CancelAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
     /// <summary>Waits for a map that fulfils a condition.</summary>
     public async ValueTask<ClusterMap> WaitForAsync(
         Func<ClusterMap, bool> condition, CancellationToken cancellationToken = default)

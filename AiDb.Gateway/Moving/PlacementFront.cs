@@ -49,7 +49,10 @@ internal sealed class PlacementFront(ClusterHost cluster, GatewayOptions options
         {
             RebalanceOrder order = new(
                 plan.Strategy, bytesPerSecond == 0 ? options.Rebalancing.BytesPerSecond : bytesPerSecond);
-            await MigrationRecords.OrderRebalanceAsync(cluster.Store, order, cancellationToken);
+            long revision = await MigrationRecords.OrderRebalanceAsync(cluster.Store, order, cancellationToken);
+
+            // Whoever looks at the migrations next must not take an order that is not seen yet for one that is carried out.
+            await cluster.Map.WaitForAsync(map => map.Version >= revision, cancellationToken);
         }
 
         return plan;

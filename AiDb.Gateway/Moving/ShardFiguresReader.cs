@@ -49,7 +49,8 @@ internal sealed class ShardFiguresReader(IShardRouter router, TimeProvider clock
                 FreeDiskBytes = figures.FreeDiskBytes,
                 CpuLoad = figures.CpuLoad,
                 RequestsPerSecond = RatesOf(shard.Id, figures),
-                Moves = [.. figures.Moves.Select(move => new MoveFigures(move.Migration, move.Phase, move.Keys, move.Bytes))],
+                Moves = [.. figures.Moves.Select(move => new MoveFigures(
+                    move.Migration, move.Phase, move.Keys, move.Bytes, move.Frames))],
             };
         }
         catch (Exception error) when (error is AiDbException or OperationCanceledException && !cancellationToken.IsCancellationRequested)

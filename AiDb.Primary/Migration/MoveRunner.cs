@@ -9,13 +9,17 @@ namespace AiDb.Primary.Migration;
 /// <summary>
 /// A primary's part in migrations: takes in the slots that the metadata store gives its shard, and ends what it has in
 /// its database of others by what the store decided of them. Whatever happened to it in between, the markers say what
-/// there is to end, and the slot map says how.
+/// there is to end, and the store says how: a map may be from before the decision.
 /// </summary>
 /// <remarks>Thread safety: <see cref="RunAsync"/> once.</remarks>
 internal sealed partial class MoveRunner(
     ShardHost host, ClusterMapWatcher map, IMetadataStore store, string clusterSecret, TimeProvider time, ILogger logger)
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
+    /// <summary>Between looks while there is something to do, where the map does not change.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Between looks while there is nothing to do, and after a failure.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     /// <summary>How long slots stay frozen before the source asks for the end of it.</summary>
     private static readonly TimeSpan LongestFreeze = TimeSpan.FromSeconds(5);
@@ -24,6 +28,7 @@ internal sealed partial class MoveRunner(
     private readonly ConcurrentDictionary<ulong, string> _problems = new();
     private Task _work = Task.CompletedTask;
     private ulong _copying;
+    private ulong _sweeping;
 
     /// <summary>Works until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -33,17 +38,19 @@ internal sealed partial class MoveRunner(
             while (true)
             {
                 ClusterMap current = map.Current;
-                bool isSettled = false;
+                TimeSpan longest = Pause;
                 try
                 {
-                    isSettled = await StepAsync(current, cancellationToken).ConfigureAwait(false);
+                    if (!await StepAsync(current, cancellationToken).ConfigureAwait(false))
+                        longest = Tick;
                 }
-                catch (AiDbException error)
+                catch (Exception error) when (!cancellationToken.IsCancellationRequested)
                 {
-                    LogFailed(host.Shard, error.Kind, error.Message);
+                    // Whatever it is: the markers are there, and what is frozen needs somebody who ends that.
+                    LogFailed(host.Shard, error.Message, error);
                 }
 
-                await WaitAsync(current.Version, isSettled, cancellationToken).ConfigureAwait(false);
+                await map.WaitForChangeAsync(current.Version, longest, cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -55,32 +62,66 @@ internal sealed partial class MoveRunner(
     /// <summary>Does what the map asks for; false: there is more to do.</summary>
     private async ValueTask<bool> StepAsync(ClusterMap current, CancellationToken cancellationToken)
     {
-        // The host must have seen what is decided by.
-        if (host.Moves.Slots.ByMap.MapVersion < (ulong)current.Version)
-            return false;
-        MoveMarker? toSweep = null;
+        bool isBusy = !_work.IsCompleted;
+        int left = 0;
         foreach (MoveMarker marker in host.Moves.Markers.All())
         {
-            if (Volatile.Read(ref _copying) == marker.Migration)
+            if (Volatile.Read(ref _copying) == marker.Migration || Volatile.Read(ref _sweeping) == marker.Migration)
                 continue;
-            SlotMigration? migration = current.Migrations.FirstOrDefault(migration => migration.Id == marker.Migration);
-            if (migration is { Phase: MigrationPhase.Copying })
+            if (current.Migrations.Any(migration => migration.Id == marker.Migration && migration.Phase == MigrationPhase.Copying))
+            {
                 await EndAsync(marker, cancellationToken).ConfigureAwait(false);
-            else if (!marker.Slots.All().All(slot => current.Slots[slot] == host.Shard))
-                toSweep ??= marker;
-            else if (marker.Role == MoveRole.Source)
-                await UnfreezeAsync(marker, cancellationToken).ConfigureAwait(false);
-            else
-                await host.Moves.Markers.RemoveAsync(marker.Migration, cancellationToken).ConfigureAwait(false);
+                left++;
+            }
+            else if ((isBusy && !IsOwn(marker, current.Slots))
+                || !await TrySettleAsync(marker, isBusy, cancellationToken).ConfigureAwait(false))
+            {
+                left++;
+            }
+
+            isBusy |= !_work.IsCompleted;
         }
 
-        if (!_work.IsCompleted)
-            return true;
-        if (toSweep is not null)
-            _work = SweepAsync(toSweep, cancellationToken);
-        else if (current.Migrations.FirstOrDefault(IsForMe) is { } next)
+        // A copy begins when nothing is left that a sweep could take for keys of others.
+        if (!isBusy && left == 0 && current.Migrations.FirstOrDefault(IsForMe) is { } next)
             _work = CopyAsync(next, cancellationToken);
-        return !host.Moves.Markers.HasAny;
+        return left == 0 && _work.IsCompleted;
+    }
+
+    private bool IsOwn(MoveMarker marker, SlotMap slots) => marker.Slots.All().All(slot => slots[slot] == host.Shard);
+
+    /// <summary>Ends what there is of a migration by what the store says; false: it is not decided yet, or another has to be
+    /// ended first.</summary>
+    private async ValueTask<bool> TrySettleAsync(MoveMarker marker, bool isBusy, CancellationToken cancellationToken)
+    {
+        if (await IsDecidedAsync(marker, cancellationToken).ConfigureAwait(false) is not { } decision)
+            return false;
+        if (!IsOwn(marker, decision.Slots))
+        {
+            if (isBusy)
+                return false;
+            _work = SweepAsync(marker, decision.Slots, cancellationToken);
+            return true;
+        }
+
+        if (marker.Role == MoveRole.Source)
+            await UnfreezeAsync(marker, cancellationToken).ConfigureAwait(false);
+        else
+            await host.Moves.Markers.RemoveAsync(marker.Migration, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>What the store decided of a migration. Null: nothing yet; or this primary is none any more; or it does not go
+    /// by the slots of the decision yet: were the marker gone, it would serve by the slots of before.</summary>
+    private async ValueTask<MigrationDecision?> IsDecidedAsync(MoveMarker marker, CancellationToken cancellationToken)
+    {
+        MigrationDecision? decision = await MigrationRecords.ReadDecisionAsync(
+            store, marker.Migration, host.Shard, host.Database.Epoch, cancellationToken).ConfigureAwait(false);
+        return decision is not null
+            && host.Moves.Slots.ByMap.SlotsVersion == (ulong)decision.SlotsRevision
+            && map.Current.Version >= decision.Revision
+            ? decision
+            : null;
     }
 
     private bool IsForMe(SlotMigration migration) =>
@@ -111,20 +152,28 @@ internal sealed partial class MoveRunner(
         LogUnfrozen(host.Shard, marker.Migration);
     }
 
-    private async Task SweepAsync(MoveMarker marker, CancellationToken cancellationToken)
+    private async Task SweepAsync(MoveMarker marker, SlotMap slots, CancellationToken cancellationToken)
     {
+        Volatile.Write(ref _sweeping, marker.Migration);
         try
         {
-            long deleted = await SlotSweep.RunAsync(host, map, marker, time, cancellationToken).ConfigureAwait(false);
+            long deleted = await SlotSweep.RunAsync(host, map.Current.Tables, marker, slots, time, cancellationToken)
+                .ConfigureAwait(false);
             if (marker.Role == MoveRole.Source)
                 await MigrationRecords.FinishAsync(store, marker.Migration, cancellationToken).ConfigureAwait(false);
             await host.Moves.UnfreezeAsync(marker.Migration, cancellationToken).ConfigureAwait(false);
             _frozenSince.TryRemove(marker.Migration, out _);
             LogSwept(host.Shard, deleted, marker.Migration);
         }
-        catch (AiDbException error)
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
-            LogFailed(host.Shard, error.Kind, error.Message);
+            // The marker is there: it is tried again, after a while.
+            LogFailed(host.Shard, error.Message, error);
+            await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Volatile.Write(ref _sweeping, 0);
         }
     }
 
@@ -139,7 +188,7 @@ internal sealed partial class MoveRunner(
             await new MoveTarget(host, map, store, clusterSecret, time).RunAsync(migration, ended.Token).ConfigureAwait(false);
             LogTaken(host.Shard, migration.Slots.Count, migration.Source, migration.Id, time.GetElapsedTime(began).TotalSeconds);
         }
-        catch (Exception error) when (error is AiDbException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             _problems[migration.Id] = error.Message;
             LogNotTaken(host.Shard, migration.Id, error.Message);
@@ -161,10 +210,10 @@ internal sealed partial class MoveRunner(
         {
             await MigrationRecords.AbortAsync(store, migration, problem, cancellationToken).ConfigureAwait(false);
         }
-        catch (AiDbException error)
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             // The marker is there: it is tried again with the next step.
-            LogFailed(host.Shard, error.Kind, error.Message);
+            LogFailed(host.Shard, error.Message, error);
         }
     }
 
@@ -175,16 +224,6 @@ internal sealed partial class MoveRunner(
             current => current.Migrations.FirstOrDefault(item => item.Id == migration) is not { Phase: MigrationPhase.Copying or MigrationPhase.Committed },
             ended.Token).ConfigureAwait(false);
         await ended.CancelAsync().ConfigureAwait(false);
-    }
-
-    private async ValueTask WaitAsync(long version, bool isSettled, CancellationToken cancellationToken)
-    {
-        using CancellationTokenSource tick = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task pause = Task.Delay(isSettled ? Tick * 5 : Tick / 10, time, tick.Token);
-        Task newer = map.WaitForNewerAsync(version, tick.Token).AsTask();
-        await Task.WhenAny(pause, newer).ConfigureAwait(false);
-        await tick.CancelAsync().ConfigureAwait(false);
-        cancellationToken.ThrowIfCancellationRequested();
     }
 
     [LoggerMessage(
@@ -205,6 +244,6 @@ internal sealed partial class MoveRunner(
         Message = "Shard {Shard} has deleted {Keys} keys that are not its own any more (migration {Migration})")]
     private partial void LogSwept(uint shard, long keys, ulong migration);
 
-    [LoggerMessage(EventId = 5, Level = LogLevel.Warning, Message = "Shard {Shard}: a migration cannot go on now ({Kind}): {Reason}")]
-    private partial void LogFailed(uint shard, AiDbErrorKind kind, string reason);
+    [LoggerMessage(EventId = 5, Level = LogLevel.Warning, Message = "Shard {Shard}: a migration cannot go on now: {Reason}")]
+    private partial void LogFailed(uint shard, string reason, Exception error);
 }

@@ -16,9 +16,6 @@ namespace AiDb.Primary.Migration;
 /// <remarks>Thread safety: none; one instance serves one stream.</remarks>
 internal sealed class MoveSource
 {
-    /// <summary>Bytes of a frame.</summary>
-    private const int FrameBytes = 256 << 10;
-
     /// <summary>Keys that are left to be sent while nobody may touch the slots.</summary>
     private const int FreezeBelow = 200;
 
@@ -31,8 +28,7 @@ internal sealed class MoveSource
     private readonly ShardHost _host;
     private readonly ClusterMapWatcher _map;
     private readonly SlotMigration _migration;
-    private readonly Func<MoveFrame, Task> _write;
-    private readonly Pace _pace;
+    private readonly MovePace _pace;
     private readonly HashSet<KeyName> _touched = [];
     private readonly Dictionary<KeyName, ulong> _sent = [];
     private readonly Snapshot _snapshot;
@@ -47,8 +43,7 @@ internal sealed class MoveSource
         _host = host;
         _map = map;
         _migration = migration;
-        _write = write;
-        _pace = new Pace(request.BytesPerSecond, time);
+        _pace = new MovePace(request.BytesPerSecond, time, write);
         _checksum = new MoveChecksum(request.HorizonMs);
         _snapshot = snapshot;
         _tail = tail;
@@ -85,7 +80,7 @@ internal sealed class MoveSource
         CheckNoPoints();
         foreach (TableDescriptor table in _map.Current.Tables)
             await CopyAsync(table, cancellationToken).ConfigureAwait(false);
-        await _write(new MoveFrame { Copied = true }).ConfigureAwait(false);
+        await _pace.WriteAsync(new MoveFrame { Copied = true }).ConfigureAwait(false);
         for (int round = 0; ; round++)
         {
             await FollowAsync(cancellationToken).ConfigureAwait(false);
@@ -106,7 +101,7 @@ internal sealed class MoveSource
         }
 
         await SendTouchedAsync(cancellationToken).ConfigureAwait(false);
-        await _write(new MoveFrame { Frozen = true, KeyCount = _checksum.Count, Checksum = _checksum.Sum })
+        await _pace.WriteAsync(new MoveFrame { Frozen = true, KeyCount = _checksum.Count, Checksum = _checksum.Sum })
             .ConfigureAwait(false);
     }
 
@@ -122,6 +117,7 @@ internal sealed class MoveSource
             {
                 // The log keeps only so much for those who follow it.
                 await FollowAsync(cancellationToken).ConfigureAwait(false);
+                await _pace.KeepAliveAsync().ConfigureAwait(false);
             }
 
             int slot = _host.Moves.KeySlots.SlotOf(table, cursor.Key, _snapshot, out bool isNamed);
@@ -139,17 +135,17 @@ internal sealed class MoveSource
             _checksum.Replace(0, HashOf(key));
             frame.Keys.Add(key);
             bytes += SizeOf(key);
-            if (bytes < FrameBytes)
+            if (bytes < _pace.FrameBytes)
                 continue;
-            await _write(frame).ConfigureAwait(false);
+            await _pace.WriteAsync(frame).ConfigureAwait(false);
             await FollowAsync(cancellationToken).ConfigureAwait(false);
-            await _pace.TakeAsync(bytes, cancellationToken).ConfigureAwait(false);
+            await _pace.TakeAsync(bytes, FollowAsync, cancellationToken).ConfigureAwait(false);
             frame = new MoveFrame();
             bytes = 0;
         }
 
         if (frame.Keys.Count > 0)
-            await _write(frame).ConfigureAwait(false);
+            await _pace.WriteAsync(frame).ConfigureAwait(false);
     }
 
     /// <summary>Takes note of what the log brought.</summary>
@@ -204,9 +200,9 @@ internal sealed class MoveSource
     private bool Concerns(TableDescriptor table, in KeyName key)
     {
         KeySlots slots = _host.Moves.KeySlots;
-        return _migration.Slots.Contains(slots.SlotOf(table, key.Key, null, out bool isNamed))
+        return _migration.Slots.Contains(slots.SlotOf(table, key.Key, null, out _))
             || (_host.Moves.Partitions.HasAny
-                && (_sent.ContainsKey(key) || (!isNamed && _migration.Slots.Contains(slots.SlotOf(table, key.Key, _snapshot, out _)))));
+                && (_sent.ContainsKey(key) || _migration.Slots.Contains(slots.SlotOf(table, key.Key, _snapshot, out _))));
     }
 
     private async Task SendTouchedAsync(CancellationToken cancellationToken)
@@ -225,16 +221,16 @@ internal sealed class MoveSource
             _checksum.Replace(before, after);
             frame.Keys.Add(key);
             bytes += SizeOf(key);
-            if (bytes < FrameBytes)
+            if (bytes < MovePace.LargestFrame)
                 continue;
             cancellationToken.ThrowIfCancellationRequested();
-            await _write(frame).ConfigureAwait(false);
+            await _pace.WriteAsync(frame).ConfigureAwait(false);
             frame = new MoveFrame();
             bytes = 0;
         }
 
         if (frame.Keys.Count > 0)
-            await _write(frame).ConfigureAwait(false);
+            await _pace.WriteAsync(frame).ConfigureAwait(false);
         _touched.Clear();
     }
 
@@ -279,22 +275,4 @@ internal sealed class MoveSource
 
     private static AiDbException PointsStay() => new(
         AiDbErrorKind.PreconditionFailed, "The shard holds points of collections, which do not move yet: its slots stay.");
-}
-
-/// <summary>Keeps a copy to some bytes per second.</summary>
-internal sealed class Pace(ulong bytesPerSecond, TimeProvider time)
-{
-    private readonly long _began = time.GetTimestamp();
-    private double _taken;
-
-    /// <summary>Waits until so many more bytes may have been sent.</summary>
-    public async ValueTask TakeAsync(long bytes, CancellationToken cancellationToken)
-    {
-        if (bytesPerSecond == 0)
-            return;
-        _taken += bytes;
-        TimeSpan due = TimeSpan.FromSeconds(_taken / bytesPerSecond) - time.GetElapsedTime(_began);
-        if (due > TimeSpan.FromMilliseconds(1))
-            await Task.Delay(due, time, cancellationToken).ConfigureAwait(false);
-    }
 }

@@ -62,6 +62,7 @@ internal sealed class MoveTarget(
         var checksum = new MoveChecksum(horizonMs);
         ulong keys = 0;
         ulong bytes = 0;
+        ulong taken = 0;
         string phase = "Copy";
         var batch = new WriteBatch();
         while (await frames.MoveNext(cancellationToken).ConfigureAwait(false))
@@ -79,7 +80,8 @@ internal sealed class MoveTarget(
             batch = new WriteBatch();
             if (frame.Copied)
                 phase = "Tail";
-            host.Moves.Report(migration.Id, new MoveFigures(migration.Id, frame.Frozen ? "Ready" : phase, keys, bytes));
+            host.Moves.Report(migration.Id, new MoveFigures(
+                migration.Id, frame.Frozen ? "Ready" : phase, keys, bytes, ++taken));
             if (!frame.Frozen)
                 continue;
             return frame.KeyCount == checksum.Count && frame.Checksum == checksum.Sum

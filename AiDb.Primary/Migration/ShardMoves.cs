@@ -132,17 +132,19 @@ internal sealed class ShardMoves
                 Phase = move.Phase,
                 Keys = move.Keys,
                 Bytes = move.Bytes,
+                Frames = move.Frames,
             }));
         }
 
         return figures;
     }
 
+    // 0 says that it is not known.
     private static long FreeBytesOf(string path)
     {
         try
         {
-            return new DriveInfo(Path.GetFullPath(path)).AvailableFreeSpace;
+            return Math.Max(1, new DriveInfo(Path.GetFullPath(path)).AvailableFreeSpace);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {

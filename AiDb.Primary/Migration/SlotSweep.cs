@@ -1,3 +1,4 @@
+using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Engine;
 using AiDb.Primary.Shards;
@@ -13,12 +14,20 @@ internal static class SlotSweep
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Deletes them.</summary>
+    /// <param name="host">The shard.</param>
+    /// <param name="tables">The tables of the cluster.</param>
+    /// <param name="marker">The migration that left them.</param>
+    /// <param name="slots">Who owns which slot: those of the shard itself stay, whatever the marker says.</param>
+    /// <param name="time">The clock of its pauses.</param>
+    /// <param name="cancellationToken">Stops it between two keys.</param>
     /// <returns>How many there were.</returns>
     public static async ValueTask<long> RunAsync(
-        ShardHost host, ClusterMapWatcher map, MoveMarker marker, TimeProvider time, CancellationToken cancellationToken)
+        ShardHost host, IEnumerable<TableDescriptor> tables, MoveMarker marker, SlotMap slots, TimeProvider time,
+        CancellationToken cancellationToken)
     {
+        SlotSet foreign = SlotSet.Of(marker.Slots.All().Where(slot => slots[slot] != host.Shard));
         long deleted = 0;
-        foreach (TableDescriptor table in map.Current.Tables)
+        foreach (TableDescriptor table in tables)
         {
             Table keys = host.Database.GetTableById(table.Id);
             var batch = new WriteBatch();
@@ -28,7 +37,7 @@ internal static class SlotSweep
             {
                 if ((++looked & 0xFFF) == 0)
                     cancellationToken.ThrowIfCancellationRequested();
-                if (!marker.Slots.Contains(host.Moves.KeySlots.SlotOf(table, cursor.Key, null, out _)))
+                if (!foreign.Contains(host.Moves.KeySlots.SlotOf(table, cursor.Key, null, out _)))
                     continue;
                 batch.Delete(keys, cursor.Key);
                 host.Moves.Partitions.Delete(batch, table.Id, cursor.Key);

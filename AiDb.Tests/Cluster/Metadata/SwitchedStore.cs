@@ -8,6 +8,13 @@ internal sealed class SwitchedStore(IMetadataStore inner) : IMetadataStore
 {
     private CancellationTokenSource _down = new();
     private bool _isDown;
+    private int _ranges;
+
+    /// <summary>Calls of <see cref="RangeAsync"/> so far.</summary>
+    public int Ranges => Volatile.Read(ref _ranges);
+
+    /// <summary>What a range fails with; null: it does not.</summary>
+    public Exception? Fault { get; set; }
 
     public IMetadataStore Inner => inner;
 
@@ -22,8 +29,11 @@ internal sealed class SwitchedStore(IMetadataStore inner) : IMetadataStore
         }
     }
 
-    public ValueTask<MetadataRange> RangeAsync(string key, bool prefix = false, CancellationToken cancellationToken = default) =>
-        Up().RangeAsync(key, prefix, cancellationToken);
+    public ValueTask<MetadataRange> RangeAsync(string key, bool prefix = false, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _ranges);
+        return Fault is { } fault ? throw fault : Up().RangeAsync(key, prefix, cancellationToken);
+    }
 
     public ValueTask<MetadataTransactionResult> CommitAsync(MetadataTransaction transaction, CancellationToken cancellationToken = default) =>
         Up().CommitAsync(transaction, cancellationToken);

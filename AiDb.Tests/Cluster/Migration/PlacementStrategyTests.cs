@@ -59,7 +59,32 @@ public sealed class PlacementStrategyTests
             [Load(1) with { RequestsPerSecond = requests }, Load(2) with { RequestsPerSecond = new double[ShardLoad.Runs] }]);
         IReadOnlyList<PlannedMove> moves = PlacementStrategies.Find(PlacementStrategies.Load).Plan(input);
         PlannedMove move = Assert.Single(moves);
-        Assert.InRange(move.Slots.All().Count(slot => slot < 256), 127, 129);
+        Assert.InRange(move.Slots.Count, 127, 129);
+        Assert.All(move.Slots.All(), slot => Assert.InRange(slot, 0, 255));
+    }
+
+    [Fact]
+    public void By_load_the_busiest_slots_move_first_and_one_that_is_too_busy_for_any_shard_stays()
+    {
+        // Runs of slots with 1, 2, 3 ... requests per second, and one that outweighs all others.
+        double[] requests = [.. Enumerable.Range(0, ShardLoad.Runs).Select(run => run < 32 ? (run + 1) * 256.0 : 0)];
+        ShardLoad idle = Load(2) with { RequestsPerSecond = new double[ShardLoad.Runs] };
+        PlacementInput input = new(
+            SlotMap.Create(slot => slot < 8192 ? 1u : 2u), [Load(1) with { RequestsPerSecond = requests }, idle]);
+        PlannedMove move = Assert.Single(PlacementStrategies.Find(PlacementStrategies.Load).Plan(input));
+        double moved = move.Slots.All().Sum(slot => requests[slot / 256] / 256);
+        Assert.InRange(moved, requests.Sum() * 0.48, requests.Sum() * 0.52);
+
+        // But for the last ones, which fill what is left of the share.
+        Assert.InRange(move.Slots.All().Count(slot => slot < 22 * 256), 0, 10);
+
+        SlotMap slots = SlotMap.Create(slot => slot is 0 or >= 256 and < 8192 ? 1u : 2u);
+        double[] oneHot = new double[ShardLoad.Runs];
+        oneHot[0] = 1000;
+        oneHot[1] = 256;
+        input = new PlacementInput(slots, [Load(1) with { RequestsPerSecond = oneHot }, idle]);
+        move = Assert.Single(PlacementStrategies.Find(PlacementStrategies.Load).Plan(input));
+        Assert.All(move.Slots.All(), slot => Assert.InRange(slot, 256, 511));
     }
 
     [Fact]

@@ -41,6 +41,28 @@ public sealed class ClusterMapWatcherTests
     }
 
     [Fact]
+    public async Task A_wait_for_a_change_ends_with_the_change_or_after_its_time()
+    {
+        ClusterMapWatcher watcher = new(EmbeddedMetadataStore.InMemory(_time), _time, NullLogger<ClusterMapWatcher>.Instance);
+        using CancellationTokenSource end = new(Patience);
+        Task waiting = watcher.WaitForChangeAsync(0, TimeSpan.FromSeconds(5), end.Token).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(4));
+        Assert.False(waiting.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await waiting.WaitAsync(end.Token);
+
+        IMetadataStore store = EmbeddedMetadataStore.InMemory(_time);
+        await store.PutAsync("cluster/id", "1");
+        watcher = new ClusterMapWatcher(store, _time, NullLogger<ClusterMapWatcher>.Instance);
+        waiting = watcher.WaitForChangeAsync(0, TimeSpan.FromDays(1), end.Token).AsTask();
+        Task running = watcher.RunAsync(end.Token);
+        await waiting.WaitAsync(end.Token);
+        Assert.Equal("1", watcher.Current.ClusterId);
+        await end.CancelAsync();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    [Fact]
     public async Task A_watcher_that_never_reached_the_store_shows_the_map_of_before_and_then_the_stores()
     {
         SwitchedStore store = new(EmbeddedMetadataStore.InMemory(_time));
