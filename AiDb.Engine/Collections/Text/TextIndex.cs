@@ -214,14 +214,15 @@ internal sealed class TextIndex : ITextIndex
         return offset < (uint)documents.Length ? Volatile.Read(ref documents[offset]) : null;
     }
 
-    // A word that no text had for a moment is another term afterwards, and may be that of a text that was replaced.
+    // A word that no text had for a moment is another term afterwards, and may have been that of a text that was replaced, also
+    // where no text has it by now: only a term that is there still was there all the time.
     private bool KnowsAll(TextQueryTerms query)
     {
         if (query.HasUnknown)
             return false;
         foreach (TextQueryTerms.QueryTerm item in query.Terms)
         {
-            if (TryFind(item.Term.Text, out TextTerm? present) && present != item.Term)
+            if (!TryFind(item.Term.Text, out TextTerm? present) || present != item.Term)
                 return false;
         }
 
