@@ -21,11 +21,7 @@ public sealed partial class CoordinatorLease(
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
 
-    private bool _isHeld;
     private bool _isUnreachable;
-
-    /// <summary>Whether this gateway coordinates.</summary>
-    public bool IsHeld => Volatile.Read(ref _isHeld);
 
     /// <summary>Coordinates whenever it is this gateway's turn, until it is cancelled.</summary>
     /// <param name="lead">Coordinates until it is cancelled.</param>
@@ -90,7 +86,6 @@ public sealed partial class CoordinatorLease(
     {
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         LogTaken(nodeId);
-        Volatile.Write(ref _isHeld, true);
         Task leading = lead(end.Token);
         try
         {
@@ -100,7 +95,6 @@ public sealed partial class CoordinatorLease(
         }
         finally
         {
-            Volatile.Write(ref _isHeld, false);
             await end.CancelAsync();
             await leading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

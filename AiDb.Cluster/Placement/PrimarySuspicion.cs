@@ -52,7 +52,9 @@ public sealed class PrimarySuspicion(ShardVoter self, SuspicionOptions options, 
         GreatestPromised = Math.Max(GreatestPromised, promised);
         if (shard.Epoch != _epoch)
             NoteEpoch(shard.Epoch, now);
-        if (silence < options.SuspectAfter && now - _epochSeenAt >= silence)
+        // A sole voter has nobody to hear or to ask.
+        bool isAlone = shard.AllVoters.All(voter => voter == self);
+        if (!isAlone && silence < options.SuspectAfter && now - _epochSeenAt >= silence)
         {
             _wasHeard = true;
             Calm();
@@ -61,7 +63,7 @@ public sealed class PrimarySuspicion(ShardVoter self, SuspicionOptions options, 
 
         bool isLeftInPeace = now - _epochSeenAt < options.MinElectionInterval * _backoff;
         if (shard.Epoch == 0 || !shard.AllVoters.Contains(self) || isLeftInPeace
-            || silence < options.SuspectAfter * (1 + (_jitter / 2)))
+            || (!isAlone && silence < options.SuspectAfter * (1 + (_jitter / 2))))
         {
             return SuspicionStep.None;
         }

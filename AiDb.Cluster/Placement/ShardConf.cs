@@ -61,6 +61,17 @@ public static class ShardConf
             WantedWriteQuorum = writeQuorum,
         };
 
+    /// <summary>The record in which nothing is left of a wish: the voters are those of before. Safe at any time until the next
+    /// voters are the voters: whatever was committed meanwhile is held by a quorum of each of the two groups.</summary>
+    public static ShardDescriptor WishWithdrawn(ShardDescriptor current) => current with
+    {
+        Generation = current.Generation + 1,
+        NextVoters = null,
+        NextWriteQuorum = 0,
+        WantedVoters = null,
+        WantedWriteQuorum = 0,
+    };
+
     /// <summary>The record after which every quorum is needed among the wanted voters, too.</summary>
     public static ShardDescriptor Joint(ShardDescriptor current) => current with
     {

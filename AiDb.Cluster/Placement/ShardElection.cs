@@ -13,11 +13,10 @@ public readonly record struct ShardAssignment(ShardDescriptor? Shard, string? Re
 /// an epoch - and an election is one compare-and-swap on the shard's <c>conf</c>.
 /// </summary>
 /// <remarks>
-/// The order of a start: <see cref="WaitForShardAsync"/>, open the database, <see cref="ElectAsync"/>,
-/// <c>Database.BeginEpoch</c>, <see cref="ActivateAsync"/>, serve. Whoever finds a later generation than its
+/// The order of a start: open the database, <see cref="ElectAsync"/>, <c>Database.BeginEpoch</c>, <see cref="ActivateAsync"/>, serve. Whoever finds a later generation than its
 /// own in the map steps down: <see cref="IsSuperseded"/>.
 /// </remarks>
-public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, NodeDescriptor node)
+public sealed class ShardElection(IMetadataStore store, NodeDescriptor node)
 {
     /// <summary>The shards that a disk keeps a copy of, or is to.</summary>
     public static IEnumerable<ShardDescriptor> FindHeld(ClusterMap map, ShardVoter voter) =>
@@ -54,16 +53,6 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
         }
 
         return default;
-    }
-
-    /// <summary>Waits until the coordinator has given this node a shard.</summary>
-    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.PreconditionFailed"/>: its disk is not the
-    /// shard's.</exception>
-    public async ValueTask<ShardDescriptor> WaitForShardAsync(CancellationToken cancellationToken = default)
-    {
-        ClusterMap found = await map.WaitForAsync(
-            current => FindShard(current, node.Id, node.DiskId) != default, cancellationToken);
-        return Accept(FindShard(found, node.Id, node.DiskId));
     }
 
     /// <summary>Takes a new epoch of the shard for this run of this node.</summary>
@@ -127,8 +116,4 @@ public sealed class ShardElection(IMetadataStore store, ClusterMapWatcher map, N
     /// serving.</summary>
     public static bool IsSuperseded(ClusterMap map, ShardDescriptor elected) =>
         map.FindShard(elected.Id) is { } current && current.Epoch > elected.Epoch;
-
-    private static ShardDescriptor Accept(ShardAssignment assignment) => assignment.Refusal is { } refusal
-        ? throw new AiDbException(AiDbErrorKind.PreconditionFailed, refusal)
-        : assignment.Shard!;
 }

@@ -6,8 +6,9 @@ namespace AiDb.Cluster.Placement;
 
 /// <summary>
 /// Looks after the shards of several voters: elects the first primary of each, elects anew where the elected process has
-/// started again or does not begin to serve, and wishes for other voters where one is gone for long or there are too few. A
-/// primary that dies is noticed by its followers, who are faster: they elect one of themselves.
+/// started again or does not begin to serve, wishes for other voters where one is gone for long or there are too few, and
+/// withdraws a wish for one that is gone for long. A primary that dies is noticed by its followers, who are faster: they elect
+/// one of themselves.
 /// </summary>
 /// <remarks>Every step is a compare-and-swap on the shard's <c>conf</c>, so that several of them do no harm. Thread safety: none;
 /// <see cref="RunAsync"/> once.</remarks>
@@ -57,8 +58,9 @@ public sealed partial class ShardSupervisor(
         NoteGone(current, now);
         foreach (ShardDescriptor shard in current.Shards)
         {
-            SupervisorStep? step = shard.IsReplicated ? Elect(current, shard, now) : null;
-            if ((step ?? Repair(current, shard, now)) is { } found)
+            // A sole voter elects itself, also where others are wanted: it knows when what it restores is there.
+            SupervisorStep? step = shard.AllVoters.Skip(1).Any() ? Elect(current, shard, now) : null;
+            if ((step ?? Withdraw(shard, now) ?? Repair(current, shard, now)) is { } found)
                 steps.Add(found);
         }
 
@@ -107,13 +109,28 @@ public sealed partial class ShardSupervisor(
         ShardConf.Elected(shard, elected.NodeId, current.FindNode(elected.NodeId)!.Incarnation),
         $"elects '{elected.NodeId}' in epoch {shard.Epoch + 1}: {why}");
 
+    /// <summary>Gives up a change of voters whose new voter is gone: it would never learn enough, or, where it is a next voter
+    /// already, its absence weakens the group. In any state of the shard, since its primary may need just that.</summary>
+    private SupervisorStep? Withdraw(ShardDescriptor shard, TimeSpan now)
+    {
+        ShardVoter? gone = (shard.NextVoters ?? shard.WantedVoters)?.FirstOrDefault(
+            voter => !shard.Voters.Contains(voter) && IsGoneForLong(voter, now));
+        return gone is null
+            ? null
+            : new SupervisorStep(
+                shard, ShardConf.WishWithdrawn(shard), $"gives up the change of voters, since '{gone.NodeId}' is gone");
+    }
+
+    private bool IsGoneForLong(ShardVoter voter, TimeSpan now) =>
+        options.ReplaceAfter > TimeSpan.Zero
+        && _goneSince.TryGetValue(voter, out TimeSpan since) && now - since >= options.ReplaceAfter;
+
     private SupervisorStep? Repair(ClusterMap current, ShardDescriptor shard, TimeSpan now)
     {
         if (shard.State != ShardState.Active || shard.NextVoters is not null || shard.WantedVoters is not null)
             return null;
-        ShardVoter? gone = shard.IsReplicated && options.ReplaceAfter > TimeSpan.Zero
-            ? shard.Voters.FirstOrDefault(voter =>
-                _goneSince.TryGetValue(voter, out TimeSpan since) && now - since >= options.ReplaceAfter)
+        ShardVoter? gone = shard.IsReplicated
+            ? shard.Voters.FirstOrDefault(voter => IsGoneForLong(voter, now))
             : null;
         List<NodeDescriptor> staying =
             [.. shard.Voters.Where(voter => voter != gone).Select(voter => current.FindNode(voter.NodeId)).OfType<NodeDescriptor>()];
@@ -140,14 +157,14 @@ public sealed partial class ShardSupervisor(
 
     private void NoteGone(ClusterMap current, TimeSpan now)
     {
-        HashSet<ShardVoter> voters = [.. current.Shards.SelectMany(shard => shard.Voters)];
+        HashSet<ShardVoter> holders = [.. current.Shards.SelectMany(shard => shard.Holders)];
         foreach (ShardVoter voter in _goneSince.Keys.ToList())
         {
-            if (!voters.Contains(voter) || IsThere(current, voter))
+            if (!holders.Contains(voter) || IsThere(current, voter))
                 _goneSince.Remove(voter);
         }
 
-        foreach (ShardVoter voter in voters)
+        foreach (ShardVoter voter in holders)
         {
             if (!IsThere(current, voter))
                 _goneSince.TryAdd(voter, now);

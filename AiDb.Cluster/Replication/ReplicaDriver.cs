@@ -9,9 +9,11 @@ namespace AiDb.Cluster.Replication;
 /// elected, over the engine's log, with a real disk and clock.</summary>
 /// <remarks>
 /// <para>Thread safety: all members may be called concurrently; dispose it before its database. The state machines run under
-/// one lock, which is never held over a sync, a send that waits, or the application of entries.</para>
-/// <para>A turn: the state machines take in a message, what they appended is written, the lock is left; then messages go out,
-/// the log is synced, messages that waited for it go out, and what is committed is applied.</para>
+/// one lock, which is never held over a sync or the application of entries. Messages go out under it, so that their order on
+/// the wire is that of the state machines; the transport never waits.</para>
+/// <para>A turn: the state machines take in a message, what they appended is written, messages go out, the lock is left; then
+/// the log is synced, and what is committed is applied. Messages that waited for a sync go out before anything is applied: others
+/// wait for them.</para>
 /// <para>It leads once at most. After <see cref="SteppedDown"/> it is disposed with its database, and both are opened anew: what
 /// the engine kept in memory for a primary must not outlive its epoch.</para>
 /// </remarks>
@@ -35,6 +37,7 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
     private readonly Action<AiDbException?> _onSynced;
     private ShardLeader? _leader;
     private TimeSpan? _primaryHeardAt;
+    private AiDbException? _failure;
     private IReadOnlyList<OutgoingMessage> _syncing = [];
     private long _lastRead;
     private bool _syncRuns;
@@ -76,6 +79,11 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
 
     /// <summary>Completes with the reason when it led and does not any more, or its log failed.</summary>
     public Task<string> SteppedDown => _steppedDown.Task;
+
+    /// <summary>Why the replica is of no use any more, so that opening it anew would not help: its disk has failed, or what it
+    /// holds contradicts what the group has committed. Set before <see cref="SteppedDown"/> completes; null: it is
+    /// sound.</summary>
+    public AiDbException? Failure => Volatile.Read(ref _failure) ?? _log.Failure;
 
     /// <summary>What it does as the elected; null: it follows.</summary>
     public LeaderPhase? Phase
@@ -232,19 +240,6 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
         }
     }
 
-    /// <summary>How it stands.</summary>
-    public ReplicaStatus GetStatus()
-    {
-        lock (_gate)
-        {
-            IReadOnlyList<(ShardVoter, ulong?)> followers = _leader is { Phase: LeaderPhase.Leading } leader
-                ? [.. leader.Group.AllVoters.Where(voter => voter != Identity).Select(voter => (voter, leader.LagOf(voter)))]
-                : [];
-            return new ReplicaStatus(
-                _leader?.Phase, _leader?.IsActive ?? false, _log.Promised, _voter.CommitLsn, _log.LastLsn, _log.AppliedLsn, followers);
-        }
-    }
-
     /// <summary>Ends it; writes and reads that wait end with an error.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -269,15 +264,12 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
 
     void ILogProposer.Replicate()
     {
-        IReadOnlyList<OutgoingMessage> immediate;
         bool syncs;
         lock (_gate)
         {
-            immediate = _outbox.TakeImmediate();
+            SendAll(_outbox.TakeImmediate());
             syncs = TryBeginSync();
         }
-
-        SendAll(immediate);
 
         // The thread that writes has nothing else to do than to wait for the disk.
         if (syncs)
@@ -287,7 +279,6 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
     /// <summary>Runs the state machines under the lock, and does afterwards what they asked for.</summary>
     private void Turn(Action step)
     {
-        IReadOnlyList<OutgoingMessage> immediate;
         bool syncs;
         ulong commitLsn;
         string? ended = null;
@@ -307,17 +298,18 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
             {
                 // Whatever it is: what the log holds and what the state machines believe may differ now.
                 LogFailed(error, _shard);
+                if (error is AiDbException { Kind: AiDbErrorKind.DataLoss } loss)
+                    Volatile.Write(ref _failure, loss);
                 ended = $"its log failed: {error.Message}";
             }
 
             ended ??= EndReason();
-            immediate = _outbox.TakeImmediate();
+            SendAll(_outbox.TakeImmediate());
             syncs = ended is null && TryBeginSync();
             commitLsn = _voter.CommitLsn;
             CompleteReads();
         }
 
-        SendAll(immediate);
         if (syncs)
             _log.QueueSync(_onSynced);
         Apply(commitLsn);
@@ -358,19 +350,14 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
         OnSynced(failure);
     }
 
-    private void OnSynced(Exception? failure)
+    private void OnSynced(Exception? failure) => Turn(() =>
     {
-        IReadOnlyList<OutgoingMessage> covered = [];
-        Turn(() =>
-        {
-            _syncRuns = false;
-            if (failure is not null)
-                throw new AiDbException(AiDbErrorKind.OutcomeUnknown, $"a sync failed: {failure.Message}", failure);
-            covered = _syncing;
-            _leader?.OnSynced(Now);
-        });
-        SendAll(covered);
-    }
+        _syncRuns = false;
+        if (failure is not null)
+            throw new AiDbException(AiDbErrorKind.OutcomeUnknown, $"a sync failed: {failure.Message}", failure);
+        SendAll(_syncing);
+        _leader?.OnSynced(Now);
+    });
 
     private void Tick() => Turn(() => _leader?.Tick(Now));
 

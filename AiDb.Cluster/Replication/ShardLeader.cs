@@ -375,6 +375,8 @@ public sealed class ShardLeader
 
     private void FollowGroup(TimeSpan now)
     {
+        // One that got a vote and loses it later is followed no longer.
+        _learners.ExceptWith(Group.AllVoters);
         foreach (ShardVoter voter in Group.AllVoters)
         {
             if (voter != _self.Identity && !_followers.ContainsKey(voter))

@@ -207,6 +207,7 @@ internal sealed class DatabaseParts
     /// <summary>Gives everything up as it is.</summary>
     public void Abandon()
     {
+        Replica?.Close();
         Scrub.Dispose();
         _memory?.Dispose();
         _replicaApplier?.Dispose();

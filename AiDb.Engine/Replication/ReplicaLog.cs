@@ -21,12 +21,16 @@ public sealed class ReplicaLog
     private readonly LogSignal _signal;
     private readonly ReplicaApplier _applier;
     private readonly RecentEntries _recent;
-    private readonly Lock _voterGate = new();
+
+    /// <summary>One sync at a time, and none after <see cref="Close"/>.</summary>
+    private readonly Lock _syncGate = new();
+
     private readonly List<EpochStart> _epochs;
     private VoterState _voter;
     private VoterState _savedVoter;
     private ulong _lastLsn;
     private ulong _lastTimestamp;
+    private bool _closed;
 
     internal ReplicaLog(
         EngineContext context, WriteAheadLog log, LogSyncer syncer, LogSignal signal, ReplicaApplier applier,
@@ -88,9 +92,6 @@ public sealed class ReplicaLog
         get => _applier.Proposer;
         set => _applier.Proposer = value;
     }
-
-    /// <summary>What the voter keeps beside the log, as of now.</summary>
-    public VoterState GetVoterState() => Volatile.Read(ref _voter);
 
     /// <summary>A timestamp greater than all that were given or seen here.</summary>
     public ulong NextTimestamp() => _context.Clock.Next();
@@ -159,28 +160,17 @@ public sealed class ReplicaLog
     }
 
     /// <summary>Makes durable what was promised and written before the call.</summary>
-    /// <exception cref="AiDbException">The disk failed; the replica must be closed.</exception>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: the replica is closed, nothing was done. Else
+    /// the disk failed; the replica must be closed.</exception>
     public void Sync()
     {
-        try
+        lock (_syncGate)
         {
-            lock (_voterGate)
-            {
-                VoterState voter = Volatile.Read(ref _voter);
-                if (voter != _savedVoter)
-                    VoterFile.Write(_context.FileSystem, _context.Path, voter);
-                _savedVoter = voter;
-            }
+            if (_closed)
+                throw new AiDbException(AiDbErrorKind.Unavailable, $"The replica in {_context.Path} is closed.");
+            SaveVoter();
+            _syncer.Sync();
         }
-        catch (IOException error)
-        {
-            var unknown = new AiDbException(
-                AiDbErrorKind.OutcomeUnknown, $"The promise of {_context.Path} could not be written: {error.Message}", error);
-            _syncer.FailDatabase(unknown);
-            throw unknown;
-        }
-
-        _syncer.Sync();
     }
 
     /// <summary>Does <see cref="Sync"/> on the executor.</summary>
@@ -292,6 +282,33 @@ public sealed class ReplicaLog
         _applier.StopProposing(new AiDbException(
             AiDbErrorKind.OutcomeUnknown,
             $"The write is in this node's log, but whether it is committed is not known: {reason}. Read before writing again."));
+    }
+
+    /// <summary>Lets no sync begin any more, and waits for the one under way. A queued one may come late: the folder may be
+    /// another replica's by then, whose promise must not be replaced by this one's.</summary>
+    internal void Close()
+    {
+        lock (_syncGate)
+            _closed = true;
+    }
+
+    private void SaveVoter()
+    {
+        VoterState voter = Volatile.Read(ref _voter);
+        if (voter == _savedVoter)
+            return;
+        try
+        {
+            VoterFile.Write(_context.FileSystem, _context.Path, voter);
+            _savedVoter = voter;
+        }
+        catch (IOException error)
+        {
+            var unknown = new AiDbException(
+                AiDbErrorKind.OutcomeUnknown, $"The promise of {_context.Path} could not be written: {error.Message}", error);
+            _syncer.FailDatabase(unknown);
+            throw unknown;
+        }
     }
 
     private bool TryReadFromDisk(ref LogReader? reader, ulong lsn, out LogEntry entry)

@@ -201,9 +201,11 @@ public sealed partial class PrimaryNode : IShardClient
             if (_kept.ContainsKey(shard.Id))
                 continue;
             var folder = new ShardFolder(_components.FileSystem, _options.DataDirectory, shard.Id);
-            IHostedShard hosted = shard.IsReplicated || folder.HasVoted
-                ? new ReplicatedShard(context, shard.Id)
-                : new SingleVoterShard(context, shard.Id);
+
+            // Alone it may have to be restored first; when it is whole and others are wanted it votes for the first time.
+            IHostedShard hosted = shard.AllVoters.All(voter => voter == context.Self) && !folder.HasVoted
+                ? new SingleVoterShard(context, shard.Id)
+                : new ReplicatedShard(context, shard.Id);
             var kept = new Kept(shard.Id, hosted);
             kept.Start();
             _kept[shard.Id] = kept;

@@ -4,6 +4,7 @@ using AiDb.Cluster.Placement;
 using AiDb.Engine;
 using AiDb.Primary.Migration;
 using AiDb.Primary.Shards;
+using AiDb.Primary.Voters;
 
 namespace AiDb.Primary.Hosting;
 
@@ -20,7 +21,7 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         string folder = ShardFolders.Of(context.Options.DataDirectory, shardId);
-        var election = new ShardElection(context.Store, context.Map, context.Node);
+        var election = new ShardElection(context.Store, context.Node);
         LazyRestore? restore = await context.Restorer.OpenAsync(shardId, folder, reason => NotReady = reason, cancellationToken)
             .ConfigureAwait(false);
         Database? database = null;
@@ -104,6 +105,7 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
             // What is not fetched yet cannot be copied.
             if (map.FindShard(shardId) is { IsReplicated: true } && host.Restore?.Completion.IsCompleted != false)
             {
+                new ShardFolder(context.Components.FileSystem, context.Options.DataDirectory, shardId).MarkVoted();
                 LogReplicated(shardId);
                 return;
             }

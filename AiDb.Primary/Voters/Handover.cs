@@ -7,7 +7,7 @@ using AiDb.Primary.Shards;
 namespace AiDb.Primary.Voters;
 
 /// <summary>A planned change of a shard's primary: nothing is written while it lasts, so nothing is of unknown outcome.</summary>
-internal sealed class Handover(NodeContext context, ReplicaDriver driver, ShardHost host, uint shardId)
+internal sealed class Handover(NodeContext context, ReplicaDriver driver, ulong ledEpoch, ShardHost host, uint shardId)
 {
     /// <summary>Entries that the next primary may lack when it begins.</summary>
     private const ulong NearEnough = 10_000;
@@ -20,6 +20,8 @@ internal sealed class Handover(NodeContext context, ReplicaDriver driver, ShardH
     public async Task<ShardDescriptor> RunAsync(string toNodeId, CancellationToken cancellationToken)
     {
         ShardDescriptor shard = await ShardConf.ReadAsync(context.Store, shardId, cancellationToken).ConfigureAwait(false);
+        if (shard.Epoch != ledEpoch)
+            throw Replaced(shard);
         ShardVoter target = FindTarget(shard, toNodeId);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LongestPause);
@@ -28,10 +30,12 @@ internal sealed class Handover(NodeContext context, ReplicaDriver driver, ShardH
             await host.Gate.CloseAsync(limit.Token).ConfigureAwait(false);
             while (driver.LagOf(target) != 0)
                 await Task.Delay(LookInterval, context.Time, limit.Token).ConfigureAwait(false);
-            NodeDescriptor node = context.Map.Current.FindNode(target.NodeId)!;
+            NodeDescriptor node = context.Map.Current.FindNode(target.NodeId) is { Alive: true } found && found.DiskId == target.DiskId
+                ? found
+                : throw new AiDbException(AiDbErrorKind.Unavailable, $"'{target.NodeId}' went away; shard {shardId} stays where it is.");
             ShardDescriptor current = await ShardConf.ReadAsync(context.Store, shardId, limit.Token).ConfigureAwait(false);
-            if (current.Epoch != shard.Epoch)
-                throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {shardId} has another primary meanwhile: '{current.PrimaryNodeId}'.");
+            if (current.Epoch != ledEpoch)
+                throw Replaced(current);
             ShardDescriptor next = ShardConf.Elected(current, node.Id, node.Incarnation, driver.Promised);
             return await ShardConf.TryReplaceAsync(context.Store, current, next, limit.Token).ConfigureAwait(false)
                 ?? throw new AiDbException(AiDbErrorKind.Aborted, $"Shard {shardId} was changed meanwhile; try again.");
@@ -49,6 +53,9 @@ internal sealed class Handover(NodeContext context, ReplicaDriver driver, ShardH
             throw;
         }
     }
+
+    private AiDbException Replaced(ShardDescriptor shard) => new(
+        AiDbErrorKind.Aborted, $"Shard {shardId} has another primary meanwhile: '{shard.PrimaryNodeId}', in epoch {shard.Epoch}.");
 
     private ShardVoter FindTarget(ShardDescriptor shard, string toNodeId)
     {

@@ -125,9 +125,10 @@ internal sealed partial class OpenVoter : IAsyncDisposable
             _newMap = null;
     }
 
-    /// <summary>Fails where its disk or its data has failed: opening it again would not help.</summary>
+    /// <summary>Fails where its disk or its data has failed: opening it again would not help, and would be tried for
+    /// ever.</summary>
     /// <exception cref="AiDbException">The failure.</exception>
-    public Task ThrowIfBrokenAsync() => Database.Replica?.Failure is { } failure
+    public Task ThrowIfBrokenAsync() => Driver.Failure is { } failure
         ? Task.FromException(new AiDbException(failure.Kind, $"The copy of shard {_shardId} has failed: {failure.Message}", failure))
         : Task.CompletedTask;
 
@@ -206,15 +207,18 @@ internal sealed partial class OpenVoter : IAsyncDisposable
             LogServing(_context.Node.Id, _shardId, elected.Epoch, Age);
 
             // It serves already: the record is for those who look, and for the coordinator's patience.
-            var election = new ShardElection(_context.Store, _context.Map, _context.Node);
+            var election = new ShardElection(_context.Store, _context.Node);
             await StoreRetry.RunAsync(
                 () => election.ActivateAsync(elected, cancellationToken), reason => LogStoreUnreachable(_shardId, reason),
                 _context.Time, cancellationToken).ConfigureAwait(false);
         }
-        catch (AiDbException error)
+        catch (Exception error)
         {
-            // It stepped down, or another was elected: the driver ends it.
-            LogNotServing(_shardId, elected.Epoch, error.Message);
+            // It stepped down, another was elected, or it could not be served, whatever the reason: a primary that serves
+            // nobody and keeps its followers quiet would be worse than none.
+            if (!_closing.IsCancellationRequested)
+                LogNotServing(_shardId, elected.Epoch, error.Message);
+            await Driver.DisposeAsync().ConfigureAwait(false);
         }
     }
 

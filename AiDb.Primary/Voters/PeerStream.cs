@@ -53,9 +53,6 @@ internal sealed partial class PeerStream : IAsyncDisposable
         _loop = Task.Run(RunAsync, CancellationToken.None);
     }
 
-    /// <summary>Messages that found no room.</summary>
-    public long Dropped { get; private set; }
-
     /// <summary>Puts a message into the queue, or drops it.</summary>
     public void Send(ReplicationItem item)
     {
@@ -65,7 +62,6 @@ internal sealed partial class PeerStream : IAsyncDisposable
             // One message may be larger than the bound: alone it is let through.
             if (_queue.Count > 0 && _queuedBytes + bytes > (_isConnected ? MaxQueuedBytes : MaxQueuedBytesWhileDown))
             {
-                Dropped++;
                 return;
             }
 

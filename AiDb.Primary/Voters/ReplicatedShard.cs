@@ -23,6 +23,10 @@ internal sealed partial class ReplicatedShard : IHostedShard
     private readonly PrimarySuspicion _suspicion;
     private readonly Lock _suspicionGate = new();
     private readonly long _startedAt;
+
+    /// <summary>One hand-over at a time: another's failure would let writes in while this one counts on there being none.</summary>
+    private readonly SemaphoreSlim _handingOver = new(1);
+
     private OpenVoter? _open;
     private string? _copyFrom;
     private ulong _ledEpoch;
@@ -85,6 +89,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
             }
 
             // Only now does the voter say nothing more.
+            Volatile.Write(ref _copyFrom, null);
             if (copied is not null && copied.MayReplace(closed.LastLsn, closed.Promised))
                 _folder.Install(copied.Epochs);
             else if (copied is not null)
@@ -180,12 +185,20 @@ internal sealed partial class ReplicatedShard : IHostedShard
     /// <see cref="AiDbErrorKind.PreconditionFailed"/>: no voter of that name is there and near enough.</exception>
     public async Task<ShardDescriptor> SwitchOverAsync(string toNodeId, CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _open) is not { Host: { } host } open)
-            throw new AiDbException(AiDbErrorKind.Unavailable, $"Node '{_context.Node.Id}' is not the active primary of shard {_shardId}.");
-        var handover = new Handover(_context, open.Driver, host, _shardId);
-        ShardDescriptor elected = await handover.RunAsync(toNodeId, cancellationToken).ConfigureAwait(false);
-        LogHandedOver(_shardId, elected.PrimaryNodeId, elected.Epoch);
-        return elected;
+        await _handingOver.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (Volatile.Read(ref _open) is not { Host: { } host } open)
+                throw new AiDbException(AiDbErrorKind.Unavailable, $"Node '{_context.Node.Id}' is not the active primary of shard {_shardId}.");
+            var handover = new Handover(_context, open.Driver, open.LedEpoch, host, _shardId);
+            ShardDescriptor elected = await handover.RunAsync(toNodeId, cancellationToken).ConfigureAwait(false);
+            LogHandedOver(_shardId, elected.PrimaryNodeId, elected.Epoch);
+            return elected;
+        }
+        finally
+        {
+            _handingOver.Release();
+        }
     }
 
     /// <inheritdoc/>
@@ -213,7 +226,8 @@ internal sealed partial class ReplicatedShard : IHostedShard
 
     private async Task<Ending> FollowAsync(OpenVoter open, CancellationToken cancellationToken)
     {
-        var copier = new ShardCopier(_context, _shardId, _folder);
+        var copier = new ShardCopier(
+            _context, _shardId, _folder, copy => copy.MayReplace(open.Driver.LastLsn, open.Driver.Promised));
         var reconfiguration = new Reconfiguration(_context, _shardId, open);
         Task<ShardCopy>? copying = null;
         Task electing = Task.CompletedTask;
@@ -242,11 +256,15 @@ internal sealed partial class ReplicatedShard : IHostedShard
                     return default;
                 }
 
-                if (copying is { IsCompletedSuccessfully: true })
+                // What this voter leads it does not replace; a copy of before is out of date then.
+                if (copying is { IsCompletedSuccessfully: true } && !open.IsLeading)
                     return new Ending(Copied: await copying.ConfigureAwait(false));
                 if (copying is { IsCompleted: true })
                     copying = null;
-                if (copying is null && Interlocked.Exchange(ref _copyFrom, null) is { } source && !open.IsLeading)
+
+                // Offers are repeated while they are needed: one that cannot be used now is none later.
+                string? source = Interlocked.Exchange(ref _copyFrom, null);
+                if (source is not null && copying is null && !open.IsLeading)
                     copying = copier.RunAsync(source, ended.Token);
                 await open.WaitAsync(map.Version, TurnInterval, ended.Token).ConfigureAwait(false);
             }

@@ -16,7 +16,11 @@ namespace AiDb.Primary.Voters;
 /// whole: every file of the length and checksum that the primary's manifest names, and synced.</summary>
 /// <remarks>The shard's own folder stays open and votes meanwhile; <see cref="ShardFolder.Install"/> puts the copy in its
 /// place.</remarks>
-internal sealed partial class ShardCopier(NodeContext context, uint shardId, ShardFolder folder)
+/// <param name="context">The node.</param>
+/// <param name="shardId">The shard.</param>
+/// <param name="folder">Its folder.</param>
+/// <param name="isOfUse">Whether a copy could be put in the folder's place, as things stand.</param>
+internal sealed partial class ShardCopier(NodeContext context, uint shardId, ShardFolder folder, Func<ShardCopy, bool> isOfUse)
 {
     private readonly ILogger _logger = context.Loggers.CreateLogger<ShardCopier>();
     private readonly IFileSystem _files = context.Components.FileSystem;
@@ -45,11 +49,22 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
         }
     }
 
-    private async Task<ShardCopy> ReceiveAsync(
+    /// <summary>Takes in the pieces of a copy.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Aborted"/>: this voter has gone on beyond it; nothing was
+    /// taken.</exception>
+    internal async Task<ShardCopy> ReceiveAsync(
         string sourceNodeId, IAsyncStreamReader<ShardPiece> pieces, CancellationToken cancellationToken)
     {
         if (!await pieces.MoveNext(cancellationToken).ConfigureAwait(false) || pieces.Current.Start is not { } start)
             throw new AiDbException(AiDbErrorKind.DataLoss, "The copy does not begin with what it consists of.");
+        var copy = new ShardCopy(
+            start.Epoch, start.Lsn, [.. start.Epochs.Select(static epoch => new EpochStart(epoch.Epoch, epoch.Lsn))]);
+        if (!isOfUse(copy))
+        {
+            throw new AiDbException(
+                AiDbErrorKind.Aborted, $"The copy goes up to entry {copy.Lsn} of epoch {copy.Epoch}, and this voter has gone on.");
+        }
+
         ReadOnlyMemory<byte> statement = start.Statement.Memory;
         IReadOnlyList<ImageFile> files = ImageWriter.FilesOf(statement);
         long bytes = files.Sum(file => file.SizeBytes);
@@ -67,8 +82,7 @@ internal sealed partial class ShardCopier(NodeContext context, uint shardId, Sha
         }
 
         LogComplete(shardId, sourceNodeId, start.Lsn);
-        return new ShardCopy(
-            start.Epoch, start.Lsn, [.. start.Epochs.Select(static epoch => new EpochStart(epoch.Epoch, epoch.Lsn))]);
+        return copy;
     }
 
     private async Task ReceiveAsync(ImageFile file, IAsyncStreamReader<ShardPiece> pieces, CancellationToken cancellationToken)

@@ -30,7 +30,15 @@ internal sealed class ClusterFixture : IAsyncDisposable
 
     public Catalogue NewCatalogue() => new(Store, Map, Time);
 
-    public ShardElection NewElection(NodeDescriptor node) => new(Store, Map, node);
+    public ShardElection NewElection(NodeDescriptor node) => new(Store, node);
+
+    /// <summary>Waits until the coordinator has given a node a shard, or it is refused.</summary>
+    public async Task<ShardDescriptor> WaitForShardAsync(NodeDescriptor node)
+    {
+        ClusterMap map = await WaitForMapAsync(current => ShardElection.FindShard(current, node.Id, node.DiskId) != default);
+        (ShardDescriptor? shard, string? refusal) = ShardElection.FindShard(map, node.Id, node.DiskId);
+        return refusal is null ? shard! : throw new AiDbException(AiDbErrorKind.PreconditionFailed, refusal);
+    }
 
     public void RunCoordinator(int shards) => RunCoordinator(new CoordinatorOptions { Shards = shards });
 

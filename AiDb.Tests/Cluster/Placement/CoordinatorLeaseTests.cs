@@ -28,7 +28,6 @@ public sealed class CoordinatorLeaseTests : IAsyncDisposable
             await PassTimeUntilAsync(() => gateways.Any(gateway => gateway.IsLeading), TimeSpan.FromMilliseconds(10));
             Gateway leader = Assert.Single(gateways, gateway => gateway.IsLeading);
             Assert.True(led.Add(leader.Id));
-            Assert.True(leader.Lease.IsHeld);
             Assert.Equal(leader.Id, await HolderAsync());
             DateTimeOffset before = _time.GetUtcNow();
             await leader.StopAsync();
@@ -100,13 +99,11 @@ public sealed class CoordinatorLeaseTests : IAsyncDisposable
         public Gateway(string id, IMetadataStore store, TimeProvider time)
         {
             Id = id;
-            Lease = new CoordinatorLease(store, id, TimeToLive, time, NullLogger<CoordinatorLease>.Instance);
-            _running = Lease.RunAsync(LeadAsync, _stop.Token);
+            _running = new CoordinatorLease(store, id, TimeToLive, time, NullLogger<CoordinatorLease>.Instance)
+                .RunAsync(LeadAsync, _stop.Token);
         }
 
         public string Id { get; }
-
-        public CoordinatorLease Lease { get; }
 
         public bool IsLeading => Volatile.Read(ref _isLeading);
 

@@ -51,7 +51,7 @@ public class CoordinatorTests
         Func<Task> stop = cluster.RunNode(node, out _);
         cluster.RunNode(TestSupport.Primary("p2"), out _);
         ShardElection election = cluster.NewElection(node);
-        ShardDescriptor shard = await cluster.WaitAsync(election.WaitForShardAsync().AsTask());
+        ShardDescriptor shard = await cluster.WaitForShardAsync(node);
         ShardDescriptor elected = await election.ElectAsync(shard.Id, diskEpoch: 0);
         Assert.Equal((1UL, ShardState.Recovering, "run-1"), (elected.Epoch, elected.State, elected.PrimaryIncarnation));
         Assert.Equal(ShardState.Active, (await election.ActivateAsync(elected)).State);
@@ -61,7 +61,7 @@ public class CoordinatorTests
         NodeDescriptor again = node with { Incarnation = "run-2", Address = "http://elsewhere:1" };
         cluster.RunNode(again, out _);
         ShardElection next = cluster.NewElection(again);
-        Assert.Equal(shard.Id, (await cluster.WaitAsync(next.WaitForShardAsync().AsTask())).Id);
+        Assert.Equal(shard.Id, (await cluster.WaitForShardAsync(again)).Id);
         ShardDescriptor reelected = await next.ElectAsync(shard.Id, diskEpoch: 1);
         Assert.Equal((2UL, "run-2"), (reelected.Epoch, reelected.PrimaryIncarnation));
         Assert.True(reelected.Generation > elected.Generation);
@@ -85,13 +85,13 @@ public class CoordinatorTests
         NodeDescriptor emptied = TestSupport.Primary("p1", "d2");
         cluster.RunNode(emptied, out _);
         AiDbException error = await Assert.ThrowsAsync<AiDbException>(
-            () => cluster.NewElection(emptied).WaitForShardAsync().AsTask());
+            () => cluster.WaitForShardAsync(emptied));
         Assert.Equal(AiDbErrorKind.PreconditionFailed, error.Kind);
         Assert.Contains("disk d1", error.Message, StringComparison.Ordinal);
         Assert.Contains("original data folder", error.Message, StringComparison.Ordinal);
 
         error = await Assert.ThrowsAsync<AiDbException>(
-            () => cluster.NewElection(TestSupport.Primary("p9", "d1")).WaitForShardAsync().AsTask());
+            () => cluster.WaitForShardAsync(TestSupport.Primary("p9", "d1")));
         Assert.Contains("AiDb:Node:Id to 'p1'", error.Message, StringComparison.Ordinal);
         error = await Assert.ThrowsAsync<AiDbException>(() => cluster.NewElection(emptied).ElectAsync(1, 0).AsTask());
         Assert.Equal(AiDbErrorKind.PreconditionFailed, error.Kind);
@@ -106,7 +106,7 @@ public class CoordinatorTests
         NodeDescriptor node = TestSupport.Primary("p1");
         cluster.RunNode(node, out _);
         ShardElection election = cluster.NewElection(node);
-        ShardDescriptor shard = await cluster.WaitAsync(election.WaitForShardAsync().AsTask());
+        ShardDescriptor shard = await cluster.WaitForShardAsync(node);
         Assert.Equal(42UL, (await election.ElectAsync(shard.Id, diskEpoch: 41)).Epoch);
     }
 

@@ -39,6 +39,16 @@ public class PrimarySuspicionTests
     }
 
     [Fact]
+    public void A_sole_voter_stands_for_election_at_once_but_not_against_itself()
+    {
+        PrimarySuspicion suspicion = New();
+        ShardDescriptor alone = TestSupport.Shard(1, ["p2"]);
+        Assert.Equal(SuspicionStep.Elect, suspicion.Tick(alone, TimeSpan.Zero, 1, Seconds(10)));
+        Assert.Equal(SuspicionStep.None, suspicion.Tick(alone with { Epoch = 2 }, TimeSpan.Zero, 1, Seconds(10.1)));
+        Assert.Equal(SuspicionStep.Elect, suspicion.Tick(alone with { Epoch = 2 }, TimeSpan.Zero, 1, Seconds(13.2)));
+    }
+
+    [Fact]
     public void An_elected_primary_is_left_in_peace_and_longer_after_elections_that_led_nowhere()
     {
         PrimarySuspicion suspicion = New();

@@ -93,6 +93,44 @@ public class ShardSupervisorTests
         Assert.Empty(New(new CoordinatorOptions()).Plan(Map([single], Three), default));
     }
 
+    [Theory]
+    [InlineData(false, ShardState.Active)]
+    [InlineData(true, ShardState.Active)]
+    [InlineData(true, ShardState.Recovering)]
+    public void A_wish_for_a_voter_that_is_gone_for_long_is_withdrawn_and_another_takes_its_place(bool isNext, ShardState state)
+    {
+        ShardSupervisor supervisor = New(new CoordinatorOptions { VotersPerShard = 3, ReplaceAfter = TimeSpan.FromMinutes(1) });
+        ShardDescriptor shard = TestSupport.Shard(1, Three);
+        ShardDescriptor changing = ShardConf.Wanting(shard, [.. shard.Voters.Take(2), new ShardVoter("p4", "disk-p4")], 2);
+        changing = (isNext ? ShardConf.Joint(changing) : changing) with { State = state };
+        ClusterMap map = Map([changing], "p1", "p2", "p5");
+        Assert.Empty(supervisor.Plan(map, default));
+        Assert.DoesNotContain(
+            supervisor.Plan(map, TimeSpan.FromSeconds(59)), step => step.Next.NextVoters is null && step.Next.WantedVoters is null);
+        if (state == ShardState.Recovering)
+            supervisor.Plan(Map([changing with { Epoch = changing.Epoch + 1 }], "p1", "p2", "p5"), TimeSpan.FromSeconds(60));
+        ShardDescriptor withdrawn = Assert.Single(supervisor.Plan(
+            Map([changing with { Epoch = changing.Epoch + 1 }], "p1", "p2", "p5"), TimeSpan.FromSeconds(61))).Next;
+        Assert.Equal((shard.Voters, 2), (withdrawn.Voters, withdrawn.WriteQuorum));
+        Assert.Null(withdrawn.NextVoters);
+        Assert.Null(withdrawn.WantedVoters);
+        Assert.Equal((0, 0), (withdrawn.NextWriteQuorum, withdrawn.WantedWriteQuorum));
+
+        SupervisorStep other = Assert.Single(supervisor.Plan(
+            Map([withdrawn with { State = ShardState.Active }], "p1", "p2", "p5"), TimeSpan.FromSeconds(62)));
+        Assert.Equal(["p1", "p2", "p5"], other.Next.WantedVoters!.Select(voter => voter.NodeId));
+    }
+
+    [Fact]
+    public void A_sole_voter_elects_itself_also_where_others_are_wanted()
+    {
+        ShardSupervisor supervisor = New();
+        ShardDescriptor shard = TestSupport.Shard(1, ["p1"]) with { PrimaryIncarnation = "an earlier run" };
+        ShardDescriptor wanting = ShardConf.Wanting(shard, TestSupport.Shard(1, Three).Voters, 2);
+        Assert.Empty(supervisor.Plan(Map([wanting], Three), default));
+        Assert.Empty(supervisor.Plan(Map([wanting with { State = ShardState.Recovering }], Three), TimeSpan.FromMinutes(1)));
+    }
+
     private static ShardSupervisor New(CoordinatorOptions? options = null) => new(
         null!, new ClusterMapWatcher(null!, TimeProvider.System, NullLogger<ClusterMapWatcher>.Instance),
         options ?? new CoordinatorOptions { VotersPerShard = 3 }, TimeProvider.System, NullLogger<ShardSupervisor>.Instance);

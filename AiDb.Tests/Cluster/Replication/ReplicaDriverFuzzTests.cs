@@ -164,7 +164,7 @@ public sealed class ReplicaDriverFuzzTests(ITestOutputHelper output)
                     catch (TimeoutException error)
                     {
                         throw new InvalidOperationException(
-                            $"A write to '{node.Identity.NodeId}' is never answered: {node.Driver?.GetStatus()}, "
+                            $"A write to '{node.Identity.NodeId}' is never answered: {node.Driver?.Phase}, "
                             + $"{node.Driver?.SteppedDown.Status}, {node.Database?.Replica?.Failure}", error);
                     }
 

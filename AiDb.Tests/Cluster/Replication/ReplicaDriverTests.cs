@@ -1,6 +1,8 @@
+using AiDb.Cluster.Model;
 using AiDb.Cluster.Replication;
 using AiDb.Engine;
 using AiDb.Tests.Engine;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiDb.Tests.Cluster.Replication;
 
@@ -157,7 +159,7 @@ public sealed class ReplicaDriverTests
         await EventuallyAsync(() => primary.Driver.LagOf(learner.Identity) == 0, "the learner has everything");
 
         GroupConfiguration now = Configuration(group, primary, group.Voters);
-        IReadOnlyList<AiDb.Cluster.Model.ShardVoter> next = [primary.Identity, group["b"].Identity, learner.Identity];
+        IReadOnlyList<ShardVoter> next = [primary.Identity, group["b"].Identity, learner.Identity];
         primary.Driver.Configure(now with { Generation = 2, NextVoters = next, NextWriteQuorum = 2 });
         await EventuallyAsync(() => primary.Driver.IsReconfigurationCommitted, "an entry is committed under both");
         primary.Driver.Configure(now with { Generation = 3, Voters = next });
@@ -167,8 +169,83 @@ public sealed class ReplicaDriverTests
         await EventuallyAsync(() => learner.Get("k2") == "by a and d", "the learner votes");
     }
 
+    [Fact]
+    public async Task Answers_go_out_in_the_order_in_which_they_were_made()
+    {
+        using var second = new ManualResetEventSlim();
+        List<ulong> sent = [];
+        await using var follower = new Follower((_, message) =>
+        {
+            // Whoever could overtake the first answer gets the time for it.
+            if (((AppendReply)message).MatchLsn == 1)
+                second.Wait(TimeSpan.FromMilliseconds(300));
+            lock (sent)
+                sent.Add(((AppendReply)message).MatchLsn);
+            second.Set();
+        });
+        Task first = Task.Run(() => follower.Append(epoch: 1, lsn: 1, commitLsn: 0));
+        await EventuallyAsync(() => follower.Driver.LastLsn == 1, "the first entry is appended");
+        await Task.Run(() => follower.Append(epoch: 1, lsn: 2, commitLsn: 0)).WaitAsync(Patience);
+        await first.WaitAsync(Patience);
+        Assert.Equal([1ul, 2ul], sent);
+    }
+
+    [Fact]
+    public async Task What_is_durable_is_acknowledged_before_anything_is_applied()
+    {
+        ulong appliedWhenSent = ulong.MaxValue;
+        await using var follower = new Follower((database, _) => appliedWhenSent = database.Replica!.AppliedLsn);
+        follower.Append(epoch: 1, lsn: 1, commitLsn: 1);
+        Assert.Equal(0ul, appliedWhenSent);
+        Assert.Equal(1ul, follower.Database.Replica!.AppliedLsn);
+    }
+
+    [Fact]
+    public async Task A_replica_whose_log_contradicts_what_is_committed_ends_for_good()
+    {
+        await using var follower = new Follower((_, _) => { });
+        follower.Append(epoch: 1, lsn: 1, commitLsn: 1);
+        Assert.Null(follower.Driver.Failure);
+        follower.Append(epoch: 2, lsn: 1, commitLsn: 1);
+        Assert.Contains("committed", await follower.Driver.SteppedDown.WaitAsync(Patience), StringComparison.Ordinal);
+        Assert.Equal(AiDbErrorKind.DataLoss, follower.Driver.Failure?.Kind);
+    }
+
+    /// <summary>One voter whose primary is the test.</summary>
+    private sealed class Follower : IReplicationTransport, IAsyncDisposable
+    {
+        private readonly Action<Database, ReplicationMessage> _onSent;
+
+        public Follower(Action<Database, ReplicationMessage> onSent)
+        {
+            _onSent = onSent;
+            Database = Database.OpenReplica(
+                TestDatabase.Folder, TestDatabase.Tiny,
+                new DatabaseComponents { FileSystem = TestDatabase.NewDisk(), BackgroundExecutor = new SynchronousExecutor() });
+            Driver = new ReplicaDriver(
+                1, new ShardVoter("b", "disk-b"), Database, this, new ReplicationOptions(), TimeProvider.System,
+                NullLogger.Instance);
+        }
+
+        public Database Database { get; }
+
+        public ReplicaDriver Driver { get; }
+
+        public void Send(string nodeId, uint shard, ReplicationMessage message) => _onSent(Database, message);
+
+        public void Append(ulong epoch, ulong lsn, ulong commitLsn) => Driver.Receive("a", new AppendRequest(
+            epoch, epoch, new EntryId(lsn == 1 ? 0 : epoch, lsn - 1),
+            [new ReplicaEntry(new EntryId(epoch, lsn), lsn, ReplicaEntryKind.EpochStart, default)], commitLsn));
+
+        public async ValueTask DisposeAsync()
+        {
+            await Driver.DisposeAsync();
+            await Database.DisposeAsync();
+        }
+    }
+
     private static GroupConfiguration Configuration(
-        ReplicaGroup group, ReplicaGroup.Node primary, IReadOnlyList<AiDb.Cluster.Model.ShardVoter> voters) => new()
+        ReplicaGroup group, ReplicaGroup.Node primary, IReadOnlyList<ShardVoter> voters) => new()
         {
             Generation = group.Generation,
             Epoch = group.Epoch,

@@ -102,9 +102,9 @@ internal sealed class ReplicaGroup : IAsyncDisposable
 
     /// <summary>How all of them stand.</summary>
     public string Describe() => string.Join("; ", _nodes.Values.Select(static node =>
-        $"{node.Identity.NodeId}: {node.Driver?.GetStatus()}, log {node.Database?.Replica?.FirstLsn} to "
+        $"{node.Identity.NodeId}: {node.Driver?.Phase}, promised {node.Driver?.Promised}, committed {node.Driver?.CommitLsn}, log {node.Database?.Replica?.FirstLsn} to "
         + $"{node.Database?.Replica?.LastLsn}, durable {node.Database?.Replica?.DurableLsn}, "
-        + $"epochs {string.Join(',', node.Database?.Replica?.GetVoterState().Epochs.Select(epoch => $"{epoch.Epoch}@{epoch.StartLsn}") ?? [])}, "
+        + $"epochs {string.Join(',', node.Database?.Replica?.Epochs.Select(epoch => $"{epoch.Epoch}@{epoch.StartLsn}") ?? [])}, "
         + $"failure {node.Database?.Replica?.Failure?.Message}, needs {string.Join(',', node.Driver?.NeedSnapshot ?? [])}, "
         + $"ended {node.Driver?.SteppedDown.IsCompleted}"));
 
@@ -288,7 +288,7 @@ internal sealed class ReplicaGroup : IAsyncDisposable
             foreach (string name in source.Disk.ListFiles(copy))
                 fresh.WriteRaw(TestDatabase.Folder + "/" + name, source.Disk.ReadRaw(copy + "/" + name));
             source.Disk.DeleteDirectory(copy);
-            VoterFile.Write(fresh, TestDatabase.Folder, own with { Epochs = source.Database.Replica!.GetVoterState().Epochs });
+            VoterFile.Write(fresh, TestDatabase.Folder, own with { Epochs = VoterFile.Read(source.Disk, TestDatabase.Folder).Epochs });
             Disk = fresh;
             StartHeld();
         }

@@ -99,6 +99,20 @@ public sealed class ShardLeaderTests
         Assert.Equal(AiDbErrorKind.DataLoss, error.Kind);
     }
 
+    [Fact]
+    public void A_learner_that_got_a_vote_and_lost_it_is_sent_nothing_more()
+    {
+        var learner = new ShardVoter("d", "disk-d");
+        ShardLeader leader = Lead(epoch: 1);
+        leader.AddLearner(learner, default);
+        GroupConfiguration group = Group(1, [A, B, C], 2);
+        leader.Configure(group with { Generation = 2, Voters = [A, B, learner] }, default);
+        leader.Configure(group with { Generation = 3, Voters = [A, B, C] }, default);
+        _outbox.TakeImmediate();
+        leader.Propose(new byte[] { 1 }, 0, default);
+        Assert.DoesNotContain(_outbox.TakeImmediate(), sent => sent.NodeId == "d");
+    }
+
     [Theory]
     [InlineData(3, 0)]
     [InlineData(3, 4)]

@@ -200,6 +200,48 @@ public sealed class ReplicaLogTests
         Assert.Equal("a", Read(replica, "a"));
     }
 
+    [Fact]
+    public void A_sync_that_comes_after_the_replica_was_closed_does_not_touch_the_folder()
+    {
+        SimulatedFileSystem disk = TestDatabase.NewDisk();
+        var late = new LateExecutor();
+        Database database = Database.OpenReplica(
+            TestDatabase.Folder, TestDatabase.Tiny, new DatabaseComponents { FileSystem = disk, BackgroundExecutor = late });
+        ReplicaLog log = database.Replica!;
+        AiDbException? failure = null;
+        log.Promise(3, 3);
+        late.HoldsSyncs = true;
+        log.QueueSync(error => failure = error);
+        database.Dispose();
+
+        // The folder is another copy's now.
+        VoterFile.Write(disk, TestDatabase.Folder, new VoterState(9, 9, []));
+        late.RunHeld();
+        Assert.Equal(AiDbErrorKind.Unavailable, failure?.Kind);
+        Assert.Equal(9ul, VoterFile.Read(disk, TestDatabase.Folder).Promised);
+    }
+
+    /// <summary>Runs jobs at once, and syncs when it is told to.</summary>
+    private sealed class LateExecutor : IBackgroundExecutor
+    {
+        private readonly SynchronousExecutor _inner = new();
+        private readonly List<Action> _held = [];
+
+        public bool HoldsSyncs { get; set; }
+
+        public void Queue(string name, Action job)
+        {
+            if (HoldsSyncs && name == BackgroundExecutor.SyncJob)
+                _held.Add(job);
+            else
+                _inner.Queue(name, job);
+        }
+
+        public void RunHeld() => _held.ForEach(static job => job());
+
+        public void Dispose() => _inner.Dispose();
+    }
+
     private static Database Open(SimulatedFileSystem disk) => Database.OpenReplica(
         TestDatabase.Folder,
         TestDatabase.Tiny,
