@@ -15,7 +15,15 @@ internal sealed class VectorsBenchmark(VectorsOptions options, TextWriter output
     public static string[] DataNames { get; } = ["fashion", "glove"];
 
     /// <summary>The tests.</summary>
-    public static string[] TestNames { get; } = ["float32", "int8", "bits", "filters", "writes"];
+    public static string[] TestNames { get; } = ["float32", "int8", "bits", "product", "usearch", "filters", "writes"];
+
+    private static (string Name, QuantizationOptions Codes)[] Forms { get; } =
+    [
+        ("int8", new QuantizationOptions { Kind = QuantizationKind.Scalar, KeepOriginals = false }),
+        ("bits, rescored by int8", new QuantizationOptions { Kind = QuantizationKind.Binary, KeepOriginals = false }),
+        ("product, 4 numbers a byte, rescored by the vectors", new QuantizationOptions { Kind = QuantizationKind.Product, Compression = 16 }),
+        ("product, 4 numbers a byte", new QuantizationOptions { Kind = QuantizationKind.Product, Compression = 16, KeepOriginals = false }),
+    ];
 
     public void Run(CancellationToken cancellationToken)
     {
@@ -25,18 +33,12 @@ internal sealed class VectorsBenchmark(VectorsOptions options, TextWriter output
             Print($"\n{name}: {data.Count} x {data.Dimensions}, {data.Metric}, {data.QueryCount} queries, M {M}, ef_construct {EfConstruct}\n");
             using HnswlibPeer? peer = options.NoPeer ? null : new HnswlibPeer(data, M, EfConstruct);
             (double Seconds, long Bytes) peerBuild = peer?.Build(options.Reuse) ?? default;
-            if (options.Tests.Except(["int8", "bits"]).Any())
+            if (options.Tests.Except(["int8", "bits", "product"]).Any())
                 RunForm("float32", data, null, peer, peerBuild, cancellationToken);
-            if (options.Tests.Contains("int8"))
+            foreach ((string form, QuantizationOptions quantization) in Forms)
             {
-                QuantizationOptions scalar = new() { Kind = QuantizationKind.Scalar, KeepOriginals = false };
-                RunForm("int8", data, scalar, peer, peerBuild, cancellationToken);
-            }
-
-            if (options.Tests.Contains("bits"))
-            {
-                QuantizationOptions binary = new() { Kind = QuantizationKind.Binary, KeepOriginals = false };
-                RunForm("bits, rescored by int8", data, binary, peer, peerBuild, cancellationToken);
+                if (options.Tests.Contains(form.Split(',')[0]))
+                    RunForm(form, data, quantization, peer, peerBuild, cancellationToken);
             }
         }
     }
@@ -46,8 +48,13 @@ internal sealed class VectorsBenchmark(VectorsOptions options, TextWriter output
         CancellationToken cancellationToken)
     {
         using IndexRun run = IndexRun.Build(data, M, EfConstruct, quantization, cancellationToken);
-        if (name != "float32" || options.Tests.Contains(name))
-            RunCurve(name, data, run, peer, peerBuild, cancellationToken);
+        if (name != "float32" || options.Tests.Contains(name) || options.Tests.Contains("usearch"))
+        {
+            List<(double Recall, double Speed)> ours = RunCurve(name, data, run, peer, peerBuild, cancellationToken);
+            if (options.Tests.Contains("usearch") && name is "float32" or "int8")
+                RunUsearch(name == "int8" ? "i8" : "f32", data, run.BuildCpu, ours, cancellationToken);
+        }
+
         if (name != "float32")
             return;
         if (options.Tests.Contains("filters"))
@@ -59,7 +66,7 @@ internal sealed class VectorsBenchmark(VectorsOptions options, TextWriter output
         }
     }
 
-    private void RunCurve(
+    private List<(double Recall, double Speed)> RunCurve(
         string name, VectorData data, IndexRun run, HnswlibPeer? peer, (double Seconds, long Bytes) peerBuild,
         CancellationToken cancellationToken)
     {
@@ -89,12 +96,46 @@ internal sealed class VectorsBenchmark(VectorsOptions options, TextWriter output
             Print($"| {ef} | {recall:F4} | {speed:F0} | {peerRecall:F4} | {peerSpeed:F0} | {recall - peerRecall:F4} | {speed / peerSpeed:F2} | {allocated / data.QueryCount} |");
         }
 
-        foreach (double recall in data.Name == "fashion" ? (double[])[0.98, 0.99] : [0.90, 0.95])
+        foreach (double recall in RecallsOf(data))
         {
             double speed = At(ours, recall), peerSpeed = At(theirs, recall);
             Print($"at recall {recall:F2}: {speed:F0} queries/CPU s, hnswlib {peerSpeed:F0}: x {speed / peerSpeed:F2}");
         }
+
+        return ours;
     }
+
+    private void RunUsearch(
+        string scalar, VectorData data, TimeSpan ourBuild, List<(double Recall, double Speed)> ours, CancellationToken cancellationToken)
+    {
+        using UsearchPeer peer = new(data, M, EfConstruct, scalar);
+        (double buildSeconds, long bytes) = peer.Build();
+        Print($"usearch {scalar}: build {buildSeconds:F1} CPU s (x {buildSeconds / ourBuild.TotalSeconds:F2}); bytes per vector {bytes / data.Count}");
+        Print("| ef | recall | queries/CPU s |");
+        Print("|---|---|---|");
+        List<(double Recall, double Speed)> theirs = [];
+        foreach (int ef in options.Efs)
+        {
+            double best = double.MaxValue, recall = 0;
+            for (int round = 0; round < options.Rounds; round++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                (double seconds, recall) = peer.Search(ef);
+                best = Math.Min(best, seconds);
+            }
+
+            theirs.Add((recall, data.QueryCount / best));
+            Print($"| {ef} | {recall:F4} | {data.QueryCount / best:F0} |");
+        }
+
+        foreach (double recall in RecallsOf(data))
+        {
+            double speed = At(ours, recall), peerSpeed = At(theirs, recall);
+            Print($"at recall {recall:F2}: {speed:F0} queries/CPU s, usearch {scalar} {peerSpeed:F0}: x {speed / peerSpeed:F2}");
+        }
+    }
+
+    private static double[] RecallsOf(VectorData data) => data.Name == "fashion" ? [0.98, 0.99] : [0.90, 0.95];
 
     // Between two measured points along the line of recall and the logarithm of speed.
     private static double At(List<(double Recall, double Speed)> points, double recall)

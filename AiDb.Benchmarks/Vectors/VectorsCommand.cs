@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace AiDb.Benchmarks.Vectors;
 
-/// <summary><c>vectors</c>: the dense index beside hnswlib.</summary>
+/// <summary><c>vectors</c>: the dense index beside hnswlib and usearch.</summary>
 internal static class VectorsCommand
 {
     private static readonly Option<bool> Quick = new("--quick")
@@ -48,7 +48,7 @@ internal static class VectorsCommand
     public static Command Create()
     {
         Command command = new("vectors", """
-            Builds and searches AiDb's vector index and hnswlib's in turn on the same data with the same settings, and prints recall
+            Builds and searches AiDb's vector index, hnswlib's and usearch's on the same data with the same settings, and prints recall
             and queries per CPU second. Data and peer are fetched with apt-get and npm on the first run.
             """);
         foreach (Option option in (Option[])[Quick, Data, Tests, Rounds, NoPeer, Reuse, Efs])

@@ -87,9 +87,8 @@ internal enum QuantizationKind
     /// <summary>A byte for each number.</summary>
     Scalar = 0,
 
-    /// <summary>Asks for codes smaller than a byte for each number, and gets those of <see cref="Binary"/>: they are
-    /// smaller than any product code of <see cref="QuantizationOptions.Compression"/>, need no training that grows with the
-    /// data, and their estimates are bounded.</summary>
+    /// <summary>A byte for several numbers: which of 256 points, found in the vectors, is nearest to them. The smallest
+    /// codes.</summary>
     Product = 1,
 
     /// <summary>A bit for each number, after a random rotation, with the factors that make the estimate
@@ -107,8 +106,8 @@ internal sealed record QuantizationOptions
     /// cut.</summary>
     public float Quantile { get; init; } = 0.9995f;
 
-    /// <summary>Product: by how much the codes should be smaller than floats: 4, 8, 16, 32 or 64. Checked, no
-    /// more: see <see cref="QuantizationKind.Product"/>.</summary>
+    /// <summary>Product: by how much the codes are smaller than floats: 8, 16, 32 or 64, that is 2, 4, 8 or 16 numbers for each
+    /// byte; 4: the codes of <see cref="QuantizationKind.Scalar"/>.</summary>
     public int Compression { get; init; } = 16;
 
     /// <summary>Keeps the vectors in memory for rescoring. Without them, a search by bits is rescored by bytes,

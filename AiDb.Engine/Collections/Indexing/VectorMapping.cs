@@ -5,6 +5,7 @@ namespace AiDb.Engine.Collections.Indexing;
 /// <summary>What the settings of a collection mean for its indexes.</summary>
 internal static class VectorMapping
 {
+    private const int DefaultCompression = 16;
     private const int DefaultM = 16;
     private const int LeastM = 4;
     private const int DefaultEfConstruct = 100;
@@ -66,13 +67,16 @@ internal static class VectorMapping
     {
         if (options is null or { Kind: QuantizationKind.Disabled })
             return null;
-        bool isBinary = options.Kind is QuantizationKind.Binary or QuantizationKind.RotatedBinary;
-
-        // Bytes serve where product codes are asked for: they are more exact, and the walk is bound by other things.
         return new Vectors.QuantizationOptions
         {
-            Kind = isBinary ? Vectors.QuantizationKind.Binary : Vectors.QuantizationKind.Scalar,
+            Kind = options.Kind switch
+            {
+                QuantizationKind.Binary or QuantizationKind.RotatedBinary => Vectors.QuantizationKind.Binary,
+                QuantizationKind.Product => Vectors.QuantizationKind.Product,
+                _ => Vectors.QuantizationKind.Scalar,
+            },
             Quantile = options.Quantile ?? 1,
+            Compression = options.CompressionRatio ?? DefaultCompression,
             KeepOriginals = !onDisk,
         };
     }

@@ -92,7 +92,7 @@ internal static class DenseIndexFile
         UInt128 fileId, ulong databaseVersion, DenseIndexOptions options, RowStore rows, GraphNavigator? navigator,
         IReadOnlyList<VectorSection> sections)
     {
-        ByteGrid grid = navigator?.Codes.Grid ?? ByteGrid.Identity;
+        ByteGrid grid = navigator?.Parameters.Grid ?? ByteGrid.Identity;
         int flags = (navigator is null ? 0 : VectorIndexFormat.GraphFlag) | (navigator?.Bits is null ? 0 : VectorIndexFormat.BitsFlag);
         return new VectorIndexHeader
         {
@@ -102,6 +102,7 @@ internal static class DenseIndexFile
             Metric = options.Metric,
             Element = options.Element,
             Flags = (byte)flags,
+            PartWidth = (byte)(navigator?.Parameters.Book?.Width ?? 0),
             M = options.Hnsw.M,
             Rows = rows.RowCount,
             Slots = rows.SlotCount,
@@ -118,13 +119,15 @@ internal static class DenseIndexFile
     {
         bool bits = CodeTraining.HasBits(options);
         bool graph = (header.Flags & VectorIndexFormat.GraphFlag) != 0;
+        bool sameCodes = bits == ((header.Flags & VectorIndexFormat.BitsFlag) != 0)
+            && header.PartWidth == CodeTraining.PartWidth(options);
         if (header.Dimensions != options.Dimensions || header.Metric != options.Metric || header.Element != options.Element
-            || header.M != options.Hnsw.M || (graph && bits != ((header.Flags & VectorIndexFormat.BitsFlag) != 0)))
+            || header.M != options.Hnsw.M || (graph && !sameCodes))
         {
             throw new AiDbException(
                 AiDbErrorKind.PreconditionFailed,
                 $"Vector index file '{path}' holds {header.Dimensions} dimensions, {header.Metric}, {header.Element}, M {header.M}, "
-                + $"flags {header.Flags}, which is not what the index is to be; it is rebuilt.");
+                + $"flags {header.Flags}, {header.PartWidth} numbers a code, which is not what the index is to be; it is rebuilt.");
         }
     }
 
@@ -135,10 +138,25 @@ internal static class DenseIndexFile
             throw reader.Wrong(VectorSectionKind.ByteCodes, "the grid of the codes is none");
         ByteGrid grid = new(header.GridOrigin, header.GridStep);
         if ((header.Flags & VectorIndexFormat.BitsFlag) == 0)
-            return new CodeParameters(grid, null, 0);
+            return new CodeParameters(grid, null, 0, header.PartWidth > 0 ? ReadBook(reader, header.PartWidth) : null);
         int centreBytes = header.Dimensions * sizeof(float);
         byte[] bytes = reader.Read(VectorSectionKind.BitParameters, centreBytes + sizeof(ulong));
         float[] centre = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(0, centreBytes)).ToArray();
-        return new CodeParameters(grid, centre, BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(centreBytes)));
+        return new CodeParameters(grid, centre, BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(centreBytes)), null);
+    }
+
+    private static ProductCodebook ReadBook(VectorIndexReader reader, int width)
+    {
+        int dimensions = reader.Header.Dimensions;
+        int count = ProductCodebook.PartsOf(dimensions, width) * ProductCodebook.Points * width;
+        byte[] bytes = reader.Read(VectorSectionKind.ProductPoints, count * sizeof(float));
+        ReadOnlySpan<float> points = MemoryMarshal.Cast<byte, float>(bytes);
+        foreach (float value in points)
+        {
+            if (!float.IsFinite(value))
+                throw reader.Wrong(VectorSectionKind.ProductPoints, "a number is none");
+        }
+
+        return new ProductCodebook(dimensions, width, points);
     }
 }

@@ -59,6 +59,8 @@ internal enum VectorSectionKind
     UpperLinks = 6,
     BitCodes = 7,
     BitParameters = 8,
+    ProductCodes = 9,
+    ProductPoints = 10,
 }
 
 /// <summary>A section: where it is, and what it must hold.</summary>
@@ -80,6 +82,9 @@ internal sealed record VectorIndexHeader
     public required VectorElement Element { get; init; }
 
     public required byte Flags { get; init; }
+
+    /// <summary>Numbers that a product code stands for; 0: there are byte codes.</summary>
+    public required byte PartWidth { get; init; }
 
     public required int M { get; init; }
 
@@ -111,6 +116,7 @@ internal sealed record VectorIndexHeader
         target[44] = (byte)Metric;
         target[45] = (byte)Element;
         target[46] = Flags;
+        target[47] = PartWidth;
         BinaryPrimitives.WriteInt32LittleEndian(target[48..], M);
         BinaryPrimitives.WriteUInt32LittleEndian(target[52..], Rows);
         BinaryPrimitives.WriteUInt32LittleEndian(target[56..], Slots);
@@ -176,6 +182,7 @@ internal sealed record VectorIndexHeader
             Metric = (VectorMetric)bytes[44],
             Element = (VectorElement)bytes[45],
             Flags = bytes[46],
+            PartWidth = bytes[47],
             M = BinaryPrimitives.ReadInt32LittleEndian(bytes[48..]),
             Rows = BinaryPrimitives.ReadUInt32LittleEndian(bytes[52..]),
             Slots = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using AiDb.Engine.Caching;
 using AiDb.Engine.Vectors.Distances;
 using AiDb.Engine.Vectors.Files;
 using AiDb.Engine.Vectors.Flat;
@@ -42,18 +44,31 @@ internal abstract class GraphNavigator : IDisposable
     public abstract HnswGraph Graph { get; }
 
     /// <summary>The codes.</summary>
-    public abstract IByteCodes Codes { get; }
+    public abstract IVectorCodes Codes { get; }
+
+    /// <summary>What the codes are made by.</summary>
+    public abstract CodeParameters Parameters { get; }
 
     /// <summary>The bit codes; null: there are none.</summary>
     public abstract BitCodes? Bits { get; }
 
-    /// <summary>Makes a navigator for the metric of the options.</summary>
+    /// <summary>Makes a navigator for the codes and the metric of the options.</summary>
     public static GraphNavigator Make(
-        Caching.NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
-        SearchContexts contexts, VectorDistance distance) =>
-        options.Metric == VectorMetric.Manhattan
-            ? new GraphNavigator<ByteAbsoluteScorer>(account, options, parameters, rows, contexts, distance)
-            : new GraphNavigator<ByteProductScorer>(account, options, parameters, rows, contexts, distance);
+        NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
+        SearchContexts contexts, VectorDistance distance)
+    {
+        return (parameters.Book, options.Metric) switch
+        {
+            (null, VectorMetric.Manhattan) => With(new ByteCodes<ByteAbsoluteScorer>(account, options, parameters.Grid)),
+            (null, _) => With(new ByteCodes<ByteProductScorer>(account, options, parameters.Grid)),
+            ({ } book, VectorMetric.Manhattan) => With(new ProductCodes<AbsoluteFold>(account, options, book)),
+            ({ } book, VectorMetric.Euclid) => With(new ProductCodes<SquaredFold>(account, options, book)),
+            ({ } book, _) => With(new ProductCodes<DotFold>(account, options, book)),
+        };
+
+        GraphNavigator<TScorer> With<TScorer>(IVectorCodes<TScorer> codes)
+            where TScorer : struct, IRowScorer => new(account, options, parameters, codes, rows, contexts, distance);
+    }
 
     /// <summary>Codes a row and brings it into the graph.</summary>
     public abstract void Insert(SearchContext context, uint row, CancellationToken cancellationToken);
@@ -82,7 +97,7 @@ internal abstract class GraphNavigator : IDisposable
 
 /// <summary><see cref="GraphNavigator"/> for one kind of scorer.</summary>
 internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
-    where TScorer : struct, IByteScorer<TScorer>
+    where TScorer : struct, IRowScorer
 {
     private const int Seeds = 24;
 
@@ -96,7 +111,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     /// <summary>How many times as many candidates as wanted are scored again before the rest may be left.</summary>
     private const int RescoredAnyway = 2;
 
-    private readonly ByteCodes<TScorer> _codes;
+    private readonly IVectorCodes<TScorer> _codes;
     private readonly BitCodes? _bits;
     private readonly HnswGraph _graph;
     private readonly GraphInserter<TScorer> _inserter;
@@ -108,13 +123,14 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     private readonly Lock _growth = new();
 
     public GraphNavigator(
-        Caching.NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, RowStore rows,
-        SearchContexts contexts, VectorDistance distance)
+        NativeMemoryAccount account, DenseIndexOptions options, CodeParameters parameters, IVectorCodes<TScorer> codes,
+        RowStore rows, SearchContexts contexts, VectorDistance distance)
     {
+        Parameters = parameters;
+        _codes = codes;
         _rows = rows;
         _distance = distance;
         _fullScanBytes = (long)options.Hnsw.FullScanThresholdKb << 10;
-        _codes = new ByteCodes<TScorer>(account, options, parameters.Grid);
         if (parameters.Centre is not null)
             _bits = new BitCodes(account, options.Metric, parameters.Centre, parameters.RotationSeed);
         _graph = new HnswGraph(account, rows, options.Hnsw.M);
@@ -126,7 +142,10 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     public override HnswGraph Graph => _graph;
 
     /// <inheritdoc/>
-    public override IByteCodes Codes => _codes;
+    public override IVectorCodes Codes => _codes;
+
+    /// <inheritdoc/>
+    public override CodeParameters Parameters { get; }
 
     /// <inheritdoc/>
     public override BitCodes? Bits => _bits;
@@ -143,7 +162,9 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             _bits?.Clear(row);
         }
 
-        writer.Add(VectorSectionKind.ByteCodes, _codes.Rows, rowCount, cancellationToken);
+        writer.Add(SectionOfCodes, _codes.Rows, rowCount, cancellationToken);
+        if (Parameters.Book is { } book)
+            writer.Add(VectorSectionKind.ProductPoints, MemoryMarshal.AsBytes(book.All).ToArray());
         _graph.Links.Save(writer, rowCount, cancellationToken);
         if (_bits is null)
             return;
@@ -156,7 +177,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     public override void Load(VectorIndexReader reader)
     {
         VectorIndexHeader header = reader.Header;
-        reader.Read(VectorSectionKind.ByteCodes, _codes.Rows, header.Rows);
+        reader.Read(SectionOfCodes, _codes.Rows, header.Rows);
         if (_bits is not null)
             reader.Read(VectorSectionKind.BitCodes, _bits.Rows, header.Rows);
         _graph.Links.Load(reader);
@@ -170,6 +191,9 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
 
         _graph.Entry = entry;
     }
+
+    private VectorSectionKind SectionOfCodes =>
+        Parameters.Book is null ? VectorSectionKind.ByteCodes : VectorSectionKind.ProductCodes;
 
     /// <inheritdoc/>
     public override bool IsRepairDue => _repair.IsDue;
@@ -201,7 +225,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
     {
         long total = _rows.LinkedCount + _rows.RemovedLinkedCount;
         SearchPlan plan = SearchPlan.Make(
-            query.Matches, total, query.Ef, _codes.Layout.Stride, _graph.Links.Capacity(0), query.Search.Path);
+            query.Matches, total, query.Ef, _codes.Rows.Stride, _graph.Links.Capacity(0), query.Search.Path);
         bool isSmall = query.Search.Path is null && !query.Search.Filter.IsEmpty && query.Matches * _distance.RowBytes <= _fullScanBytes;
         if (isSmall || plan.Path == SearchPath.Scan)
         {
@@ -341,7 +365,7 @@ internal sealed unsafe class GraphNavigator<TScorer> : GraphNavigator
             _bits?.Rows.Ensure(row);
         }
 
-        int dimensions = _codes.Layout.Dimensions;
+        int dimensions = _codes.Dimensions;
         context.Vector.Ensure((long)dimensions * sizeof(float));
         Span<float> vector = new(context.Vector.Memory, dimensions);
         _distance.Load(_rows.VectorOf(row), vector);

@@ -31,7 +31,7 @@ internal readonly record struct ByteLayout(int Dimensions)
 /// carries the part that only it decides.
 /// Thread safety: a row is written before it is published; all else is immutable.
 /// </remarks>
-internal sealed unsafe class ByteCodes<TScorer> : IByteCodes, IRowCodes<TScorer>
+internal sealed unsafe class ByteCodes<TScorer> : IVectorCodes<TScorer>
     where TScorer : struct, IByteScorer<TScorer>
 {
     private readonly NativeRows _rows;
@@ -47,11 +47,14 @@ internal sealed unsafe class ByteCodes<TScorer> : IByteCodes, IRowCodes<TScorer>
         _rows = new NativeRows(account, Layout.Stride);
     }
 
-    /// <inheritdoc/>
+    /// <summary>The grid.</summary>
     public ByteGrid Grid { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Where the parts of a row lie.</summary>
     public ByteLayout Layout { get; }
+
+    /// <inheritdoc/>
+    public int Dimensions => Layout.Dimensions;
 
     /// <inheritdoc/>
     public int QueryBytes => Layout.Stride;
@@ -94,9 +97,7 @@ internal sealed unsafe class ByteCodes<TScorer> : IByteCodes, IRowCodes<TScorer>
             vector[i] = Grid.Origin + (Grid.Step * codes[i]);
     }
 
-    /// <summary>A scorer of a query.</summary>
-    /// <param name="query">The query; may be normalised in place.</param>
-    /// <param name="buffer">Takes the codes; used as long as the scorer is.</param>
+    /// <inheritdoc/>
     public TScorer OfQuery(Span<float> query, byte* buffer)
     {
         Quantize(query, buffer);
@@ -183,37 +184,6 @@ internal sealed unsafe class ByteCodes<TScorer> : IByteCodes, IRowCodes<TScorer>
     private float Squares(byte* codes) =>
         ByteKernels.DotLess128(codes, codes, Layout.Dimensions)
             + (128f * ByteKernels.Total(codes, Layout.Dimensions));
-}
-
-/// <summary>Byte codes, whatever their scorer.</summary>
-internal interface IByteCodes : IDisposable
-{
-    /// <summary>The grid.</summary>
-    ByteGrid Grid { get; }
-
-    /// <summary>Where the parts of a row lie.</summary>
-    ByteLayout Layout { get; }
-
-    /// <summary>The rows.</summary>
-    NativeRows Rows { get; }
-
-    /// <summary>Bytes of so many rows.</summary>
-    long BytesOf(long rows);
-
-    /// <summary>Makes room for a row.</summary>
-    void Ensure(uint row);
-
-    /// <summary>Writes a row.</summary>
-    /// <param name="row">The row.</param>
-    /// <param name="vector">Its vector; may be normalised in place.</param>
-    /// <returns>The squared distance of the vector and what its codes say.</returns>
-    float Encode(uint row, Span<float> vector);
-
-    /// <summary>Makes room for a row without codes, and clears it.</summary>
-    void Clear(uint row);
-
-    /// <summary>What the codes of a row say.</summary>
-    void Decode(uint row, Span<float> vector);
 }
 
 /// <summary>What byte codes of all metrics share.</summary>

@@ -7,7 +7,8 @@ namespace AiDb.Engine.Vectors.Quantization;
 /// <param name="Grid">The grid of the byte codes.</param>
 /// <param name="Centre">The centre of the bit codes; null: there are none.</param>
 /// <param name="RotationSeed">The rotation of the bit codes.</param>
-internal sealed record CodeParameters(ByteGrid Grid, float[]? Centre, ulong RotationSeed);
+/// <param name="Book">The points of the product codes, which are there instead of byte codes; null: there are none.</param>
+internal sealed record CodeParameters(ByteGrid Grid, float[]? Centre, ulong RotationSeed, ProductCodebook? Book);
 
 /// <summary>Finds the parameters of the codes for the vectors at hand.</summary>
 internal static unsafe class CodeTraining
@@ -21,16 +22,25 @@ internal static unsafe class CodeTraining
     public static CodeParameters Train(RowStore rows, VectorDistance distance, DenseIndexOptions options)
     {
         float[] numbers = Sample(rows, distance, options);
+        if (PartWidth(options) is > 0 and var width)
+            return new CodeParameters(ByteGrid.Identity, null, 0, ProductCodebook.Train(numbers, options.Dimensions, width));
         float quantile = options.Quantization is { Kind: QuantizationKind.Scalar } scalar ? scalar.Quantile : DefaultQuantile;
         ByteGrid grid = options.Element == VectorElement.UInt8 && !ByteCodes.MustNormalise(options)
             ? ByteGrid.Identity
             : ByteGrid.Train(numbers, quantile);
-        return new CodeParameters(grid, HasBits(options) ? Mean(numbers, options.Dimensions) : null, RotationSeed);
+        return new CodeParameters(grid, HasBits(options) ? Mean(numbers, options.Dimensions) : null, RotationSeed, null);
     }
 
     /// <summary>Whether there are bit codes: they say nothing of sums of absolute differences.</summary>
     public static bool HasBits(DenseIndexOptions options) =>
-        options.Quantization is { Kind: QuantizationKind.Binary or QuantizationKind.Product } && options.Metric != VectorMetric.Manhattan;
+        options.Quantization is { Kind: QuantizationKind.Binary } && options.Metric != VectorMetric.Manhattan;
+
+    /// <summary>Numbers that a product code stands for; 0: there are no product codes. A byte for each number is what byte codes
+    /// are, with less error.</summary>
+    public static int PartWidth(DenseIndexOptions options) =>
+        options.Quantization is { Kind: QuantizationKind.Product, Compression: > sizeof(float) } product
+            ? product.Compression / sizeof(float)
+            : 0;
 
     private static float[] Sample(RowStore rows, VectorDistance distance, DenseIndexOptions options)
     {

@@ -7,13 +7,13 @@ namespace AiDb.Engine.Vectors.Rows;
 /// <remarks>Thread safety: as <see cref="RowStore"/>'s searches.</remarks>
 internal sealed unsafe class StoredVectors(RowStore rows, VectorDistance distance)
 {
-    private IByteCodes? _codes;
+    private IVectorCodes? _codes;
 
     /// <summary>Reads vectors that are held as codes only; null: nothing does.</summary>
     public IOriginalVectors? Originals { get; set; }
 
     /// <summary>The codes of rows that the graph holds; null: there is no graph.</summary>
-    public IByteCodes? Codes
+    public IVectorCodes? Codes
     {
         get => Volatile.Read(ref _codes);
         set => Volatile.Write(ref _codes, value);

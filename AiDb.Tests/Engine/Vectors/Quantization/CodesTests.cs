@@ -30,6 +30,84 @@ public sealed class CodesTests
         }
     }
 
+    [Theory]
+    [InlineData(4, true, 0.97)]
+    [InlineData(8, true, 0.97)]
+    [InlineData(8, false, 0.5)]
+    [InlineData(16, true, 0.95)]
+    [InlineData(32, true, 0.9)]
+    [InlineData(64, true, 0.8)]
+    [InlineData(64, false, 0.2)]
+    public void Product_codes_find_nearly_all_of_the_nearest_in_as_little_memory_as_is_asked_for(
+        int compression, bool keepOriginals, double least)
+    {
+        const int Count = 3000, Dimensions = 70;
+        foreach (VectorMetric metric in Enum.GetValues<VectorMetric>())
+        {
+            TestVectors vectors = new(TestSeed.Base, Dimensions, metric);
+            QuantizationOptions quantization = new()
+            {
+                Kind = QuantizationKind.Product, Compression = compression, KeepOriginals = keepOriginals,
+            };
+            (DenseIndex index, DenseIndexModel model) = vectors.Build(Count, quantization);
+            using DenseIndex owned = index;
+            double recall = vectors.Recall(index, model, new DenseSearch { Ef = 200 });
+            Assert.True(recall >= least, $"{metric}: recall {recall}, seed {TestSeed.Base}");
+            (DenseIndex scalar, _) = vectors.Build(Count, quantization with { Kind = QuantizationKind.Scalar });
+            using DenseIndex compared = scalar;
+            long points = compression == 4 ? 0 : 2L * 256 * 4 * (Dimensions + 32);
+            long saved = Count * (96L - Math.Max(16, Dimensions * 4 / compression + 32)) - points;
+            Assert.True(
+                compression == 4 ? index.NativeBytes == scalar.NativeBytes : scalar.NativeBytes - index.NativeBytes >= saved,
+                $"{index.NativeBytes} bytes beside {scalar.NativeBytes}");
+        }
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void A_codebook_keeps_few_vectors_exactly_and_many_as_well_as_its_parts_are_small(int width)
+    {
+        const int Dimensions = 37;
+        var random = new Random(TestSeed.Base);
+        float[] few = Numbers(200), many = Numbers(4000);
+        ProductCodebook exact = ProductCodebook.Train(few, Dimensions, width);
+        Assert.Equal(0, ErrorOf(exact, few), 1e-9);
+        ProductCodebook close = ProductCodebook.Train(many, Dimensions, width);
+        double error = ErrorOf(close, many) / many.Sum(static value => (double)value * value);
+
+        // 256 points for so many normal numbers: what theory allows at best is 2^(-16/width) of the square.
+        double bound = Math.Pow(2, -16.0 / width);
+        Assert.InRange(error, bound / 2, Math.Min(0.95, 3 * bound));
+
+        float[] Numbers(int vectors) => [.. Enumerable.Range(0, vectors).SelectMany(
+            _ => DenseIndexModel.RandomVector(random, Dimensions, VectorMetric.Euclid))];
+
+        double ErrorOf(ProductCodebook book, float[] numbers)
+        {
+            double sum = 0;
+            float[] part = new float[width];
+            for (int vector = 0; vector < numbers.Length; vector += Dimensions)
+            {
+                for (int i = 0; i < book.Parts; i++)
+                {
+                    ProductCodebook.CopyPart(numbers.AsSpan(vector, Dimensions), i, part);
+                    byte code = book.Nearest(i, part, out float square);
+                    ReadOnlySpan<float> point = book.All.Slice(((i * ProductCodebook.Points) + code) * width, width);
+                    float real = 0;
+                    for (int j = 0; j < width; j++)
+                        real += (part[j] - point[j]) * (part[j] - point[j]);
+                    Assert.Equal(real, square, 1e-4);
+                    sum += real;
+                }
+            }
+
+            return sum;
+        }
+    }
+
     [Fact]
     public void Vectors_that_are_not_kept_are_read_from_the_codes_or_from_where_they_are()
     {
