@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AiDb.Simulation;
+using AiDb.Simulation.Fleet;
 
 var seeds = new Option<int>("--seeds") { Description = "How many seeds to run.", DefaultValueFactory = _ => 100 };
 var first = new Option<int>("--first-seed") { Description = "The first of them.", DefaultValueFactory = _ => 1 };
@@ -10,13 +11,36 @@ var mutations = new Option<bool>("--mutations")
 {
     Description = "Breaks each rule of the protocol and shows the seed that notices; fails where none of --seeds does.",
 };
+var fleet = new Option<bool>("--fleet")
+{
+    Description = "Simulates one cluster of many shards, a part of whose nodes fails at once, instead of seeds.",
+};
+var nodes = new Option<int>("--nodes") { Description = "Nodes of the fleet.", DefaultValueFactory = _ => new FleetOptions().Nodes };
+var zones = new Option<int>("--zones") { Description = "Zones of the fleet.", DefaultValueFactory = _ => new FleetOptions().Zones };
+var shards = new Option<int>("--shards") { Description = "Shards of the fleet.", DefaultValueFactory = _ => new FleetOptions().Shards };
+var failing = new Option<int>("--failing")
+{
+    Description = "Nodes of the fleet that fail, zone by zone.", DefaultValueFactory = _ => new FleetOptions().Failing,
+};
 var command = new RootCommand(
     "Simulates groups of voters with faults of network, disks, clocks and processes, and checks the protocol's invariants after every "
     + "step and the clients' histories for linearizability. The same seed is the same run.")
 {
-    seeds, first, operations, hostile, trace, mutations,
+    seeds, first, operations, hostile, trace, mutations, fleet, nodes, zones, shards, failing,
 };
-command.SetAction((parsed, cancellationToken) => Task.FromResult(SimulationCommand.Run(
+command.SetAction((parsed, cancellationToken) => Task.FromResult(parsed.GetValue(fleet)
+    ? SimulationCommand.RunFleet(
+        new FleetOptions
+        {
+            Seed = parsed.GetValue(first),
+            Nodes = parsed.GetValue(nodes),
+            Zones = parsed.GetValue(zones),
+            Shards = parsed.GetValue(shards),
+            Failing = parsed.GetValue(failing),
+        },
+        Console.Out,
+        cancellationToken)
+    : SimulationCommand.Run(
     new SimulationSettings
     {
         Seeds = parsed.GetValue(seeds),

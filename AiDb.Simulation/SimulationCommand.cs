@@ -1,6 +1,8 @@
 using System.Globalization;
 using AiDb.Cluster.Replication;
 using AiDb.Simulation.Actors;
+using AiDb.Simulation.Checks;
+using AiDb.Simulation.Fleet;
 
 namespace AiDb.Simulation;
 
@@ -35,6 +37,26 @@ internal static class SimulationCommand
     /// <returns>0: everything holds; 1: there are findings; 2: cancelled.</returns>
     public static int Run(SimulationSettings settings, TextWriter output, CancellationToken cancellationToken) =>
         settings.Mutations ? RunMutations(settings, output, cancellationToken) : RunSeeds(settings, output, cancellationToken);
+
+    /// <summary>Runs a fleet.</summary>
+    /// <returns>0: everything holds; 1: something does not, or an option is invalid; 2: cancelled.</returns>
+    public static int RunFleet(FleetOptions options, TextWriter output, CancellationToken cancellationToken)
+    {
+        try
+        {
+            new FleetRun(options, output).Run(cancellationToken);
+            return 0;
+        }
+        catch (OperationCanceledException)
+        {
+            return 2;
+        }
+        catch (Exception error) when (error is InvariantViolation or AiDbException)
+        {
+            output.WriteLine($"FINDING: {error.Message}");
+            return 1;
+        }
+    }
 
     private static int RunSeeds(SimulationSettings settings, TextWriter output, CancellationToken cancellationToken)
     {

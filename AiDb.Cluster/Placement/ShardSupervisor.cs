@@ -56,11 +56,14 @@ public sealed partial class ShardSupervisor(
     {
         List<SupervisorStep> steps = [];
         NoteGone(current, now);
+
+        // Counted as the steps will have it: when many shards lack a voter at once, the map would send all to one node.
+        Dictionary<string, int> load = VoterPlacement.LoadOf(current);
         foreach (ShardDescriptor shard in current.Shards)
         {
             // A sole voter elects itself, also where others are wanted: it knows when what it restores is there.
             SupervisorStep? step = shard.AllVoters.Skip(1).Any() ? Elect(current, shard, now) : null;
-            if ((step ?? Withdraw(shard, now) ?? Repair(current, shard, now)) is { } found)
+            if ((step ?? Withdraw(shard, now) ?? Repair(current, shard, now, load)) is { } found)
                 steps.Add(found);
         }
 
@@ -125,7 +128,7 @@ public sealed partial class ShardSupervisor(
         options.ReplaceAfter > TimeSpan.Zero
         && _goneSince.TryGetValue(voter, out TimeSpan since) && now - since >= options.ReplaceAfter;
 
-    private SupervisorStep? Repair(ClusterMap current, ShardDescriptor shard, TimeSpan now)
+    private SupervisorStep? Repair(ClusterMap current, ShardDescriptor shard, TimeSpan now, Dictionary<string, int> load)
     {
         if (shard.State != ShardState.Active || shard.NextVoters is not null || shard.WantedVoters is not null)
             return null;
@@ -136,7 +139,7 @@ public sealed partial class ShardSupervisor(
             [.. shard.Voters.Where(voter => voter != gone).Select(voter => current.FindNode(voter.NodeId)).OfType<NodeDescriptor>()];
         List<ShardVoter> wanted = [.. shard.Voters.Where(voter => voter != gone)];
         while (wanted.Count < Math.Max(options.VotersPerShard, shard.Voters.Count)
-            && VoterPlacement.FindSpare(current, shard, staying, gone) is { } spare)
+            && VoterPlacement.FindSpare(current, shard, staying, gone, load) is { } spare)
         {
             staying.Add(spare);
             wanted.Add(VoterPlacement.VoterOf(spare));
@@ -145,14 +148,16 @@ public sealed partial class ShardSupervisor(
         // Two voters are no better than one: either may be missing from a majority.
         bool isWorse = wanted.Count < shard.Voters.Count || wanted.SequenceEqual(shard.Voters)
             || (shard.Voters.Count == 1 && wanted.Count < options.VotersPerShard);
-        return isWorse
-            ? null
-            : new SupervisorStep(
-                shard,
-                ShardConf.Wanting(shard, wanted, options.WriteQuorumOf(wanted.Count)),
-                gone is null
-                    ? $"wants {wanted.Count} voters instead of {shard.Voters.Count}"
-                    : $"replaces the voter of '{gone.NodeId}', which is gone, by '{wanted[^1].NodeId}'");
+        if (isWorse)
+            return null;
+        foreach (ShardVoter voter in wanted.Except(shard.Voters))
+            load[voter.NodeId] = load.GetValueOrDefault(voter.NodeId) + 1;
+        return new SupervisorStep(
+            shard,
+            ShardConf.Wanting(shard, wanted, options.WriteQuorumOf(wanted.Count)),
+            gone is null
+                ? $"wants {wanted.Count} voters instead of {shard.Voters.Count}"
+                : $"replaces the voter of '{gone.NodeId}', which is gone, by '{wanted[^1].NodeId}'");
     }
 
     private void NoteGone(ClusterMap current, TimeSpan now)

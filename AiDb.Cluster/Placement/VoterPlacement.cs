@@ -47,16 +47,18 @@ public static class VoterPlacement
     /// <param name="shard">The shard; nodes that hold it are not chosen.</param>
     /// <param name="staying">The nodes of the voters that stay.</param>
     /// <param name="leaving">The voter whose place is taken; its node may take it with another disk.</param>
+    /// <param name="load">How many shards each node keeps, or is about to; null: as <see cref="LoadOf"/> says.</param>
     /// <returns>Null: there is none.</returns>
     public static NodeDescriptor? FindSpare(
-        ClusterMap map, ShardDescriptor shard, IReadOnlyList<NodeDescriptor> staying, ShardVoter? leaving = null)
+        ClusterMap map, ShardDescriptor shard, IReadOnlyList<NodeDescriptor> staying, ShardVoter? leaving = null,
+        IReadOnlyDictionary<string, int>? load = null)
     {
         HashSet<string> holders =
         [
             .. shard.Holders.Where(voter => voter != leaving).Select(voter => voter.NodeId),
             .. staying.Select(node => node.Id),
         ];
-        Dictionary<string, int> load = LoadOf(map);
+        load ??= LoadOf(map);
         NodeDescriptor[] spares =
         [
             .. InTurns(map.Nodes.Where(node => node is { Role: NodeRole.Primary, Alive: true, DiskId.Length: > 0 }
@@ -68,8 +70,8 @@ public static class VoterPlacement
     /// <summary>The vote of a node's disk.</summary>
     public static ShardVoter VoterOf(NodeDescriptor node) => new(node.Id, node.DiskId);
 
-    /// <summary>How many shards each node keeps.</summary>
-    private static Dictionary<string, int> LoadOf(ClusterMap map)
+    /// <summary>How many shards each node keeps, or is about to.</summary>
+    public static Dictionary<string, int> LoadOf(ClusterMap map)
     {
         Dictionary<string, int> load = new(StringComparer.Ordinal);
         foreach (ShardVoter voter in map.Shards.SelectMany(shard => shard.Holders))

@@ -82,7 +82,7 @@ internal sealed class Client
             if (operation.Kind == OperationKind.Read)
                 _seen[operation.Key] = answer.Value;
             _history.Answer(index, answer, _cluster.Scheduler.Now);
-            _cluster.Scheduler.After(TimeSpan.FromMilliseconds(_cluster.Random.Next(1, 40)), Next);
+            _cluster.Scheduler.After(TimeSpan.FromMilliseconds(_cluster.Random.Next(1, (int)_scenario.ThinkTime.TotalMilliseconds)), Next);
         }
         else if (attempt == _attempt)
         {

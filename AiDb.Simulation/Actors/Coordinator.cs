@@ -35,7 +35,7 @@ internal sealed class Coordinator
             _seenAt = _cluster.Scheduler.Now;
         }
 
-        NodeRegistration? primary = conf.PrimaryNodeId.Length == 0 ? null : _cluster.Store.FindAlive(conf.PrimaryNodeId);
+        SimulatedRegistration? primary = conf.PrimaryNodeId.Length == 0 ? null : _cluster.Faulty.FindAlive(conf.PrimaryNodeId);
         if (primary is null)
             Elect(conf, "its lease is gone");
         else if (primary.Incarnation != conf.PrimaryIncarnation)
@@ -50,7 +50,7 @@ internal sealed class Coordinator
     private void Elect(GroupConfiguration conf, string reason)
     {
         ShardVoter[] candidates =
-            [.. conf.AllVoters.Where(voter => _cluster.Store.FindAlive(voter.NodeId) is { } alive && alive.DiskId == voter.DiskId)];
+            [.. conf.AllVoters.Where(voter => _cluster.Faulty.FindAlive(voter.NodeId) is { } alive && alive.DiskId == voter.DiskId)];
         if (candidates.Length == 0)
             return;
         ShardVoter elected = candidates[_cluster.Random.Next(candidates.Length)];
@@ -60,7 +60,7 @@ internal sealed class Coordinator
             Generation = conf.Generation + 1,
             Epoch = conf.Epoch + 1,
             PrimaryNodeId = elected.NodeId,
-            PrimaryIncarnation = _cluster.Store.FindAlive(elected.NodeId)!.Incarnation,
+            PrimaryIncarnation = _cluster.Faulty.FindAlive(elected.NodeId)!.Incarnation,
         });
     }
 }

@@ -33,8 +33,8 @@ internal sealed class FaultInjector
     {
         _stopped = true;
         _cluster.Network.Heal();
-        _cluster.Store.IsDown = false;
-        _cluster.Store.LostAnswers = 0;
+        _cluster.Faulty.IsDown = false;
+        _cluster.Faulty.LostAnswers = 0;
         foreach (SimulatedNode node in _cluster.Nodes)
         {
             node.SyncTime = TimeSpan.FromMilliseconds(0.3);
@@ -108,12 +108,12 @@ internal sealed class FaultInjector
             case FaultKind.WipeDisk:
                 return WipeDisk(node);
             case FaultKind.StoreDown:
-                _cluster.Store.IsDown = true;
-                Later(1, 15, () => _cluster.Store.IsDown = false);
+                _cluster.Faulty.IsDown = true;
+                Later(1, 15, () => _cluster.Faulty.IsDown = false);
                 break;
             case FaultKind.StoreAnswersLost:
-                _cluster.Store.LostAnswers = Random.NextDouble();
-                Later(1, 10, () => _cluster.Store.LostAnswers = 0);
+                _cluster.Faulty.LostAnswers = Random.NextDouble();
+                Later(1, 10, () => _cluster.Faulty.LostAnswers = 0);
                 break;
             case FaultKind.ClockJump:
                 node.ClockSkew = TimeSpan.FromSeconds(Random.Next(-100, 100));
@@ -132,7 +132,7 @@ internal sealed class FaultInjector
     private void Stop(SimulatedNode node, bool losesPower)
     {
         node.Kill(losesPower);
-        Later(0.05, 8, node.Start);
+        Later(0.05, 8, () => node.Start());
     }
 
     /// <summary>Loses a disk, as long as a write quorum minus one of the others still has all entries: more losses at a
@@ -144,7 +144,7 @@ internal sealed class FaultInjector
         if (!allThere || conf.WriteQuorum < 2 || !_scenario.SurvivesLostDisk)
             return false;
         node.WipeDisk();
-        Later(0.05, 3, node.Start);
+        Later(0.05, 3, () => node.Start());
         return true;
     }
 

@@ -21,6 +21,9 @@ internal sealed record Scenario
     /// <summary>Keys.</summary>
     public required int Keys { get; init; }
 
+    /// <summary>The longest a client waits between an answer and its next operation.</summary>
+    public TimeSpan ThinkTime { get; init; } = TimeSpan.FromMilliseconds(40);
+
     /// <summary>The share of reads among the operations.</summary>
     public required double Reads { get; init; }
 

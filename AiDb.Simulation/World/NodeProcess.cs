@@ -18,6 +18,7 @@ internal sealed class NodeProcess
     private GroupConfiguration? _conf;
     private ulong _applied;
     private ulong _steppedDownEpoch;
+    private TimeSpan _heardAt;
     private long _nextTag;
     private bool _isSyncing;
     private TimeSpan _lastKeepAlive = TimeSpan.FromHours(-1);
@@ -28,6 +29,7 @@ internal sealed class NodeProcess
         _node = node;
         _log = node.Log;
         Incarnation = incarnation;
+        _heardAt = cluster.Scheduler.Now;
         _voter = new Voter(node.Voter, _log, _outbox, cluster.Options, cluster.Rules)
         {
             Truncating = lsn => cluster.Invariants.Truncating(node, _voter!, lsn),
@@ -48,6 +50,9 @@ internal sealed class NodeProcess
 
     /// <summary>The state.</summary>
     public KeyValueMachine Machine => _machine;
+
+    /// <summary>How long it has not heard the primary, or since when it runs.</summary>
+    public TimeSpan Silence => Leader is null ? Now - _heardAt : TimeSpan.Zero;
 
     /// <summary>The last <c>conf</c> that it heard of.</summary>
     public GroupConfiguration? Conf => _conf;
@@ -76,6 +81,8 @@ internal sealed class NodeProcess
     /// <summary>Takes in a message of another node.</summary>
     public void Receive(string from, ReplicationMessage message)
     {
+        if (from == _conf?.PrimaryNodeId && message.Epoch >= _conf.Epoch)
+            _heardAt = Now;
         if (!_voter.Handle(from, message))
             Leader?.Handle(message, Now);
         Turn();

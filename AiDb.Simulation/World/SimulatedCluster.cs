@@ -27,7 +27,7 @@ internal sealed class SimulatedCluster
         Options.Validate();
         ShardVoter[] voters =
             [.. Enumerable.Range(0, scenario.Voters).Select(i => new ShardVoter(NodeName(i), $"{NodeName(i)}-disk1"))];
-        Store = new SimulatedStore(Scheduler, Network, Random)
+        Faulty = new SimulatedStore(Scheduler, Network, Random)
         {
             NewsDelay = scenario.NewsDelay,
             Conf = new GroupConfiguration
@@ -40,9 +40,23 @@ internal sealed class SimulatedCluster
                 WriteQuorum = scenario.WriteQuorum,
             },
         };
+        Store = Faulty;
         for (int i = 0; i < scenario.Voters + scenario.Spares; i++)
-            _nodes.Add(NodeName(i), new SimulatedNode(this, NodeName(i)));
-        Nodes = [.. _nodes.Values];
+            AddNode(NodeName(i));
+    }
+
+    /// <summary>One group among many that share time, network and store.</summary>
+    public SimulatedCluster(
+        Scheduler scheduler, Random random, SimulatedNetwork network, Trace trace, IGroupStore store, ReplicationOptions options)
+    {
+        Random = random;
+        Rules = ProtocolRules.Safe;
+        Scheduler = scheduler;
+        Trace = trace;
+        Invariants = new InvariantChecker(this);
+        Network = network;
+        Options = options;
+        Store = store;
     }
 
     /// <summary>All chance.</summary>
@@ -64,16 +78,31 @@ internal sealed class SimulatedCluster
     public SimulatedNetwork Network { get; }
 
     /// <summary>The metadata store.</summary>
-    public SimulatedStore Store { get; }
+    public IGroupStore Store { get; }
+
+    /// <summary>The same, of a group that is alone: it can be made to fail.</summary>
+    public SimulatedStore Faulty { get; } = null!;
 
     /// <summary>The pace of replication.</summary>
     public ReplicationOptions Options { get; }
 
     /// <summary>The nodes, voters first.</summary>
-    public IReadOnlyList<SimulatedNode> Nodes { get; }
+    public List<SimulatedNode> Nodes { get; } = [];
 
     /// <summary>A node by its name.</summary>
     public SimulatedNode Node(string id) => _nodes[id];
+
+    /// <summary>A node by its name; null: it has nothing of the group.</summary>
+    public SimulatedNode? Find(string id) => _nodes.GetValueOrDefault(id);
+
+    /// <summary>Adds a node with an empty disk, which does not run.</summary>
+    public SimulatedNode AddNode(string id)
+    {
+        var node = new SimulatedNode(this, id);
+        _nodes.Add(id, node);
+        Nodes.Add(node);
+        return node;
+    }
 
     /// <summary>The node that leads actively in the latest epoch; null: none does.</summary>
     public SimulatedNode? ActiveLeader() => Nodes

@@ -46,12 +46,13 @@ internal sealed class SimulatedNode
     public NodeProcess? Process => _process;
 
     /// <summary>Starts the process.</summary>
-    public void Start()
+    /// <param name="incarnation">The name of the run; null: one of its own.</param>
+    public void Start(string? incarnation = null)
     {
         if (_process is not null)
             return;
         _cluster.Trace.Say($"{Id} starts");
-        var process = new NodeProcess(_cluster, this, $"{Id}-run{++_incarnations}");
+        var process = new NodeProcess(_cluster, this, incarnation ?? $"{Id}-run{++_incarnations}");
         _process = process;
         _cluster.Scheduler.Every(TickInterval, () =>
         {

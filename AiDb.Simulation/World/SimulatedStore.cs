@@ -4,16 +4,16 @@ namespace AiDb.Simulation.World;
 
 /// <summary>The metadata store as voters and coordinators meet it: one <c>conf</c>, changed by compare-and-swap, nodes with
 /// leases, answers that may be lost, and outages.</summary>
-internal sealed class SimulatedStore(Scheduler scheduler, SimulatedNetwork network, Random random)
+internal sealed class SimulatedStore(Scheduler scheduler, SimulatedNetwork network, Random random) : IGroupStore
 {
     /// <summary>The store's name in the network.</summary>
     public const string Place = "store";
 
     private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(3);
-    private readonly Dictionary<string, NodeRegistration> _nodes = [];
+    private readonly Dictionary<string, SimulatedRegistration> _nodes = [];
     private readonly List<(string Place, Action<GroupConfiguration> Hear)> _watchers = [];
 
-    /// <summary>What is stored.</summary>
+    /// <inheritdoc/>
     public required GroupConfiguration Conf { get; set; }
 
     /// <summary>Whether nothing answers.</summary>
@@ -25,19 +25,19 @@ internal sealed class SimulatedStore(Scheduler scheduler, SimulatedNetwork netwo
     /// <summary>How late news of a change may be; half of it is not late at all.</summary>
     public TimeSpan NewsDelay { get; init; }
 
-    /// <summary>Keeps a node's registration alive.</summary>
+    /// <inheritdoc/>
     public void KeepAlive(string node, string incarnation, string diskId, ulong steppedDownEpoch) =>
         network.Send(node, Place, () =>
         {
             if (!IsDown)
-                _nodes[node] = new NodeRegistration(incarnation, diskId, steppedDownEpoch, scheduler.Now + LeaseTime);
+                _nodes[node] = new SimulatedRegistration(incarnation, diskId, steppedDownEpoch, scheduler.Now + LeaseTime);
         });
 
     /// <summary>The registration of a node whose lease is there; null: it is gone.</summary>
-    public NodeRegistration? FindAlive(string node) =>
-        _nodes.TryGetValue(node, out NodeRegistration? found) && found.Until > scheduler.Now ? found : null;
+    public SimulatedRegistration? FindAlive(string node) =>
+        _nodes.TryGetValue(node, out SimulatedRegistration? found) && found.Until > scheduler.Now ? found : null;
 
-    /// <summary>Reads <c>conf</c>.</summary>
+    /// <inheritdoc/>
     public void Read(string place, Action<GroupConfiguration> answer) => network.Send(place, Place, () =>
     {
         GroupConfiguration conf = Conf;
@@ -45,8 +45,7 @@ internal sealed class SimulatedStore(Scheduler scheduler, SimulatedNetwork netwo
             network.Send(Place, place, () => answer(conf));
     });
 
-    /// <summary>Replaces <c>conf</c> if it is still of a generation. The answer may never come, whatever
-    /// happened.</summary>
+    /// <inheritdoc/>
     public void Replace(string place, ulong generation, GroupConfiguration next, Action<bool>? answer = null) =>
         network.Send(place, Place, () =>
         {
@@ -64,7 +63,7 @@ internal sealed class SimulatedStore(Scheduler scheduler, SimulatedNetwork netwo
                 network.Send(Place, place, () => answer(succeeds));
         });
 
-    /// <summary>Tells a place of every change, while it is reached.</summary>
+    /// <inheritdoc/>
     public void Watch(string place, Action<GroupConfiguration> hear) => _watchers.Add((place, hear));
 
     private void Tell()
@@ -83,4 +82,4 @@ internal sealed class SimulatedStore(Scheduler scheduler, SimulatedNetwork netwo
 /// <param name="DiskId">Its disk.</param>
 /// <param name="SteppedDownEpoch">The last epoch that it gave up as primary.</param>
 /// <param name="Until">When its lease ends.</param>
-internal sealed record NodeRegistration(string Incarnation, string DiskId, ulong SteppedDownEpoch, TimeSpan Until);
+internal sealed record SimulatedRegistration(string Incarnation, string DiskId, ulong SteppedDownEpoch, TimeSpan Until);
