@@ -62,7 +62,7 @@ internal sealed class CacheEntry
 /// O(1).</summary>
 internal sealed class CacheQueue
 {
-    private CacheEntry? _newest;
+    public CacheEntry? Newest { get; private set; }
 
     public CacheEntry? Oldest { get; private set; }
 
@@ -71,13 +71,13 @@ internal sealed class CacheQueue
     public void Add(CacheEntry entry)
     {
         entry.Queue = this;
-        entry.Older = _newest;
+        entry.Older = Newest;
         entry.Newer = null;
-        if (_newest is null)
+        if (Newest is null)
             Oldest = entry;
         else
-            _newest.Newer = entry;
-        _newest = entry;
+            Newest.Newer = entry;
+        Newest = entry;
         Bytes += entry.SizeBytes;
     }
 
@@ -88,7 +88,7 @@ internal sealed class CacheQueue
         else
             entry.Older.Newer = entry.Newer;
         if (entry.Newer is null)
-            _newest = entry.Older;
+            Newest = entry.Older;
         else
             entry.Newer.Older = entry.Older;
         entry.Queue = null;

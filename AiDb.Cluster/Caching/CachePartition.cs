@@ -100,6 +100,33 @@ internal sealed class CachePartition
         }
     }
 
+    /// <summary>Whether a key is known, as of a watermark; not a read, and not counted as one.</summary>
+    public bool Knows(ulong keyHash, uint tableId, ReadOnlySpan<byte> key, CacheWatermark watermark)
+    {
+        lock (_lock)
+        {
+            return _entries.TryGetValue(keyHash, out CacheEntry? entry) && entry.TableId == tableId
+                && entry.Key.SequenceEqual(key) && watermark.Covers(entry);
+        }
+    }
+
+    /// <summary>Adds keys that were read more than once, those of the main queue first, each queue's newest first.</summary>
+    public void AddHottest(List<HotKey> keys, int most)
+    {
+        lock (_lock)
+        {
+            for (CacheEntry? entry = _main.Newest; entry is not null && most > 0; entry = entry.Older, most--)
+                keys.Add(new HotKey(entry.TableId, entry.Key.ToArray()));
+            for (CacheEntry? entry = _small.Newest; entry is not null && most > 0; entry = entry.Older)
+            {
+                if (entry.Frequency == 0)
+                    continue;
+                keys.Add(new HotKey(entry.TableId, entry.Key.ToArray()));
+                most--;
+            }
+        }
+    }
+
     public CacheStatistics GetStatistics()
     {
         lock (_lock)

@@ -126,6 +126,21 @@ public sealed class CacheState
             ? ValueTask.FromResult(true)
             : _waiters.WaitAsync(() => Position, position, timeout, cancellationToken);
 
+    /// <summary>Whether a read of a key would be answered now. Not counted as a read.</summary>
+    public bool Knows(uint tableId, ReadOnlySpan<byte> key, ulong keyHash) =>
+        PartitionOf(keyHash).Knows(keyHash, tableId, key, Watermark);
+
+    /// <summary>The keys that were read again while they were here, about hottest first: what a cache that begins had best
+    /// know.</summary>
+    /// <param name="most">The most to give.</param>
+    public IReadOnlyList<HotKey> GetHotKeys(int most)
+    {
+        List<HotKey> keys = [];
+        foreach (CachePartition partition in _partitions)
+            partition.AddHottest(keys, (most + _partitions.Length - 1) / _partitions.Length);
+        return keys.Count > most ? keys[..most] : keys;
+    }
+
     /// <summary>Figures of the moment.</summary>
     public CacheStatistics GetStatistics()
     {

@@ -95,3 +95,8 @@ public enum CacheInstallResult
 /// <param name="Resets">How often everything became cold.</param>
 public readonly record struct CacheStatistics(
     long Entries, long Bytes, long Hits, long Misses, long Installed, long Rejected, long Invalidated, long Evicted, long Resets);
+
+/// <summary>A key that is often read.</summary>
+/// <param name="TableId">The table.</param>
+/// <param name="Key">The key.</param>
+public readonly record struct HotKey(uint TableId, ReadOnlyMemory<byte> Key);

@@ -15,6 +15,7 @@ namespace AiDb.Replica.Hosting;
 /// <remarks>Thread safety: all members may be called concurrently; <see cref="RunAsync"/> once.</remarks>
 public sealed partial class ReplicaNode : IShardClient
 {
+    private static readonly TimeSpan HotKeysInterval = TimeSpan.FromMinutes(1);
     private static readonly RequestTracing Tracing = new("AiDb.Replica");
 
     private readonly ReplicaOptions _options;
@@ -23,6 +24,8 @@ public sealed partial class ReplicaNode : IShardClient
     private readonly ILoggerFactory _loggers;
     private readonly ILogger<ReplicaNode> _logger;
     private readonly Dictionary<string, PrimaryConnection> _connections = new(StringComparer.Ordinal);
+    private readonly HotKeysStore? _hotKeys;
+    private readonly CacheWarmUp _warmUp;
     private FrozenDictionary<uint, PrimaryConnection> _primaries = FrozenDictionary<uint, PrimaryConnection>.Empty;
     private FrozenDictionary<uint, CachedShard> _shards = FrozenDictionary<uint, CachedShard>.Empty;
 
@@ -36,6 +39,8 @@ public sealed partial class ReplicaNode : IShardClient
         _time = time;
         _loggers = loggers;
         _logger = loggers.CreateLogger<ReplicaNode>();
+        _hotKeys = options.HotKeysFile is { } file ? new HotKeysStore(file) : null;
+        _warmUp = new CacheWarmUp(options, map, _hotKeys, time, loggers.CreateLogger<CacheWarmUp>());
     }
 
     /// <summary>The cluster as the node sees it; its host runs it.</summary>
@@ -63,6 +68,10 @@ public sealed partial class ReplicaNode : IShardClient
     public IEnumerable<(uint Shard, CacheState Cache)> Caches =>
         Volatile.Read(ref _shards).Values.Select(shard => (shard.Shard, shard.Cache));
 
+    /// <summary>The keys of a shard that are read most, about hottest first; none where the node does not cache it.</summary>
+    public IReadOnlyList<HotKey> GetHotKeys(uint shard, int most) =>
+        Volatile.Read(ref _shards).TryGetValue(shard, out CachedShard? found) ? found.Cache.GetHotKeys(most) : [];
+
     /// <summary>Joins the cluster and serves until it is cancelled.</summary>
     /// <param name="address">Where others reach its gRPC port.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -83,6 +92,7 @@ public sealed partial class ReplicaNode : IShardClient
         var registration = new NodeRegistration(
             _store, node, NodeRegistration.DefaultTimeToLive, _time, _loggers.CreateLogger<NodeRegistration>());
         Task registering = registration.RunAsync(cancellationToken);
+        Task keeping = KeepHotKeysAsync(cancellationToken);
         try
         {
             while (true)
@@ -90,6 +100,7 @@ public sealed partial class ReplicaNode : IShardClient
         }
         finally
         {
+            await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await registering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -196,9 +207,11 @@ public sealed partial class ReplicaNode : IShardClient
         {
             uint id = shard.Id;
             var cache = new CacheState(new CacheOptions { MemoryBytes = _options.CacheBytes / count }, _time);
-            shards.Add(id, new CachedShard(id, cache, _options, () => PrimaryOf(id)?.Exchange));
+            var cached = new CachedShard(id, cache, _options, () => PrimaryOf(id)?.Exchange);
+            shards.Add(id, cached);
             var feed = new ShardFeed(id, cache, _options, _time, _loggers.CreateLogger<ShardFeed>());
             feeds.Add(feed.RunAsync(() => PrimaryOf(id), ended.Token));
+            feeds.Add(_warmUp.RunAsync(cached, _options.CacheBytes / count, ended.Token));
         }
 
         Volatile.Write(ref _shards, shards.ToFrozenDictionary());
@@ -217,6 +230,38 @@ public sealed partial class ReplicaNode : IShardClient
         {
             await ended.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(feeds).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task KeepHotKeysAsync(CancellationToken cancellationToken)
+    {
+        if (_hotKeys is null)
+            return;
+        try
+        {
+            using PeriodicTimer timer = new(HotKeysInterval, _time);
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+                KeepHotKeys(_hotKeys);
+        }
+        finally
+        {
+            KeepHotKeys(_hotKeys);
+        }
+    }
+
+    private void KeepHotKeys(HotKeysStore file)
+    {
+        // A cache that knows nothing yet must not take the place of what the last run knew.
+        HotKey[] keys = [.. Volatile.Read(ref _shards).Values.SelectMany(static shard => shard.Cache.GetHotKeys(CacheWarmUp.MaxKeys))];
+        if (keys.Length == 0)
+            return;
+        try
+        {
+            file.Save(Map.Current.ClusterId, keys);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogNotKept(error.Message);
         }
     }
 
@@ -256,6 +301,9 @@ public sealed partial class ReplicaNode : IShardClient
     [LoggerMessage(
         EventId = 2, Level = LogLevel.Information, Message = "Replica {Node} caches {Shards} shards in {Bytes} bytes")]
     private partial void LogCaching(string node, int shards, long bytes);
+
+    [LoggerMessage(EventId = 4, Level = LogLevel.Warning, Message = "The hot keys could not be kept for the next start: {Reason}")]
+    private partial void LogNotKept(string reason);
 
     [LoggerMessage(EventId = 3, Level = LogLevel.Error, Message = "A read failed")]
     private partial void LogFault(Exception exception);

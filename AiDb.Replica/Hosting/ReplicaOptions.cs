@@ -16,6 +16,15 @@ public sealed record ReplicaOptions
     /// reads reach the primaries. Default: 256 MiB.</summary>
     public long CacheBytes { get; init; } = 256L << 20;
 
+    /// <summary><c>AiDb:Cache:WarmUpKeysPerSecond</c>: keys that each shard's cache fills in a second after a start, of those
+    /// that another replica is asked for most. More: full hit rates sooner; fewer: less load on the primaries. 0: none. Default:
+    /// 5,000.</summary>
+    public int WarmUpKeysPerSecond { get; init; } = 5000;
+
+    /// <summary><c>AiDb:Cache:HotKeysFile</c>: where the hot keys are kept from run to run, for a start without another replica;
+    /// null: nowhere. Written once a minute and at the end. Default: null.</summary>
+    public string? HotKeysFile { get; init; }
+
     /// <summary>How long a read waits for what its session must see before it is passed on. Default: 20
     /// ms.</summary>
     public TimeSpan WatermarkPatience { get; init; } = TimeSpan.FromMilliseconds(20);
@@ -43,6 +52,17 @@ public sealed record ReplicaOptions
                 options = options with { CacheBytes = bytes };
         }
 
+        string? rate = configuration["AiDb:Cache:WarmUpKeysPerSecond"];
+        if (!string.IsNullOrWhiteSpace(rate))
+        {
+            if (!int.TryParse(rate, NumberStyles.None, CultureInfo.InvariantCulture, out int keys))
+                errors.Add($"AiDb:Cache:WarmUpKeysPerSecond is '{rate}'; it must be a number of keys, 0 or more");
+            else
+                options = options with { WarmUpKeysPerSecond = keys };
+        }
+
+        if (configuration["AiDb:Cache:HotKeysFile"] is { } file && !string.IsNullOrWhiteSpace(file))
+            options = options with { HotKeysFile = file };
         NodeOptions.ThrowIfAny(errors);
         return options;
     }

@@ -1,6 +1,7 @@
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.Multiplexing;
+using AiDb.Replica.Caching;
 using Grpc.Core;
 
 namespace AiDb.Replica.Hosting;
@@ -16,6 +17,15 @@ internal sealed class ReplicaService(ReplicaNode node, IHostApplicationLifetime 
         FrameServer<Request, Response, RequestFrame, ResponseFrame>.ServeAsync(
             ExchangeProtocol.Instance, requestStream, responseStream, context, node.SendAsync,
             stopping: lifetime.ApplicationStopping);
+
+    /// <inheritdoc/>
+    public override async Task GetHotKeys(
+        HotKeysRequest request, IServerStreamWriter<HotKeysFrame> responseStream, ServerCallContext context)
+    {
+        int most = (int)Math.Min(request.MaxKeys, CacheWarmUp.MaxKeys);
+        foreach (HotKeysFrame frame in HotKeyFrames.Of(node.GetHotKeys(request.Shard, most)))
+            await responseStream.WriteAsync(frame, context.CancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public override Task Subscribe(

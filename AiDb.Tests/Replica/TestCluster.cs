@@ -32,6 +32,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private GrpcTestServer? _metadata;
     private WebApplication? _primary;
     private WebApplication? _replica;
+    private string[] _replicaArguments = [];
 
     private TestCluster()
     {
@@ -51,9 +52,11 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public string PrimaryAddress => Map.PrimaryOf(1)!.Address;
 
-    public static async Task<TestCluster> StartAsync()
+    /// <summary>Starts all of it.</summary>
+    /// <param name="replicaArguments">More settings of the replica.</param>
+    public static async Task<TestCluster> StartAsync(params string[] replicaArguments)
     {
-        var cluster = new TestCluster();
+        var cluster = new TestCluster { _replicaArguments = replicaArguments };
         cluster._metadata = await GrpcTestServer.StartAsync(new MetadataService(cluster._store));
         var coordinator = new Coordinator(
             cluster._store, cluster._map, new CoordinatorOptions(), Guid.NewGuid, TimeProvider.System,
@@ -61,16 +64,37 @@ internal sealed class TestCluster : IAsyncDisposable
         cluster._running.Add(cluster._map.RunAsync(cluster._stop.Token));
         cluster._running.Add(coordinator.RunAsync(cluster._stop.Token));
         await cluster.StartPrimaryAsync();
-        cluster._replica = ReplicaServer.Build(cluster.Arguments("replica"));
-        await cluster._replica.StartAsync();
-        await cluster.UntilAsync(() => cluster.ReplicaNode.NotReady is null);
-        await cluster.WaitForMapAsync(map => map.FindNode("replica") is { Alive: true });
-        cluster.Replica = Connect(cluster.Map.FindNode("replica")!.Address);
+        await cluster.StartReplicaAsync();
         return cluster;
     }
 
     public static NodeConnection Connect(string address, string secret = Secret) =>
         new(GrpcTestServer.OpenChannel(address).CreateCallInvoker(), secret);
+
+    /// <summary>Starts the replica, after <see cref="StopReplicaAsync"/>.</summary>
+    public async Task StartReplicaAsync()
+    {
+        (_replica, Replica) = await StartReplicaAsync("replica", _replicaArguments);
+    }
+
+    /// <summary>Starts a replica, which the caller stops.</summary>
+    public async Task<(WebApplication App, NodeConnection Connection)> StartReplicaAsync(string id, params string[] arguments)
+    {
+        WebApplication app = ReplicaServer.Build([.. Arguments(id), .. arguments]);
+        await app.StartAsync();
+        ReplicaNode node = app.Services.GetRequiredService<ReplicaNode>();
+        await UntilAsync(() => node.NotReady is null);
+        await WaitForMapAsync(map => map.FindNode(id) is { Alive: true });
+        return (app, Connect(Map.FindNode(id)!.Address));
+    }
+
+    public async Task StopReplicaAsync()
+    {
+        await Replica.DisposeAsync();
+        await _replica!.StopAsync();
+        await _replica.DisposeAsync();
+        _replica = null;
+    }
 
     public async Task StartPrimaryAsync()
     {
@@ -138,13 +162,8 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (Replica is not null)
-            await Replica.DisposeAsync();
         if (_replica is not null)
-        {
-            await _replica.StopAsync();
-            await _replica.DisposeAsync();
-        }
+            await StopReplicaAsync();
 
         if (_primary is not null)
             await StopPrimaryAsync();
