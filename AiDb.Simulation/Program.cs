@@ -41,15 +41,15 @@ command.SetAction((parsed, cancellationToken) => Task.FromResult(parsed.GetValue
         Console.Out,
         cancellationToken)
     : SimulationCommand.Run(
-    new SimulationSettings
-    {
-        Seeds = parsed.GetValue(seeds),
-        FirstSeed = parsed.GetValue(first),
-        Operations = parsed.GetValue(operations),
-        Hostile = parsed.GetValue(hostile),
-        Trace = parsed.GetValue(trace),
-        Mutations = parsed.GetValue(mutations),
-    },
-    Console.Out,
-    cancellationToken)));
+        new SimulationSettings
+        {
+            Seeds = parsed.GetValue(seeds),
+            FirstSeed = parsed.GetValue(first),
+            Operations = parsed.GetValue(operations),
+            Hostile = parsed.GetValue(hostile),
+            Trace = parsed.GetValue(trace),
+            Mutations = parsed.GetValue(mutations),
+        },
+        Console.Out,
+        cancellationToken)));
 return await command.Parse(args).InvokeAsync();
