@@ -49,20 +49,38 @@ public static class MigrationRecords
         return result.Succeeded;
     }
 
+    /// <summary>Reads what a commit goes by, so that it can be one step when it is due; null: there is no such
+    /// migration.</summary>
+    public static async ValueTask<CommitBasis?> ReadBasisAsync(
+        IMetadataStore store, ulong id, CancellationToken cancellationToken = default)
+    {
+        if (await ReadAsync(store, id, cancellationToken) is not { } migration)
+            return null;
+        (SlotMap slots, long slotsRevision) = await ReadSlotsAsync(store, cancellationToken);
+        return new CommitBasis(migration, slots, slotsRevision);
+    }
+
     /// <summary>Gives the slots to the target: the commit point of a migration.</summary>
+    /// <param name="store">The metadata store.</param>
+    /// <param name="id">The migration.</param>
+    /// <param name="keys">Keys that were copied.</param>
+    /// <param name="bytes">Their bytes.</param>
+    /// <param name="basis">What was read before; where it is out of date it is read again.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The phase in which it is now: <see cref="MigrationPhase.Copying"/> never; null: there is no such
     /// migration.</returns>
     public static async ValueTask<MigrationPhase?> CommitAsync(
-        IMetadataStore store, ulong id, ulong keys, ulong bytes, CancellationToken cancellationToken = default)
+        IMetadataStore store, ulong id, ulong keys, ulong bytes, CommitBasis? basis = null,
+        CancellationToken cancellationToken = default)
     {
         string key = MetadataKeys.Migration(id);
         while (true)
         {
-            if (await ReadAsync(store, id, cancellationToken) is not { } migration)
+            basis ??= await ReadBasisAsync(store, id, cancellationToken);
+            if (basis is not var (migration, before, slotsRevision))
                 return null;
             if (migration.Phase != MigrationPhase.Copying)
                 return migration.Phase;
-            (SlotMap before, long slotsRevision) = await ReadSlotsAsync(store, cancellationToken);
             if (migration.Slots.All().Any(slot => before[slot] != migration.Source))
             {
                 throw new AiDbException(
@@ -70,7 +88,7 @@ public static class MigrationRecords
             }
 
             SlotMap after = SlotMap.Create(slot => migration.Slots.Contains(slot) ? migration.Target : before[slot]);
-            await store.CommitAsync(
+            MetadataTransactionResult result = await store.CommitAsync(
                 new MetadataTransaction
                 {
                     Compares =
@@ -86,6 +104,9 @@ public static class MigrationRecords
                     ],
                 },
                 cancellationToken);
+            if (result.Succeeded)
+                return MigrationPhase.Committed;
+            basis = null;
         }
     }
 

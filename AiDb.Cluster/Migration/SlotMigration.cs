@@ -62,6 +62,12 @@ public sealed record SlotMigration
     public bool IsOver => Phase is MigrationPhase.Done or MigrationPhase.Aborted;
 }
 
+/// <summary>What the commit of a migration compares with.</summary>
+/// <param name="Migration">Its record.</param>
+/// <param name="Slots">Who owns which slot.</param>
+/// <param name="SlotsRevision">The revision at which <paramref name="Slots"/> last changed.</param>
+public sealed record CommitBasis(SlotMigration Migration, SlotMap Slots, long SlotsRevision);
+
 /// <summary>What the metadata store said when a migration was decided.</summary>
 /// <param name="Slots">Who owns which slot.</param>
 /// <param name="SlotsRevision">The revision at which <paramref name="Slots"/> last changed.</param>

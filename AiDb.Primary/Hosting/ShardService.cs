@@ -41,6 +41,15 @@ internal sealed class ShardService(PrimaryNode node, TimeProvider time)
     }
 
     /// <inheritdoc/>
+    public override Task<FreezeSlotsResponse> FreezeSlots(FreezeSlotsRequest request, ServerCallContext context)
+    {
+        if (node.FindShard(request.Shard)?.Moves.AllowFreeze(request.Migration) == true)
+            return Task.FromResult(new FreezeSlotsResponse());
+        throw ErrorMapping.ToRpc(new AiDbException(
+            AiDbErrorKind.Unavailable, $"Migration {request.Migration} is not under way at shard {request.Shard} here."));
+    }
+
+    /// <inheritdoc/>
     public override async Task Subscribe(
         SubscribeRequest request, IServerStreamWriter<SubscribeFrame> responseStream, ServerCallContext context)
     {

@@ -24,7 +24,6 @@ internal sealed partial class MoveRunner(
     /// <summary>How long slots stay frozen before the source asks for the end of it.</summary>
     private static readonly TimeSpan LongestFreeze = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<ulong, long> _frozenSince = new();
     private readonly ConcurrentDictionary<ulong, string> _problems = new();
     private Task _work = Task.CompletedTask;
     private ulong _copying;
@@ -72,8 +71,11 @@ internal sealed partial class MoveRunner(
             {
                 await EndAsync(marker, cancellationToken).ConfigureAwait(false);
                 left++;
+                continue;
             }
-            else if ((isBusy && !IsOwn(marker, current.Slots))
+
+            host.Moves.FreezeOf(marker.Migration)?.Mark(SlotFreeze.Step.Decided);
+            if ((isBusy && !IsOwn(marker, current.Slots))
                 || !await TrySettleAsync(marker, isBusy, cancellationToken).ConfigureAwait(false))
             {
                 left++;
@@ -133,7 +135,7 @@ internal sealed partial class MoveRunner(
         string problem = _problems.GetValueOrDefault(marker.Migration, $"shard {host.Shard}, the target, was opened anew");
         if (marker.Role == MoveRole.Source)
         {
-            if (time.GetElapsedTime(_frozenSince.GetOrAdd(marker.Migration, _ => time.GetTimestamp())) < LongestFreeze)
+            if (host.Moves.FreezeOf(marker.Migration) is { } freeze && freeze.Elapsed < LongestFreeze)
                 return;
             problem = $"the slots were frozen for {LongestFreeze.TotalSeconds:0} s";
         }
@@ -148,13 +150,14 @@ internal sealed partial class MoveRunner(
     private async ValueTask UnfreezeAsync(MoveMarker marker, CancellationToken cancellationToken)
     {
         await host.Moves.UnfreezeAsync(marker.Migration, cancellationToken).ConfigureAwait(false);
-        _frozenSince.TryRemove(marker.Migration, out _);
         LogUnfrozen(host.Shard, marker.Migration);
     }
 
     private async Task SweepAsync(MoveMarker marker, SlotMap slots, CancellationToken cancellationToken)
     {
         Volatile.Write(ref _sweeping, marker.Migration);
+        if (host.Moves.FreezeOf(marker.Migration) is { } freeze)
+            LogGiven(host.Shard, marker.Slots.Count, marker.Migration, freeze);
         try
         {
             long deleted = await SlotSweep.RunAsync(host, map.Current.Tables, marker, slots, time, cancellationToken)
@@ -162,7 +165,6 @@ internal sealed partial class MoveRunner(
             if (marker.Role == MoveRole.Source)
                 await MigrationRecords.FinishAsync(store, marker.Migration, cancellationToken).ConfigureAwait(false);
             await host.Moves.UnfreezeAsync(marker.Migration, cancellationToken).ConfigureAwait(false);
-            _frozenSince.TryRemove(marker.Migration, out _);
             LogSwept(host.Shard, deleted, marker.Migration);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
@@ -185,8 +187,11 @@ internal sealed partial class MoveRunner(
         long began = time.GetTimestamp();
         try
         {
-            await new MoveTarget(host, map, store, clusterSecret, time).RunAsync(migration, ended.Token).ConfigureAwait(false);
-            LogTaken(host.Shard, migration.Slots.Count, migration.Source, migration.Id, time.GetElapsedTime(began).TotalSeconds);
+            TimeSpan end = await new MoveTarget(host, map, store, clusterSecret, time).RunAsync(migration, ended.Token)
+                .ConfigureAwait(false);
+            LogTaken(
+                host.Shard, migration.Slots.Count, migration.Source, migration.Id, time.GetElapsedTime(began).TotalSeconds,
+                end.TotalMilliseconds);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
@@ -228,8 +233,8 @@ internal sealed partial class MoveRunner(
 
     [LoggerMessage(
         EventId = 1, Level = LogLevel.Information,
-        Message = "Shard {Shard} has taken {Slots} slots from shard {Source} (migration {Migration}) in {Seconds:0.0} s")]
-    private partial void LogTaken(uint shard, int slots, uint source, ulong migration, double seconds);
+        Message = "Shard {Shard} has taken {Slots} slots from shard {Source} (migration {Migration}) in {Seconds:0.0} s, the last {End:0.0} ms from the end of the copy to its commit")]
+    private partial void LogTaken(uint shard, int slots, uint source, ulong migration, double seconds, double end);
 
     [LoggerMessage(
         EventId = 2, Level = LogLevel.Warning, Message = "Shard {Shard} did not take the slots of migration {Migration}: {Problem}")]
@@ -238,6 +243,11 @@ internal sealed partial class MoveRunner(
     [LoggerMessage(
         EventId = 3, Level = LogLevel.Warning, Message = "Shard {Shard} serves the slots of migration {Migration} again: it was aborted")]
     private partial void LogUnfrozen(uint shard, ulong migration);
+
+    [LoggerMessage(
+        EventId = 6, Level = LogLevel.Information,
+        Message = "Shard {Shard} has given {Slots} slots away (migration {Migration}); their freeze: {Freeze}")]
+    private partial void LogGiven(uint shard, int slots, ulong migration, SlotFreeze freeze);
 
     [LoggerMessage(
         EventId = 4, Level = LogLevel.Information,

@@ -22,6 +22,9 @@ internal sealed class MoveSource
     private const int MaxRounds = 200;
     private const int KeysBetweenLooks = 4096;
 
+    /// <summary>Between looks at the log while the target takes in what it was sent.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
+
     /// <summary>How long writes that began before the freeze may take.</summary>
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(2);
 
@@ -33,6 +36,8 @@ internal sealed class MoveSource
     private readonly Dictionary<KeyName, ulong> _sent = [];
     private readonly Snapshot _snapshot;
     private readonly LogTail _tail;
+    private readonly TimeProvider _time;
+    private readonly bool _asksForFreeze;
     private MoveChecksum _checksum;
     private ulong _tailLsn;
 
@@ -45,6 +50,8 @@ internal sealed class MoveSource
         _migration = migration;
         _pace = new MovePace(request.BytesPerSecond, time, write);
         _checksum = new MoveChecksum(request.HorizonMs);
+        _time = time;
+        _asksForFreeze = request.AsksForFreeze;
         _snapshot = snapshot;
         _tail = tail;
         _tailLsn = snapshot.Position.Lsn;
@@ -81,19 +88,30 @@ internal sealed class MoveSource
         foreach (TableDescriptor table in _map.Current.Tables)
             await CopyAsync(table, cancellationToken).ConfigureAwait(false);
         await _pace.WriteAsync(new MoveFrame { Copied = true }).ConfigureAwait(false);
-        for (int round = 0; ; round++)
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        if (_asksForFreeze)
+            await AwaitTargetAsync(cancellationToken).ConfigureAwait(false);
+        await _host.Moves.FreezeAsync(_migration, DrainPatience, cancellationToken).ConfigureAwait(false);
+        Task marking = _host.Moves.MarkFrozenAsync(_migration, cancellationToken).AsTask();
+        try
         {
-            await FollowAsync(cancellationToken).ConfigureAwait(false);
-            int touched = _touched.Count;
-            await SendTouchedAsync(cancellationToken).ConfigureAwait(false);
-            if (touched < FreezeBelow)
-                break;
-            if (round == MaxRounds)
-                throw new AiDbException(AiDbErrorKind.Aborted, "The slots change faster than they can be copied.");
+            await SendRestAsync(_host.Database.AppliedPosition.Lsn, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await marking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        ulong frozen = await _host.Moves.FreezeAsync(_migration, DrainPatience, cancellationToken).ConfigureAwait(false);
-        while (_tailLsn < frozen)
+        await marking.ConfigureAwait(false);
+        await _pace.WriteAsync(new MoveFrame { Frozen = true, KeyCount = _checksum.Count, Checksum = _checksum.Sum })
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>Sends what changed before the freeze. The target looks at it and makes it durable while the freeze becomes
+    /// durable here.</summary>
+    private async Task SendRestAsync(ulong last, CancellationToken cancellationToken)
+    {
+        while (_tailLsn < last)
         {
             if (!await _tail.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
                 throw new AiDbException(AiDbErrorKind.Unavailable, $"Shard {_host.Shard} is closing.");
@@ -101,8 +119,48 @@ internal sealed class MoveSource
         }
 
         await SendTouchedAsync(cancellationToken).ConfigureAwait(false);
-        await _pace.WriteAsync(new MoveFrame { Frozen = true, KeyCount = _checksum.Count, Checksum = _checksum.Sum })
+        await _pace.WriteAsync(new MoveFrame { Complete = true, KeyCount = _checksum.Count, Checksum = _checksum.Sum })
             .ConfigureAwait(false);
+        _host.Moves.FreezeOf(_migration.Id)?.Mark(SlotFreeze.Step.Sent);
+    }
+
+    /// <summary>Sends what changed until little did.</summary>
+    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        for (int round = 0; round <= MaxRounds; round++)
+        {
+            await FollowAsync(cancellationToken).ConfigureAwait(false);
+            int touched = _touched.Count;
+            await SendTouchedAsync(cancellationToken).ConfigureAwait(false);
+            if (touched < FreezeBelow)
+                return;
+        }
+
+        throw new AiDbException(AiDbErrorKind.Aborted, "The slots change faster than they can be copied.");
+    }
+
+    /// <summary>Waits until the target has taken in what it was sent, durably, and goes on with what changes: nobody may touch
+    /// the slots while it catches up.</summary>
+    private async Task AwaitTargetAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Task allowed = _host.Moves.WhenFreezeAllowed(_migration.Id);
+            await _pace.WriteAsync(new MoveFrame { CaughtUp = true }).ConfigureAwait(false);
+            while (!allowed.IsCompleted)
+            {
+                await Task.WhenAny(allowed, Task.Delay(Look, _time, cancellationToken)).ConfigureAwait(false);
+                await FollowAsync(cancellationToken).ConfigureAwait(false);
+                await SendTouchedAsync(cancellationToken).ConfigureAwait(false);
+                await _pace.KeepAliveAsync().ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _host.Moves.ForgetFreeze(_migration.Id);
+        }
+
+        await CatchUpAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task CopyAsync(TableDescriptor table, CancellationToken cancellationToken)

@@ -18,10 +18,14 @@ internal sealed class MoveTarget(
 {
     private static readonly TimeSpan LongestMove = TimeSpan.FromHours(1);
 
+    private CommitBasis? _basis;
+    private long _completeAt;
+
     /// <summary>Carries out a migration up to its commit.</summary>
     /// <exception cref="AiDbException">It did not come to that; whether it was committed all the same is for the metadata
     /// store to say.</exception>
-    public async Task RunAsync(SlotMigration migration, CancellationToken cancellationToken)
+    /// <returns>How long it took from the last key to the commit.</returns>
+    public async Task<TimeSpan> RunAsync(SlotMigration migration, CancellationToken cancellationToken)
     {
         await host.Moves.Markers.PutAsync(
             new MoveMarker(migration.Id, MoveRole.Target, migration.Slots), cancellationToken).ConfigureAwait(false);
@@ -34,30 +38,45 @@ internal sealed class MoveTarget(
             Migration = migration.Id,
             BytesPerSecond = migration.BytesPerSecond,
             HorizonMs = (ulong)time.GetUtcNow().Add(LongestMove).ToUnixTimeMilliseconds(),
+            AsksForFreeze = true,
         };
         (ulong keys, ulong bytes) = (0, 0);
         try
         {
-            using AsyncServerStreamingCall<MoveFrame> stream = new Shard.ShardClient(channel.WithSecret(clusterSecret))
-                .MoveSlots(request, cancellationToken: cancellationToken);
-            (keys, bytes) = await TakeAsync(migration, request.HorizonMs, stream.ResponseStream, cancellationToken)
-                .ConfigureAwait(false);
+            var client = new Shard.ShardClient(channel.WithSecret(clusterSecret));
+            using AsyncServerStreamingCall<MoveFrame> stream = client.MoveSlots(request, cancellationToken: cancellationToken);
+            (keys, bytes) = await TakeAsync(
+                migration, request.HorizonMs, stream.ResponseStream, () => AllowFreezeAsync(client, migration, cancellationToken),
+                cancellationToken).ConfigureAwait(false);
         }
         catch (RpcException exception)
         {
             throw ErrorMapping.FromRpc(exception);
         }
 
-        await host.Moves.Markers.PutAsync(
-            new MoveMarker(migration.Id, MoveRole.Ready, migration.Slots), cancellationToken).ConfigureAwait(false);
-        MigrationPhase? phase = await MigrationRecords.CommitAsync(store, migration.Id, keys, bytes, cancellationToken)
+        MigrationPhase? phase = await MigrationRecords.CommitAsync(store, migration.Id, keys, bytes, _basis, cancellationToken)
             .ConfigureAwait(false);
         if (phase is not (MigrationPhase.Committed or MigrationPhase.Done))
             throw new AiDbException(AiDbErrorKind.Aborted, $"Migration {migration.Id} was ended before its commit.");
+        return time.GetElapsedTime(_completeAt);
+    }
+
+    /// <summary>Does before the freeze whatever can be done before it: what came is made durable, and the commit is
+    /// prepared.</summary>
+    private async ValueTask AllowFreezeAsync(
+        Shard.ShardClient client, SlotMigration migration, CancellationToken cancellationToken)
+    {
+        await host.Moves.Markers.PutAsync(
+            new MoveMarker(migration.Id, MoveRole.Target, migration.Slots), cancellationToken).ConfigureAwait(false);
+        _basis = await MigrationRecords.ReadBasisAsync(store, migration.Id, cancellationToken).ConfigureAwait(false);
+        await client.FreezeSlotsAsync(
+            new FreezeSlotsRequest { Shard = migration.Source, Migration = migration.Id }, cancellationToken: cancellationToken)
+            .ConfigureAwait(false);
     }
 
     private async ValueTask<(ulong Keys, ulong Bytes)> TakeAsync(
-        SlotMigration migration, ulong horizonMs, IAsyncStreamReader<MoveFrame> frames, CancellationToken cancellationToken)
+        SlotMigration migration, ulong horizonMs, IAsyncStreamReader<MoveFrame> frames, Func<ValueTask> allowFreeze,
+        CancellationToken cancellationToken)
     {
         var checksum = new MoveChecksum(horizonMs);
         ulong keys = 0;
@@ -82,17 +101,32 @@ internal sealed class MoveTarget(
                 phase = "Tail";
             host.Moves.Report(migration.Id, new MoveFigures(
                 migration.Id, frame.Frozen ? "Ready" : phase, keys, bytes, ++taken));
-            if (!frame.Frozen)
-                continue;
-            return frame.KeyCount == checksum.Count && frame.Checksum == checksum.Sum
-                ? (keys, bytes)
-                : throw new AiDbException(
-                    AiDbErrorKind.Aborted,
-                    $"The copy differs from its source: {checksum.Count} keys with checksum {checksum.Sum:x16}, there "
-                    + $"{frame.KeyCount} with {frame.Checksum:x16}.");
+            if (frame.CaughtUp)
+                await allowFreeze().ConfigureAwait(false);
+            if (_completeAt == 0 && (frame.Complete || frame.Frozen))
+                await CompleteAsync(migration, frame, checksum, cancellationToken).ConfigureAwait(false);
+            if (frame.Frozen)
+                return (keys, bytes);
         }
 
         throw new AiDbException(AiDbErrorKind.Unavailable, "The source ended the copy before its last frame.");
+    }
+
+    /// <summary>Compares what came with what the source counted, and makes it durable that all is there.</summary>
+    private async ValueTask CompleteAsync(
+        SlotMigration migration, MoveFrame frame, MoveChecksum checksum, CancellationToken cancellationToken)
+    {
+        _completeAt = time.GetTimestamp();
+        if (frame.KeyCount != checksum.Count || frame.Checksum != checksum.Sum)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.Aborted,
+                $"The copy differs from its source: {checksum.Count} keys with checksum {checksum.Sum:x16}, there "
+                + $"{frame.KeyCount} with {frame.Checksum:x16}.");
+        }
+
+        await host.Moves.Markers.PutAsync(
+            new MoveMarker(migration.Id, MoveRole.Ready, migration.Slots), cancellationToken).ConfigureAwait(false);
     }
 
     private void Add(WriteBatch batch, MovedKey key, ref MoveChecksum checksum)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
@@ -18,6 +19,8 @@ internal sealed class ShardMoves
     private readonly long[] _requests = new long[ShardLoad.Runs];
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, MoveFigures> _incoming = [];
+    private readonly ConcurrentDictionary<ulong, TaskCompletionSource> _freezes = new();
+    private readonly ConcurrentDictionary<ulong, SlotFreeze> _frozen = new();
 
     public ShardMoves(Database database, SlotOwnership ownership, ClusterMapWatcher? map, TimeProvider time)
     {
@@ -29,7 +32,7 @@ internal sealed class ShardMoves
         Markers = new MoveMarkers(database);
         KeySlots = new KeySlots(Partitions);
         foreach (MoveMarker marker in Markers.All().Where(marker => marker.Role == MoveRole.Source))
-            Slots.Freeze(marker.Migration, marker.Slots);
+            Hold(marker.Migration, marker.Slots);
     }
 
     /// <summary>The slots that it answers for.</summary>
@@ -68,34 +71,59 @@ internal sealed class ShardMoves
             };
     }
 
-    /// <summary>Stops answering for the slots of a migration, durably; from the returned entry of the log on nothing of
-    /// them changes.</summary>
+    /// <summary>A task that ends when the target of a migration allows the freeze; <see cref="ForgetFreeze"/> ends the
+    /// wait for it.</summary>
+    public Task WhenFreezeAllowed(ulong migration) => _freezes.GetOrAdd(
+        migration, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    /// <summary>Allows a freeze; false: nobody waits for that.</summary>
+    public bool AllowFreeze(ulong migration)
+    {
+        if (!_freezes.TryGetValue(migration, out TaskCompletionSource? allowed))
+            return false;
+        allowed.TrySetResult();
+        return true;
+    }
+
+    /// <summary>Nobody waits for a freeze any more.</summary>
+    public void ForgetFreeze(ulong migration) => _freezes.TryRemove(migration, out _);
+
+    /// <summary>Stops answering for the slots of a migration, and waits for the writes that began before: from there on nothing
+    /// of them changes. <see cref="MarkFrozenAsync"/> has to follow.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: writes under way do not end; nothing is
     /// frozen.</exception>
-    public async ValueTask<ulong> FreezeAsync(
-        SlotMigration migration, TimeSpan patience, CancellationToken cancellationToken)
+    public async ValueTask FreezeAsync(SlotMigration migration, TimeSpan patience, CancellationToken cancellationToken)
     {
-        Slots.Freeze(migration.Id, migration.Slots);
+        Hold(migration.Id, migration.Slots);
         try
         {
             await Slots.DrainAsync(patience, _time, cancellationToken).ConfigureAwait(false);
+            FreezeOf(migration.Id)?.Mark(SlotFreeze.Step.Drained);
         }
         catch
         {
-            Slots.Unfreeze(migration.Id);
+            Release(migration.Id);
             throw;
         }
-
-        // If this fails it is not known whether the marker is there: the slots stay frozen until the store has decided.
-        return await Markers.PutAsync(new MoveMarker(migration.Id, MoveRole.Source, migration.Slots), cancellationToken)
-            .ConfigureAwait(false);
     }
+
+    /// <summary>Makes a freeze durable. If it fails it is not known whether the marker is there: the slots stay frozen until the
+    /// store has decided.</summary>
+    public async ValueTask MarkFrozenAsync(SlotMigration migration, CancellationToken cancellationToken)
+    {
+        await Markers.PutAsync(new MoveMarker(migration.Id, MoveRole.Source, migration.Slots), cancellationToken)
+            .ConfigureAwait(false);
+        FreezeOf(migration.Id)?.Mark(SlotFreeze.Step.Durable);
+    }
+
+    /// <summary>The freeze of a migration's slots, since the shard was opened; null: there is none.</summary>
+    public SlotFreeze? FreezeOf(ulong migration) => _frozen.GetValueOrDefault(migration);
 
     /// <summary>Ends a freeze of a migration that was aborted.</summary>
     public async ValueTask UnfreezeAsync(ulong migration, CancellationToken cancellationToken)
     {
         // The slots first: were the marker gone, a restart in between would serve them as well.
-        Slots.Unfreeze(migration);
+        Release(migration);
         await Markers.RemoveAsync(migration, cancellationToken).ConfigureAwait(false);
     }
 
@@ -137,6 +165,18 @@ internal sealed class ShardMoves
         }
 
         return figures;
+    }
+
+    private void Hold(ulong migration, SlotSet slots)
+    {
+        _frozen[migration] = new SlotFreeze(_time);
+        Slots.Freeze(migration, slots);
+    }
+
+    private void Release(ulong migration)
+    {
+        Slots.Unfreeze(migration);
+        _frozen.TryRemove(migration, out _);
     }
 
     // 0 says that it is not known.

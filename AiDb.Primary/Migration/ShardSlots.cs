@@ -19,6 +19,7 @@ internal sealed class ShardSlots
     private readonly List<SlotOwnership> _retired = [];
     private SlotOwnership _byMap;
     private SlotOwnership _current;
+    private TaskCompletionSource _newer = NewSignal();
 
     public ShardSlots(SlotOwnership byMap)
     {
@@ -35,11 +36,43 @@ internal sealed class ShardSlots
         get => Volatile.Read(ref _byMap);
         set
         {
+            TaskCompletionSource newer;
             lock (_gate)
             {
                 Volatile.Write(ref _byMap, value);
                 Publish();
+                newer = _newer;
+                _newer = NewSignal();
             }
+
+            newer.TrySetResult();
+        }
+    }
+
+    /// <summary>Waits until it goes by a map that is at least so new; false: that takes longer.</summary>
+    public async ValueTask<bool> WaitForMapAsync(
+        ulong version, TimeSpan longest, TimeProvider time, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource patience = new(longest, time);
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            while (true)
+            {
+                Task newer;
+                lock (_gate)
+                {
+                    if (_byMap.MapVersion >= version)
+                        return true;
+                    newer = _newer.Task;
+                }
+
+                await newer.WaitAsync(ended.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
@@ -96,6 +129,8 @@ internal sealed class ShardSlots
             await Task.Delay(DrainPause, time, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private bool HasOldWriters()
     {

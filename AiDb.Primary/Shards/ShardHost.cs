@@ -27,11 +27,15 @@ public sealed partial class ShardHost : IShardClient
     private static readonly RequestTracing Tracing = new("AiDb.Primary");
     private const int MaxMultiGetBytes = WireLimits.MaxBatchBytes;
 
+    /// <summary>How long a request waits for the map that it was sent by.</summary>
+    private static readonly TimeSpan LongestWaitForMap = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<uint, Table> _tables = new();
     private readonly ShardScans _scans;
     private readonly ShardWrites _writes;
     private readonly ShardCollections _collections;
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
     private Position _position = new();
     private int _disposed;
 
@@ -57,8 +61,9 @@ public sealed partial class ShardHost : IShardClient
         Shard = shard;
         Database = database;
         _logger = logger ?? NullLogger.Instance;
-        Moves = new ShardMoves(database, ownership, map, timeProvider ?? TimeProvider.System);
-        _scans = new ShardScans(database, options, timeProvider ?? TimeProvider.System, Moves);
+        _time = timeProvider ?? TimeProvider.System;
+        Moves = new ShardMoves(database, ownership, map, _time);
+        _scans = new ShardScans(database, options, _time, Moves);
         _writes = new ShardWrites(database, TableOf, () => Archive, Moves, WrongSlot, () => ConfirmRead is not null);
         _collections = new ShardCollections(database, map, () => Archive is not null);
     }
@@ -131,9 +136,12 @@ public sealed partial class ShardHost : IShardClient
     /// <summary>Executes a request.</summary>
     public ValueTask<Response> ExecuteAsync(Request request, CancellationToken cancellationToken = default)
     {
-        return Tracing.IsTraced(request, out ActivityContext parent)
+        ValueTask<Response> answer = Tracing.IsTraced(request, out ActivityContext parent)
             ? Tracing.RunAsync(request, parent, GuardedAsync, cancellationToken)
             : GuardedAsync(request, cancellationToken);
+        return request.MapVersion <= Moves.Slots.ByMap.MapVersion
+            ? answer
+            : AgainByNewerMapAsync(request, answer, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -155,6 +163,26 @@ public sealed partial class ShardHost : IShardClient
         if (Restore is not null)
             await Restore.DisposeAsync().ConfigureAwait(false);
         await Database.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Whoever asks by a newer map may know of slots that this shard has got: what was refused for its slot is done by
+    /// that map, which comes within moments.</summary>
+    private async ValueTask<Response> AgainByNewerMapAsync(
+        Request request, ValueTask<Response> answer, CancellationToken cancellationToken)
+    {
+        Response response = await answer.ConfigureAwait(false);
+        if (response.Error is not { Kind: (int)AiDbErrorKind.Aborted } || response.MapVersion == 0)
+            return response;
+        try
+        {
+            bool isNewer = await Moves.Slots.WaitForMapAsync(request.MapVersion, LongestWaitForMap, _time, cancellationToken)
+                .ConfigureAwait(false);
+            return isNewer ? await GuardedAsync(request, cancellationToken).ConfigureAwait(false) : response;
+        }
+        catch (OperationCanceledException exception)
+        {
+            return Failed(exception);
+        }
     }
 
     private ValueTask<Response> GuardedAsync(Request request, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using AiDb.Client;
 using AiDb.Tests.Engine.Evidence;
 
@@ -10,7 +11,7 @@ namespace AiDb.Tests.EndToEnd;
 
 /// <summary>How long clients wait while half of all slots moves to a new primary, at full write load, with real processes.
 /// Small with every run; <c>AIDB_MIGRATION_MB</c> says how much data there is.</summary>
-public sealed class MigrationMeasurements
+public sealed partial class MigrationMeasurements
 {
     private const int Probes = 64;
     private const int Loaders = 16;
@@ -32,7 +33,8 @@ public sealed class MigrationMeasurements
             : 4;
         await using ClusterProcesses cluster = new();
         ClusterNode gateway = cluster.StartGateway("gateway", null, "--AiDb:Cluster:MoveBytesPerSecond=0");
-        await cluster.StartPrimary("p1", gateway.GrpcAddress).ReadyAsync();
+        ClusterNode source = cluster.StartPrimary("p1", gateway.GrpcAddress);
+        await source.ReadyAsync();
         await gateway.ReadyAsync();
         await using AiDbClient client = new(new AiDbClientSettings { Endpoints = [gateway.GrpcAddress] });
         await FillAsync(client.Table("kv"), megabytes);
@@ -62,10 +64,17 @@ public sealed class MigrationMeasurements
             .Sum(item => item.GetProperty("bytes").GetInt64());
         EvidenceRun.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"migration: {megabytes} MB before, {moved / 1e6:0.0} MB in {migrations.GetArrayLength()} migrations in {took.TotalSeconds:0.0} s; before: {before}; during: {during}; the longest write of each of {Probes} keys: median {pauses[Probes / 2]:0} ms, p99 {pauses[^1]:0} ms, tenth longest {pauses[^10]:0} ms"));
+            $"migration: {megabytes} MB before, {moved / 1e6:0.0} MB in {migrations.GetArrayLength()} migrations in {took.TotalSeconds:0.0} s; before: {before}; during: {during}; the longest write of each of {Probes} keys: median {pauses[Probes / 2]:0} ms, p99 {pauses[^1]:0} ms, tenth longest {pauses[^10]:0} ms; freezes of slots: {string.Join("; ", FreezesOf(source))}"));
         Assert.True(moved > megabytes * 300_000L);
         Assert.True(pauses[^1] < 10_000);
     }
+
+    /// <summary>What the source of migrations says of the freezes of their slots.</summary>
+    private static IEnumerable<string> FreezesOf(ClusterNode source) =>
+        FreezeLine().Matches(source.Process.Output).Select(match => match.Groups[1].Value);
+
+    [GeneratedRegex("their freeze: (.*)")]
+    private static partial Regex FreezeLine();
 
     private async Task FillAsync(AiDbTable table, int megabytes)
     {

@@ -173,6 +173,26 @@ public sealed class ShardHostTests : IAsyncDisposable
         Assert.Equal(43UL, response.MapVersion);
     }
 
+    [Fact]
+    public async Task Who_asks_by_a_newer_map_for_a_slot_that_has_just_come_is_answered_by_that_map()
+    {
+        Request write = WriteRequest(Operation(Kind.Put, "a", "1"));
+        write.Write.Operations[0].Slot = ForeignSlot;
+        write.MapVersion = 43;
+        ValueTask<Response> waiting = _host.SendAsync(write);
+        Assert.False(waiting.IsCompleted);
+        _host.Ownership = SlotOwnership.Of(43, slot => slot == ForeignSlot);
+        Assert.Null((await waiting).Error);
+
+        // By a map that does not come it is refused after a while.
+        write.Write.Operations[0].Slot = OwnSlot;
+        write.MapVersion = 99;
+        waiting = _host.SendAsync(write);
+        Assert.False(waiting.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal((int)AiDbErrorKind.Aborted, (await waiting).Error.Kind);
+    }
+
     private static Dictionary<string, Func<Request>> InvalidRequests()
     {
         Request EmptyKey() => GetRequest("");

@@ -3,6 +3,7 @@ using AiDb.Cluster.Metadata;
 using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
+using AiDb.Tests.Cluster.Metadata;
 
 namespace AiDb.Tests.Cluster.Migration;
 
@@ -35,6 +36,30 @@ public sealed class MigrationRecordsTests
         Assert.Equal(MigrationPhase.Committed, await MigrationRecords.AbortAsync(store, 1, "late"));
         Assert.Equal(MigrationPhase.Done, await MigrationRecords.FinishAsync(store, 1));
         Assert.Equal(committed.Slots.Format(), (await MapAsync(store)).Slots.Format());
+    }
+
+    [Fact]
+    public async Task A_commit_that_was_prepared_is_one_step_and_by_a_basis_of_yesterday_is_prepared_anew()
+    {
+        await using IMetadataStore inner = await NewStoreAsync();
+        SwitchedStore store = new(inner);
+        Assert.True(await MigrationRecords.StartAsync(store, await MapAsync(store), new PlannedMove(1, 2, Moving, ""), 0, 0));
+        CommitBasis first = (await MigrationRecords.ReadBasisAsync(store, 1))!;
+        SlotMap other = SlotMap.Create(slot => slot is 9_000 ? 1u : first.Slots[slot]);
+        await store.CommitAsync(new MetadataTransaction
+        {
+            Then = [MetadataOperation.Put(MetadataKeys.Slots, Encoding.ASCII.GetBytes(other.Format()))],
+        });
+        Assert.Equal(MigrationPhase.Committed, await MigrationRecords.CommitAsync(store, 1, 0, 0, first));
+        ClusterMap map = await MapAsync(store);
+        Assert.Equal((2u, 1u), (map.Slots[9], map.Slots[9_000]));
+
+        Assert.True(await MigrationRecords.StartAsync(store, map, new PlannedMove(2, 1, Moving, ""), 0, 0));
+        CommitBasis second = (await MigrationRecords.ReadBasisAsync(store, 2))!;
+        int asked = store.Ranges;
+        Assert.Equal(MigrationPhase.Committed, await MigrationRecords.CommitAsync(store, 2, 0, 0, second));
+        Assert.Equal(asked, store.Ranges);
+        Assert.Null(await MigrationRecords.ReadBasisAsync(store, 99));
     }
 
     [Fact]

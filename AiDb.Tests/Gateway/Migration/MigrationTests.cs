@@ -102,6 +102,7 @@ public sealed class MigrationTests
         ShardHost host = HostOf(cluster, present);
         await UntilAsync(cluster, current => current.Migrations.Count == 1);
         await host.Moves.FreezeAsync(migration, TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        await host.Moves.MarkFrozenAsync(migration, TestContext.Current.CancellationToken);
         Assert.False(host.Ownership.Owns((uint)migration.Slots.All().First()));
 
         // Also by a primary that is opened anew.

@@ -98,6 +98,11 @@ internal sealed class CollectionCluster : IAsyncDisposable
     /// <summary>The primary of a name, which must run.</summary>
     public PrimaryNode Primary(string id) => _byName[id].Services.GetRequiredService<PrimaryNode>();
 
+    /// <summary>The primary of a name; null: it does not run.</summary>
+    public PrimaryNode? FindPrimary(string id) => _byName.TryGetValue(id, out WebApplication? primary)
+        ? primary.Services.GetRequiredService<PrimaryNode>()
+        : null;
+
     /// <summary>Stops a primary in the middle of whatever it does.</summary>
     public async Task StopPrimaryAsync(string id)
     {

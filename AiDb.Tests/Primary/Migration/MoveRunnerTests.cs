@@ -19,6 +19,7 @@ public sealed class MoveRunnerTests
         bench.Seen.IsDown = true;
         SlotMigration migration = await bench.PutMigrationAsync(Moving);
         await bench.Host.Moves.FreezeAsync(migration, Patience, TestContext.Current.CancellationToken);
+        await bench.Host.Moves.MarkFrozenAsync(migration, TestContext.Current.CancellationToken);
         await MigrationRecords.CommitAsync(bench.Store.Inner, MoveBench.Migration, 1, 1);
 
         // By its map there is no migration, and the slots are the shard's.
@@ -48,6 +49,7 @@ public sealed class MoveRunnerTests
         await using MoveBench bench = await MoveBench.StartAsync();
         SlotMigration migration = await bench.PutMigrationAsync(Moving);
         await bench.Host.Moves.FreezeAsync(migration, Patience, TestContext.Current.CancellationToken);
+        await bench.Host.Moves.MarkFrozenAsync(migration, TestContext.Current.CancellationToken);
         await MigrationRecords.AbortAsync(bench.Store, MoveBench.Migration, "a test");
         await bench.PutShardAsync(epoch: 2);
         await bench.FollowAsync();
@@ -64,6 +66,7 @@ public sealed class MoveRunnerTests
         await using MoveBench bench = await MoveBench.StartAsync();
         SlotMigration migration = await bench.PutMigrationAsync(Moving);
         await bench.Host.Moves.FreezeAsync(migration, Patience, TestContext.Current.CancellationToken);
+        await bench.Host.Moves.MarkFrozenAsync(migration, TestContext.Current.CancellationToken);
         await MigrationRecords.AbortAsync(bench.Store, MoveBench.Migration, "a test");
         await bench.FollowAsync();
         bench.Store.Fault = new InvalidOperationException("what nobody thought of");

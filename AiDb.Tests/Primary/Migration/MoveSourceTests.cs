@@ -19,6 +19,7 @@ public sealed class MoveSourceTests
         await bench.PutMigrationAsync(Moving);
         Dictionary<string, bool> copied = new(StringComparer.Ordinal);
         MoveFrame? last = null;
+        bool isComplete = false;
         await MoveSource.RunAsync(
             bench.Host, bench.Map, TimeProvider.System, new MoveSlotsRequest { Shard = 1, Migration = MoveBench.Migration },
             frame =>
@@ -27,12 +28,59 @@ public sealed class MoveSourceTests
                     copied[key.Key.ToStringUtf8()] = !key.Absent;
                 if (last is null)
                     bench.Write("leaves", 9);
+                isComplete |= frame.Complete;
                 last = frame;
                 return Task.CompletedTask;
             },
             TestContext.Current.CancellationToken);
         Assert.Equal((2, false, true), (copied.Count, copied["leaves"], copied["stays"]));
         Assert.Equal((true, 1ul), (last!.Frozen, last.KeyCount));
+        Assert.True(isComplete);
+    }
+
+    [Fact]
+    public async Task The_slots_are_served_until_the_target_has_taken_in_what_it_was_sent()
+    {
+        await using MoveBench bench = await MoveBench.StartAsync();
+        bench.Write("first", 3);
+        await bench.PutMigrationAsync(Moving);
+        Dictionary<string, bool> copied = new(StringComparer.Ordinal);
+        int frames = 0;
+        bool isCaughtUp = false;
+        Assert.False(bench.Host.Moves.AllowFreeze(MoveBench.Migration));
+        Task sending = MoveSource.RunAsync(
+            bench.Host, bench.Map, TimeProvider.System,
+            new MoveSlotsRequest { Shard = 1, Migration = MoveBench.Migration, AsksForFreeze = true },
+            frame =>
+            {
+                lock (copied)
+                {
+                    foreach (MovedKey key in frame.Keys)
+                        copied[key.Key.ToStringUtf8()] = !key.Absent;
+                    isCaughtUp |= frame.CaughtUp;
+                    frames++;
+                }
+
+                return Task.CompletedTask;
+            },
+            TestContext.Current.CancellationToken);
+        bool Has(string key)
+        {
+            lock (copied)
+                return copied.ContainsKey(key);
+        }
+
+        // While the target is busy what changes still comes, and nothing is frozen.
+        await bench.UntilAsync(() => isCaughtUp);
+        bench.Write("second", 4);
+        await bench.UntilAsync(() => Has("second"));
+        Assert.True(bench.Host.Ownership.Owns(3));
+        Assert.False(sending.IsCompleted);
+        Assert.True(bench.Host.Moves.AllowFreeze(MoveBench.Migration));
+        await sending;
+        Assert.False(bench.Host.Ownership.Owns(3));
+        Assert.Matches("^drained .* ms, sent .* ms, durable .* ms$", bench.Host.Moves.FreezeOf(MoveBench.Migration)?.ToString());
+        Assert.False(bench.Host.Moves.AllowFreeze(MoveBench.Migration));
     }
 
     [Fact]

@@ -90,15 +90,17 @@ public sealed class ShardTablesTests
         Assert.True(moves.Slots.Current.Owns(3));
         Assert.False(moves.Markers.HasAny);
 
-        ValueTask<ulong> freezing = moves.FreezeAsync(migration, TimeSpan.FromSeconds(30), CancellationToken.None);
+        ValueTask freezing = moves.FreezeAsync(migration, TimeSpan.FromSeconds(30), CancellationToken.None);
         Assert.False(moves.Slots.Current.Owns(3));
         Assert.False(freezing.IsCompleted);
         SlotOwnership other = moves.Slots.EnterWrite();
         Assert.False(other.Owns(3));
         Assert.True(other.Owns(4));
         ShardSlots.ExitWrite(writing);
-        ulong lsn = await freezing;
-        Assert.Equal(database.AppliedPosition.Lsn, lsn);
+        await freezing;
+        Assert.False(moves.Markers.HasAny);
+        await moves.MarkFrozenAsync(migration, CancellationToken.None);
+        Assert.Equal(MoveRole.Source, Assert.Single(moves.Markers.All()).Role);
         ShardSlots.ExitWrite(other);
     }
 
