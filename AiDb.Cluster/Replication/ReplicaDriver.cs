@@ -108,6 +108,9 @@ public sealed partial class ReplicaDriver : ILogProposer, IAsyncDisposable
     /// <summary>The last entry of its log.</summary>
     public ulong LastLsn => _log.LastLsn;
 
+    /// <summary>The last entry whose effects are seen.</summary>
+    public ulong AppliedLsn => _log.AppliedLsn;
+
     /// <summary>The epoch that it promised.</summary>
     public ulong Promised => _log.Promised;
 

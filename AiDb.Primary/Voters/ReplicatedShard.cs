@@ -160,6 +160,7 @@ internal sealed partial class ReplicatedShard : IHostedShard
             Promised = open.Driver.Promised,
             CommitLsn = open.Driver.CommitLsn,
             LastLsn = open.Driver.LastLsn,
+            AppliedLsn = open.Driver.AppliedLsn,
             DiskId = _context.Node.DiskId,
         };
         if (open.Driver.SincePrimaryHeard is { } heard)
@@ -177,8 +178,8 @@ internal sealed partial class ReplicatedShard : IHostedShard
         return state;
     }
 
-    /// <summary>Hands the shard over to another voter: lets no write in, waits until that one has everything, and elects
-    /// it.</summary>
+    /// <summary>Hands the shard over to another voter: waits until that one has applied nearly everything, lets no write in, waits
+    /// until it has everything, and elects it.</summary>
     /// <param name="toNodeId">The node; empty: the voter that has most.</param>
     /// <param name="cancellationToken">Gives up; the shard stays here unless the election was made.</param>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.Unavailable"/>: this node is not the primary;

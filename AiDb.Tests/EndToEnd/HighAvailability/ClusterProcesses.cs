@@ -82,6 +82,13 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     /// <summary>SIGCONT.</summary>
     public void Thaw(string name) => Signal(name, "CONT");
 
+    /// <summary>CPU time that a process has used since its start.</summary>
+    public TimeSpan CpuOf(string name)
+    {
+        using Process process = Process.GetProcessById(_members[name].Process.ProcessId);
+        return process.TotalProcessorTime;
+    }
+
     public string OutputOf(string name) => _members[name].Process.Output;
 
     public bool HasExited(string name) => _members[name].Process.HasExited;
