@@ -47,7 +47,9 @@ public sealed class CodesTests
             TestVectors vectors = new(TestSeed.Base, Dimensions, metric);
             QuantizationOptions quantization = new()
             {
-                Kind = QuantizationKind.Product, Compression = compression, KeepOriginals = keepOriginals,
+                Kind = QuantizationKind.Product,
+                Compression = compression,
+                KeepOriginals = keepOriginals,
             };
             (DenseIndex index, DenseIndexModel model) = vectors.Build(Count, quantization);
             using DenseIndex owned = index;
