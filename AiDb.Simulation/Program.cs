@@ -20,7 +20,8 @@ var zones = new Option<int>("--zones") { Description = "Zones of the fleet.", De
 var shards = new Option<int>("--shards") { Description = "Shards of the fleet.", DefaultValueFactory = _ => new FleetOptions().Shards };
 var failing = new Option<int>("--failing")
 {
-    Description = "Nodes of the fleet that fail, zone by zone.", DefaultValueFactory = _ => new FleetOptions().Failing,
+    Description = "Nodes of the fleet that fail, zone by zone.",
+    DefaultValueFactory = _ => new FleetOptions().Failing,
 };
 var command = new RootCommand(
     "Simulates groups of voters with faults of network, disks, clocks and processes, and checks the protocol's invariants after every "

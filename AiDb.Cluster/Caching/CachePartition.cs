@@ -110,9 +110,10 @@ internal sealed class CachePartition
         }
     }
 
-    /// <summary>Adds keys that were read more than once, those of the main queue first, each queue's newest first.</summary>
-    public void AddHottest(List<HotKey> keys, int most)
+    /// <summary>Keys that were read more than once, those of the main queue first, each queue's newest first.</summary>
+    public List<HotKey> GetHottest(int most)
     {
+        List<HotKey> keys = [];
         lock (_lock)
         {
             for (CacheEntry? entry = _main.Newest; entry is not null && most > 0; entry = entry.Older, most--)
@@ -125,6 +126,8 @@ internal sealed class CachePartition
                 most--;
             }
         }
+
+        return keys;
     }
 
     public CacheStatistics GetStatistics()

@@ -135,10 +135,20 @@ public sealed class CacheState
     /// <param name="most">The most to give.</param>
     public IReadOnlyList<HotKey> GetHotKeys(int most)
     {
+        // In turns: a cache that is filled in this order fills all its partitions alike.
+        List<HotKey>[] found = [.. _partitions.Select(partition => partition.GetHottest(most))];
         List<HotKey> keys = [];
-        foreach (CachePartition partition in _partitions)
-            partition.AddHottest(keys, (most + _partitions.Length - 1) / _partitions.Length);
-        return keys.Count > most ? keys[..most] : keys;
+        int longest = found.Max(static some => some.Count);
+        for (int index = 0; index < longest && keys.Count < most; index++)
+        {
+            foreach (List<HotKey> some in found)
+            {
+                if (index < some.Count && keys.Count < most)
+                    keys.Add(some[index]);
+            }
+        }
+
+        return keys;
     }
 
     /// <summary>Figures of the moment.</summary>

@@ -46,6 +46,15 @@ internal static class StandaloneRestore
 
         uint shard = shards[0];
         string folder = ShardFolders.Of(dataDirectory, shard);
+        if (!isUnfinished && ImageWriter.IsDatabase(files, folder))
+        {
+            // It may have been served: what it holds beyond the archive would be lost.
+            throw new AiDbException(
+                AiDbErrorKind.PreconditionFailed,
+                $"'{folder}' holds data, but the catalogue beside it is empty: the folder 'metadata' is gone. Bring that back, or move "
+                + $"'{folder}' away to restore it from the archive.");
+        }
+
         if (isUnfinished || files.FileExists(folder + "/" + ImageWriter.RestoringFile))
             files.DeleteDirectory(folder);
         if (!isUnfinished)

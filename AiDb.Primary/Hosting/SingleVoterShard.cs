@@ -26,6 +26,7 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
             .ConfigureAwait(false);
         Database? database = null;
         ShardDescriptor elected;
+        ClusterMap map;
         try
         {
             database = Database.Open(
@@ -38,6 +39,11 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
                 () => election.ElectAsync(shardId, Math.Max(database.Epoch, leastEpoch), cancellationToken), cancellationToken)
                 .ConfigureAwait(false);
             database.BeginEpoch(elected.Epoch);
+
+            // By a map that shows the election: a former process of this node may have given slots away since an earlier one,
+            // and left no trace of that here.
+            map = await context.Map.WaitForAsync(current => current.Version >= elected.Revision, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch
         {
@@ -48,7 +54,6 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
             throw;
         }
 
-        ClusterMap map = context.Map.Current;
         var host = new ShardHost(
             shardId, database, MapFollower.OwnershipOf(map, shardId), context.Options.Shards, context.Time,
             context.Loggers.CreateLogger<ShardHost>(), context.Map)
@@ -92,6 +97,7 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
         ShardHost host, ShardDescriptor elected, ClusterMap map, CancellationToken cancellationToken)
     {
         var follower = new MapFollower(host, context.Loggers.CreateLogger<MapFollower>());
+        bool isTold = false;
         while (true)
         {
             if (ShardElection.IsSuperseded(map, elected))
@@ -103,7 +109,15 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
             }
 
             // What is not fetched yet cannot be copied.
-            if (map.FindShard(shardId) is { IsReplicated: true } && host.Restore?.Completion.IsCompleted != false)
+            bool isWanted = map.FindShard(shardId) is { IsReplicated: true } && host.Restore?.Completion.IsCompleted != false;
+            if (isWanted && context.Options.Database.LogDirectory is { } logs)
+            {
+                // A voter among several has its log in its folder: as one it could not start again.
+                if (!isTold)
+                    LogCannotReplicate(shardId, logs);
+                isTold = true;
+            }
+            else if (isWanted)
             {
                 new ShardFolder(context.Components.FileSystem, context.Options.DataDirectory, shardId).MarkVoted();
                 LogReplicated(shardId);
@@ -133,6 +147,11 @@ internal sealed partial class SingleVoterShard(NodeContext context, uint shardId
 
     [LoggerMessage(EventId = 6, Level = LogLevel.Information, Message = "Shard {Shard} is synced and closed")]
     private partial void LogClosed(uint shard);
+
+    [LoggerMessage(
+        EventId = 31, Level = LogLevel.Error,
+        Message = "Shard {Shard} is to get more voters, and cannot: AiDb:Engine:LogDirectory is {Directory}, and a voter among several has its log in its folder. Stop the node, move the log's files into the shard's folder, leave the setting out, and start it")]
+    private partial void LogCannotReplicate(uint shard, string directory);
 
     [LoggerMessage(
         EventId = 7, Level = LogLevel.Information,

@@ -158,6 +158,9 @@ internal sealed partial class MoveRunner(
         Volatile.Write(ref _sweeping, marker.Migration);
         if (host.Moves.FreezeOf(marker.Migration) is { } freeze)
             LogGiven(host.Shard, marker.Slots.Count, marker.Migration, freeze);
+
+        // The scan runs far without waiting; the runner has freezes to end meanwhile.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
             long deleted = await SlotSweep.RunAsync(host, map.Current.Tables, marker, slots, time, cancellationToken)

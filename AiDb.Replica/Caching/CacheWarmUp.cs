@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using AiDb.Cluster.Caching;
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
@@ -31,14 +30,32 @@ internal sealed partial class CacheWarmUp(
     /// <summary>Warms one shard's cache.</summary>
     /// <param name="shard">The shard.</param>
     /// <param name="capacityBytes">What its cache may hold.</param>
+    /// <param name="before">The hot keys of this node's caches before these; empty: there were none.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task RunAsync(CachedShard shard, long capacityBytes, CancellationToken cancellationToken)
+    public async Task RunAsync(
+        CachedShard shard, long capacityBytes, IReadOnlyList<HotKey> before, CancellationToken cancellationToken)
     {
         if (options.WarmUpKeysPerSecond == 0)
             return;
+        try
+        {
+            await FillAsync(shard, capacityBytes, before, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            // A help, no more: the cache serves as it is.
+            LogEnded(shard.Shard, error.Message);
+        }
+    }
+
+    private async Task FillAsync(
+        CachedShard shard, long capacityBytes, IReadOnlyList<HotKey> before, CancellationToken cancellationToken)
+    {
         while (shard.Cache.Age is null)
             await Task.Delay(FeedPatience, time, cancellationToken).ConfigureAwait(false);
-        (string source, IReadOnlyList<HotKeysFrame> frames) = await FindAsync(shard.Shard, cancellationToken).ConfigureAwait(false);
+        (string source, IReadOnlyList<HotKeysFrame> frames) = before.Count > 0
+            ? ("the caches of before", [.. HotKeyFrames.Of(before)])
+            : await FindAsync(shard.Shard, cancellationToken).ConfigureAwait(false);
         if (frames.Count == 0)
             return;
         long started = time.GetTimestamp();
@@ -147,6 +164,10 @@ internal sealed partial class CacheWarmUp(
     [LoggerMessage(
         EventId = 3, Level = LogLevel.Information, Message = "Replica '{Peer}' does not tell the hot keys of shard {Shard}: {Reason}")]
     private partial void LogNoPeer(uint shard, string peer, string reason);
+
+    [LoggerMessage(
+        EventId = 5, Level = LogLevel.Warning, Message = "The cache of shard {Shard} is not warmed any further: {Reason}")]
+    private partial void LogEnded(uint shard, string reason);
 
     [LoggerMessage(EventId = 4, Level = LogLevel.Warning, Message = "The hot keys of the last run are not used: {Reason}")]
     private partial void LogNoFile(string reason);

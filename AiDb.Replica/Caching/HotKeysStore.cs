@@ -11,17 +11,26 @@ namespace AiDb.Replica.Caching;
 internal sealed class HotKeysStore(string path)
 {
     private const int HeaderBytes = 12;
+    private const int FrameOverhead = 16;
     private const long MaxBytes = 256 << 20;
 
     private static ReadOnlySpan<byte> Magic => "AIDBHOT1"u8;
 
-    /// <summary>Replaces the file.</summary>
+    /// <summary>Replaces the file; keys beyond what <see cref="Load"/> takes are left out.</summary>
     /// <exception cref="IOException">The disk refused.</exception>
     /// <exception cref="UnauthorizedAccessException">The disk refused.</exception>
     public void Save(string clusterId, IEnumerable<HotKey> keys)
     {
         var content = new HotKeysFile { ClusterId = clusterId };
-        content.Frames.AddRange(HotKeyFrames.Of(keys));
+        long size = HeaderBytes + clusterId.Length;
+        foreach (HotKeysFrame frame in HotKeyFrames.Of(keys))
+        {
+            size += frame.CalculateSize() + FrameOverhead;
+            if (size > MaxBytes)
+                break;
+            content.Frames.Add(frame);
+        }
+
         byte[] bytes = new byte[HeaderBytes + content.CalculateSize()];
         Magic.CopyTo(bytes);
         content.WriteTo(bytes.AsSpan(HeaderBytes));

@@ -202,6 +202,7 @@ public sealed partial class ReplicaNode : IShardClient
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         List<Task> feeds = [];
         Dictionary<uint, CachedShard> shards = [];
+        HotKey[] before = GetHotKeys();
         await ConnectAsync(map).ConfigureAwait(false);
         foreach (ShardDescriptor shard in map.Shards)
         {
@@ -211,7 +212,7 @@ public sealed partial class ReplicaNode : IShardClient
             shards.Add(id, cached);
             var feed = new ShardFeed(id, cache, _options, _time, _loggers.CreateLogger<ShardFeed>());
             feeds.Add(feed.RunAsync(() => PrimaryOf(id), ended.Token));
-            feeds.Add(_warmUp.RunAsync(cached, _options.CacheBytes / count, ended.Token));
+            feeds.Add(_warmUp.RunAsync(cached, _options.CacheBytes / count, before, ended.Token));
         }
 
         Volatile.Write(ref _shards, shards.ToFrozenDictionary());
@@ -251,19 +252,23 @@ public sealed partial class ReplicaNode : IShardClient
 
     private void KeepHotKeys(HotKeysStore file)
     {
-        // A cache that knows nothing yet must not take the place of what the last run knew.
-        HotKey[] keys = [.. Volatile.Read(ref _shards).Values.SelectMany(static shard => shard.Cache.GetHotKeys(CacheWarmUp.MaxKeys))];
+        // Caches that know nothing yet must not take the place of what the last run knew.
+        HotKey[] keys = NotReady is null ? GetHotKeys() : [];
         if (keys.Length == 0)
             return;
         try
         {
             file.Save(Map.Current.ClusterId, keys);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
+            // Whatever it is, the next minute is another try.
             LogNotKept(error.Message);
         }
     }
+
+    private HotKey[] GetHotKeys() =>
+        [.. Volatile.Read(ref _shards).Values.SelectMany(static shard => shard.Cache.GetHotKeys(CacheWarmUp.MaxKeys))];
 
     private PrimaryConnection? PrimaryOf(uint shard) => Volatile.Read(ref _primaries).GetValueOrDefault(shard);
 

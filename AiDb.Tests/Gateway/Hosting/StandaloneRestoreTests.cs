@@ -78,6 +78,26 @@ public sealed class StandaloneRestoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Data_whose_catalogue_is_gone_is_not_taken_for_a_restore_that_ended()
+    {
+        await ArchiveAsync(Node);
+        _disk.CreateDirectory(Data);
+        string folder = ShardFolders.Of(Data, 1);
+        using (Database served = TestDatabase.Open(_disk, time: _time, path: folder))
+            served.GetOrCreateTable("t").Put("key"u8, "newer than the archive"u8);
+        _catalogue.CommitsLeft = int.MaxValue;
+        for (int start = 0; start < 2; start++)
+        {
+            AiDbException refused = await Assert.ThrowsAsync<AiDbException>(() => RunAsync());
+            Assert.Equal(AiDbErrorKind.PreconditionFailed, refused.Kind);
+            Assert.Contains("holds data", refused.Message, StringComparison.Ordinal);
+        }
+
+        using Database kept = TestDatabase.Open(_disk, time: _time, path: folder);
+        Assert.Equal("newer than the archive", TestDatabase.Walk(kept.FindTable("t")!).Single().Value);
+    }
+
+    [Fact]
     public async Task The_archive_of_another_node_is_refused()
     {
         await ArchiveAsync("primary-7");
