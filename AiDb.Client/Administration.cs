@@ -1,7 +1,7 @@
 namespace AiDb.Client;
 
 /// <summary>How the partition of a key - the unit of atomicity and of placement - is found. A <c>{tag}</c> in
-/// a key overrides it.</summary>
+/// a key overrides it, except where ranges tell it.</summary>
 public sealed record Partitioning
 {
     internal PartitioningKind Kind { get; private init; }
@@ -21,11 +21,29 @@ public sealed record Partitioning
     public static Partitioning Delimiter(AiDbKey delimiter) =>
         new() { Kind = PartitioningKind.Delimiter, DelimiterBytes = delimiter.Bytes };
 
+    /// <summary>Keys of one range of the sorted keys belong together; each range is of one shard, and a scan asks only the
+    /// shards that it needs. Ranges are split when they grow.</summary>
+    /// <param name="splitPoints">Where ranges begin, ascending, but for the first one; none: one range at first.</param>
+    public static Partitioning Range(params IEnumerable<AiDbKey> splitPoints) =>
+        new() { Kind = PartitioningKind.Range, SplitPoints = [.. splitPoints] };
+
+    /// <summary>Where ranges begin, but for the first one; of a table: as they are now.</summary>
+    public IReadOnlyList<AiDbKey> SplitPoints { get; private init; } = [];
+
+    /// <inheritdoc/>
+    public bool Equals(Partitioning? other) =>
+        other is not null && Kind == other.Kind && Length == other.Length
+        && DelimiterBytes.Span.SequenceEqual(other.DelimiterBytes.Span) && SplitPoints.SequenceEqual(other.SplitPoints);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Kind, Length, DelimiterBytes.Length, SplitPoints.Count);
+
     /// <summary>In words.</summary>
     public override string ToString() => Kind switch
     {
         PartitioningKind.PrefixLength => $"first {Length} bytes",
         PartitioningKind.Delimiter => $"up to '{new AiDbKey(DelimiterBytes)}'",
+        PartitioningKind.Range => SplitPoints.Count == 0 ? "1 range" : $"{SplitPoints.Count + 1} ranges",
         _ => "whole key",
     };
 }
@@ -37,6 +55,7 @@ internal enum PartitioningKind
     WholeKey = 1,
     PrefixLength = 2,
     Delimiter = 3,
+    Range = 4,
 }
 
 /// <summary>The settings of a table.</summary>
@@ -54,7 +73,17 @@ public sealed record TableSettings
 /// <param name="Id">Its number; never used again after it was dropped.</param>
 /// <param name="Settings">Its settings.</param>
 /// <param name="CreatedAt">When it was made.</param>
-public sealed record TableDescription(string Name, uint Id, TableSettings Settings, DateTimeOffset CreatedAt);
+public sealed record TableDescription(string Name, uint Id, TableSettings Settings, DateTimeOffset CreatedAt)
+{
+    /// <summary>Of a table that is partitioned by ranges, ascending; else empty.</summary>
+    public IReadOnlyList<TableRangeDescription> Ranges { get; init; } = [];
+}
+
+/// <summary>A range of a table.</summary>
+/// <param name="Start">Its first key; empty: it is the first range.</param>
+/// <param name="Slot">The slot that it moves with.</param>
+/// <param name="Shard">The shard that has the slot now.</param>
+public sealed record TableRangeDescription(AiDbKey Start, int Slot, uint Shard);
 
 /// <summary>What serves: the nodes and the shards.</summary>
 public sealed record ClusterDescription

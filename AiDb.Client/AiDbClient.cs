@@ -135,6 +135,21 @@ public sealed class AiDbClient : IAsyncDisposable, IDisposable
         return [.. response.Tables.Select(WireMapping.ToDescription).OrderBy(static table => table.Name, StringComparer.Ordinal)];
     }
 
+    /// <summary>Splits a range of a table that is partitioned by ranges; nothing moves by that. No error where a range begins there
+    /// already.</summary>
+    /// <param name="name">The table.</param>
+    /// <param name="at">The first key of the new range; 1 to 1,024 bytes.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    public async ValueTask<TableDescription> SplitTableAsync(
+        string name, AiDbKey at, CancellationToken cancellationToken = default)
+    {
+        WireMapping.CheckTable(name);
+        TableInfo table = await _calls.AdministerAsync(
+            CallKind.ChangeCatalogue, new SplitTableRequest { Name = name, At = WireMapping.Bytes(at.Bytes) },
+            static (admin, message, options) => admin.SplitTableAsync(message, options), cancellationToken).ConfigureAwait(false);
+        return WireMapping.ToDescription(table);
+    }
+
     /// <summary>Drops a table and its keys.</summary>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is none of that
     /// name.</exception>

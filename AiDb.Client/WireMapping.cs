@@ -74,16 +74,17 @@ internal static class WireMapping
             result.Version, result.Error is null ? null : Transport.ErrorTranslation.ToException(result.Error)))],
     };
 
-    public static Wire.TableOptions ToWire(TableSettings settings) => new()
+    public static Wire.TableOptions ToWire(TableSettings settings)
     {
-        DefaultTtlMs = TimeToLive(settings.DefaultTimeToLive),
-        Partitioning = new Wire.Partitioning
+        Wire.Partitioning rule = new()
         {
             Kind = (Wire.Partitioning.Types.Kind)settings.Partitioning.Kind,
             PrefixLength = (uint)Math.Max(0, settings.Partitioning.Length),
             Delimiter = Bytes(settings.Partitioning.DelimiterBytes),
-        },
-    };
+        };
+        rule.SplitPoints.AddRange(settings.Partitioning.SplitPoints.Select(static point => Bytes(point.Bytes)));
+        return new Wire.TableOptions { DefaultTtlMs = TimeToLive(settings.DefaultTimeToLive), Partitioning = rule };
+    }
 
     public static TableDescription ToDescription(Wire.TableInfo table) => new(
         table.Name,
@@ -93,7 +94,11 @@ internal static class WireMapping
             Partitioning = table.Options?.Partitioning is { } rule ? FromWire(rule) : Partitioning.WholeKey,
             DefaultTimeToLive = table.Options?.DefaultTtlMs is > 0 and { } ttl ? TimeSpan.FromMilliseconds(ttl) : null,
         },
-        DateTimeOffset.FromUnixTimeMilliseconds((long)table.CreatedAtMs));
+        DateTimeOffset.FromUnixTimeMilliseconds((long)table.CreatedAtMs))
+    {
+        Ranges = table.Ranges.Count == 0 ? [] : [.. table.Ranges.Select(static range => new TableRangeDescription(
+            new AiDbKey(range.Start.Memory), (int)range.Slot, range.Shard))],
+    };
 
     public static ClusterDescription ToDescription(Wire.ClusterInfo cluster) => new()
     {
@@ -117,6 +122,7 @@ internal static class WireMapping
     {
         Wire.Partitioning.Types.Kind.PrefixLength => Partitioning.PrefixLength((int)rule.PrefixLength),
         Wire.Partitioning.Types.Kind.Delimiter => Partitioning.Delimiter(rule.Delimiter.Memory),
+        Wire.Partitioning.Types.Kind.Range => Partitioning.Range(rule.SplitPoints.Select(static point => new AiDbKey(point.Memory))),
         _ => Partitioning.WholeKey,
     };
 

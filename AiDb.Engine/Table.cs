@@ -111,6 +111,40 @@ public sealed class Table
         return ScanCursor.Open(state, Database.PrefixScans, isDropped, Id, range, version, Database.Clock.NowMs());
     }
 
+    /// <summary>About how many bytes a range takes in files; what is only in memory does not count yet, what was replaced or
+    /// deleted counts until a compaction has dropped it. Reads indexes, no keys.</summary>
+    /// <param name="start">The first key; empty: from the beginning.</param>
+    /// <param name="end">The first key behind it; empty: to the end.</param>
+    public long EstimateBytes(ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+    {
+        ReadState state = Database.AcquireState(snapshot: null, out _);
+        try
+        {
+            return RangeMeasure.Bytes(state.Tree, Id, start, end);
+        }
+        finally
+        {
+            state.Release();
+        }
+    }
+
+    /// <summary>A key with about half of a range's bytes in files before it; null: there is none behind
+    /// <paramref name="start"/>. Reads some blocks of each file.</summary>
+    /// <param name="start">The first key; empty: from the beginning.</param>
+    /// <param name="end">The first key behind it; empty: to the end.</param>
+    public byte[]? FindMiddleKey(ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+    {
+        ReadState state = Database.AcquireState(snapshot: null, out _);
+        try
+        {
+            return RangeMeasure.FindMiddle(state.Tree, Id, start, end);
+        }
+        finally
+        {
+            state.Release();
+        }
+    }
+
     /// <summary>Sets a key and waits as the durability says.</summary>
     public WriteResult Put(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, TimeSpan? timeToLive = null, WriteDurability durability = default)

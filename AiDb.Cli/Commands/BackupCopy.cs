@@ -142,6 +142,8 @@ internal sealed class BackupCopy(IBlobStore store, AiDbClient client, TimeProvid
             Contracts.PartitionKind.PrefixLength => Partitioning.PrefixLength(table.Settings.Partitioning.Length),
             Contracts.PartitionKind.Delimiter =>
                 Partitioning.Delimiter(new AiDbKey(table.Settings.Partitioning.Delimiter.ToArray())),
+            Contracts.PartitionKind.Range =>
+                Partitioning.Range(table.Settings.Partitioning.SplitPoints.Select(static point => new AiDbKey(point))),
             _ => Partitioning.WholeKey,
         },
         DefaultTimeToLive = table.Settings.DefaultTtlMs == 0

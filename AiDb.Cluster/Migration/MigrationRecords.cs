@@ -9,6 +9,9 @@ namespace AiDb.Cluster.Migration;
 /// revision.</summary>
 public static class MigrationRecords
 {
+    /// <summary>The number of the next migration: as long as it is not there, none has begun since the map.</summary>
+    public static ulong NextId(ClusterMap map) => map.Migrations.Select(migration => migration.Id).DefaultIfEmpty().Max() + 1;
+
     /// <summary>Begins to move slots.</summary>
     /// <param name="store">The metadata store.</param>
     /// <param name="map">The map by which the move was planned.</param>
@@ -22,7 +25,7 @@ public static class MigrationRecords
         CancellationToken cancellationToken = default)
     {
         // Two that plan by the same map choose the same number, and one of them wins.
-        ulong id = map.Migrations.Select(migration => migration.Id).DefaultIfEmpty().Max() + 1;
+        ulong id = NextId(map);
         SlotMigration migration = new()
         {
             Id = id,

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using AiDb.Cluster.Metadata;
+using AiDb.Cluster.Migration;
+using AiDb.Contracts;
 using AiDb.Engine;
 
 namespace AiDb.Cluster.Model;
@@ -22,7 +24,8 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
     /// <summary>Creates a table.</summary>
     /// <param name="name">1 to 255 letters, digits, <c>_ - .</c>, not beginning with a dot.</param>
     /// <param name="settings">What is chosen for it.</param>
-    /// <param name="ifNotExists">A table of that name and these settings is no error.</param>
+    /// <param name="ifNotExists">A table of that name and these settings is no error; ranges may have been split
+    /// since.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <exception cref="AiDbException"><see cref="AiDbErrorKind.AlreadyExists"/>: a table of that name is
     /// there, or one with other settings.</exception>
@@ -32,7 +35,7 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
         (TableDescriptor table, bool isNew) = await GetOrAddAsync(name, settings, cancellationToken);
         if (isNew)
             return table;
-        if (table.Settings != settings)
+        if (!table.Settings.Fulfils(settings))
             throw new AiDbException(AiDbErrorKind.AlreadyExists, $"The table '{name}' exists with other settings.");
         if (!ifNotExists)
             throw new AiDbException(AiDbErrorKind.AlreadyExists, $"The table '{name}' exists.");
@@ -43,6 +46,55 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
     /// does.</summary>
     public async ValueTask<TableDescriptor> GetOrCreateAsync(string name, CancellationToken cancellationToken = default) =>
         Find(name) ?? (await GetOrAddAsync(name, TableSettings.Default, cancellationToken)).Table;
+
+    /// <summary>Splits a range of a table in two. The new range gets another slot of the same shard: nothing moves, and a primary
+    /// that does not know of it yet decides as one that does. From then on the halves can move each by itself.</summary>
+    /// <param name="name">The table.</param>
+    /// <param name="at">The first key of the new range.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The table; false: a range began there already.</returns>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>: there is no such table;
+    /// <see cref="AiDbErrorKind.InvalidArgument"/>: it has no ranges, or too many;
+    /// <see cref="AiDbErrorKind.Unavailable"/>: the range is moving.</exception>
+    public async ValueTask<(TableDescriptor Table, bool IsNew)> SplitAsync(
+        string name, ReadOnlyMemory<byte> at, CancellationToken cancellationToken = default)
+    {
+        CheckName(name);
+        string key = MetadataKeys.Table(name);
+        while (true)
+        {
+            ClusterMap current = map.Current;
+            MetadataKeyValue item = (await store.RangeAsync(key, cancellationToken: cancellationToken)).Single
+                ?? throw new AiDbException(AiDbErrorKind.NotFound, $"The table '{name}' does not exist.");
+            TableDescriptor table = MetadataJson.ReadTable(key, item.Value).ToDescriptor();
+            if (table.Ranges is not { } ranges)
+                throw Invalid($"The table '{name}' is not partitioned by ranges");
+            if (ranges.SplitPoints.Any(point => point.Span.SequenceEqual(at.Span)))
+                return (table, false);
+            TableRanges split = ranges.Split(CheckSplitPoint(at).Span, SlotBeside(current, table, ranges.SlotOf(at.Span)));
+            table = table with
+            {
+                Ranges = split,
+                Settings = table.Settings with { Partitioning = PartitionRule.Ranges(split.SplitPoints) },
+            };
+            MetadataTransactionResult result = await store.CommitAsync(
+                new MetadataTransaction
+                {
+                    // Both slots are where the map shows them, and no migration of them has begun since.
+                    Compares =
+                    [
+                        MetadataCompare.UnchangedSince(key, item.ModRevision),
+                        MetadataCompare.UnchangedSince(MetadataKeys.Slots, current.SlotsRevision),
+                        MetadataCompare.IsAbsent(MetadataKeys.Migration(MigrationRecords.NextId(current))),
+                    ],
+                    Then = [MetadataOperation.Put(key, MetadataJson.Write(TableRecord.From(table)))],
+                },
+                cancellationToken);
+            if (result.Succeeded)
+                return (table, true);
+            await map.WaitForNewerAsync(current.Version, cancellationToken);
+        }
+    }
 
     /// <summary>Drops a table from the catalogue and remembers its id as dropped; the shards then drop its
     /// keys.</summary>
@@ -107,6 +159,7 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
                 Name = name,
                 Id = id,
                 Settings = settings,
+                Ranges = DealOut(id, settings.Partitioning),
                 CreatedAtMs = timeProvider.GetUtcNow().ToUnixTimeMilliseconds(),
             };
             MetadataTransactionResult result = await store.CommitAsync(
@@ -133,6 +186,31 @@ public sealed class Catalogue(IMetadataStore store, ClusterMapWatcher map, TimeP
                 return (MetadataJson.ReadTable(key, existing.Value).ToDescriptor(), false);
         }
     }
+
+    private static ReadOnlyMemory<byte> CheckSplitPoint(ReadOnlyMemory<byte> at) =>
+        PartitionRule.Ranges([at]).SplitPoints[0];
+
+    /// <summary>Another slot of the shard that has a slot; the slot itself where the shard has no other.</summary>
+    private static int SlotBeside(ClusterMap current, TableDescriptor table, int slot)
+    {
+        bool IsMoving(int other) => current.Migrations.Any(
+            migration => migration.Phase == MigrationPhase.Copying && migration.Slots.Contains(other));
+        uint shard = current.Slots[slot];
+        if (shard == 0 || IsMoving(slot))
+        {
+            throw new AiDbException(AiDbErrorKind.Unavailable, $"The range of the table '{table.Name}' is moving; split it when it has moved.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(1),
+            };
+        }
+
+        return new RangePlacement(current).ChooseOn(shard, table.Id, table.Ranges!.Count, other => other != slot && !IsMoving(other))
+            ?? slot;
+    }
+
+    private TableRanges? DealOut(uint id, PartitionRule rule) => rule.Kind == PartitionKind.Range
+        ? TableRanges.Of(rule.SplitPoints, new RangePlacement(map.Current).Deal(id, rule.SplitPoints.Count + 1))
+        : null;
 
     internal static uint ReadCounter(MetadataKeyValue counter) =>
         uint.TryParse(counter.Value.Span, NumberStyles.None, CultureInfo.InvariantCulture, out uint id) && id >= Table.FirstHostId

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using AiDb.Cluster.Migration;
 
 namespace AiDb.Cluster.Model;
@@ -34,6 +35,7 @@ public sealed class ClusterMap
         Shards = [.. shards.OrderBy(shard => shard.Id)];
         Tables = [.. tables.OrderBy(table => table.Name, StringComparer.Ordinal)];
         DroppedTables = droppedTables.ToHashSet();
+        RangeTables = tables.Where(table => table.Ranges is not null).ToFrozenDictionary(table => table.Id, table => table.Ranges!);
     }
 
     /// <summary>The revision of the store that it shows; what requests between nodes carry.</summary>
@@ -57,6 +59,9 @@ public sealed class ClusterMap
     /// <summary>Ids of tables that were dropped: a primary that finds keys of them drops those,
     /// too.</summary>
     public IReadOnlySet<uint> DroppedTables { get; }
+
+    /// <summary>The ranges of the tables that are partitioned by them, by the tables' ids.</summary>
+    public FrozenDictionary<uint, TableRanges> RangeTables { get; }
 
     /// <summary>All collections and their aliases.</summary>
     public CollectionMap Collections { get; internal init; } = CollectionMap.Empty;

@@ -151,11 +151,21 @@ public sealed record TableDescriptor
     /// <summary>Its id in every shard; never used again after the table was dropped.</summary>
     public required uint Id { get; init; }
 
-    /// <summary>What may be chosen for it.</summary>
+    /// <summary>What may be chosen for it. Of a table that is partitioned by ranges the split points are those of
+    /// now.</summary>
     public TableSettings Settings { get; init; } = TableSettings.Default;
+
+    /// <summary>Its ranges; null: its keys are spread by their hashes.</summary>
+    public TableRanges? Ranges { get; init; }
 
     /// <summary>When it was created, Unix milliseconds.</summary>
     public long CreatedAtMs { get; init; }
+
+    /// <summary>The slot of a key: the one place that knows how tables are spread over slots.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="named">The partition that the caller names; empty: none. Ranges know no such thing.</param>
+    public int SlotOf(ReadOnlySpan<byte> key, ReadOnlySpan<byte> named = default) =>
+        Ranges is { } ranges ? ranges.SlotOf(key) : Settings.Partitioning.SlotOf(key, named);
 }
 
 /// <summary>What may be chosen for a table.</summary>
@@ -169,4 +179,8 @@ public sealed record TableSettings
 
     /// <summary>Milliseconds that keys live unless a write says otherwise; 0: for ever.</summary>
     public ulong DefaultTtlMs { get; init; }
+
+    /// <summary>Whether a table with these settings is what a request for others asks for.</summary>
+    public bool Fulfils(TableSettings wanted) =>
+        DefaultTtlMs == wanted.DefaultTtlMs && Partitioning.Fulfils(wanted.Partitioning);
 }

@@ -103,29 +103,62 @@ internal sealed record ShardRecord(
     };
 }
 
+/// <summary>A range of a table: its first key, empty for the first range, and its slot.</summary>
+internal sealed record RangeRecord(byte[] Start, int Slot);
+
 internal sealed record TableRecord(
-    string Name, uint Id, PartitionKind Partitioning, int PrefixLength, byte[] Delimiter, ulong DefaultTtlMs, long CreatedAtMs)
+    string Name, uint Id, PartitionKind Partitioning, int PrefixLength, byte[] Delimiter, ulong DefaultTtlMs, long CreatedAtMs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RangeRecord>? Ranges = null)
 {
     public static TableRecord From(TableDescriptor table) => new(
         table.Name, table.Id, table.Settings.Partitioning.Kind, table.Settings.Partitioning.Length,
-        table.Settings.Partitioning.Delimiter.ToArray(), table.Settings.DefaultTtlMs, table.CreatedAtMs);
+        table.Settings.Partitioning.Delimiter.ToArray(), table.Settings.DefaultTtlMs, table.CreatedAtMs,
+        table.Ranges is not { } ranges
+            ? null
+            : [.. Enumerable.Range(0, ranges.Count).Select(i => new RangeRecord(ranges.StartOf(i).ToArray(), ranges.SlotAt(i)))]);
 
-    public TableDescriptor ToDescriptor() => new()
+    public TableDescriptor ToDescriptor()
     {
-        Name = Name,
-        Id = Id,
-        Settings = new TableSettings
+        TableRanges? ranges = Partitioning == PartitionKind.Range ? ReadRanges() : null;
+        return new TableDescriptor
         {
-            Partitioning = Partitioning switch
+            Name = Name,
+            Id = Id,
+            Settings = new TableSettings
             {
-                PartitionKind.PrefixLength => PartitionRule.Prefix(PrefixLength),
-                PartitionKind.Delimiter => PartitionRule.UpTo(Delimiter),
-                _ => PartitionRule.WholeKey,
+                Partitioning = Partitioning switch
+                {
+                    PartitionKind.PrefixLength => PartitionRule.Prefix(PrefixLength),
+                    PartitionKind.Delimiter => PartitionRule.UpTo(Delimiter),
+                    PartitionKind.Range => PartitionRule.Ranges(ranges!.SplitPoints),
+                    _ => PartitionRule.WholeKey,
+                },
+                DefaultTtlMs = DefaultTtlMs,
             },
-            DefaultTtlMs = DefaultTtlMs,
-        },
-        CreatedAtMs = CreatedAtMs,
-    };
+            Ranges = ranges,
+            CreatedAtMs = CreatedAtMs,
+        };
+    }
+
+    private TableRanges ReadRanges()
+    {
+        if (Ranges is not { Count: > 0 } ranges || ranges[0].Start.Length > 0
+            || ranges.Any(range => (uint)range.Slot >= SlotHash.SlotCount))
+        {
+            throw new AiDbException(AiDbErrorKind.DataLoss, $"The metadata record of table '{Name}' does not hold its ranges.");
+        }
+
+        try
+        {
+            return TableRanges.Of(
+                [.. ranges.Skip(1).Select(range => (ReadOnlyMemory<byte>)range.Start)], [.. ranges.Select(range => range.Slot)]);
+        }
+        catch (ArgumentException error)
+        {
+            throw new AiDbException(
+                AiDbErrorKind.DataLoss, $"The metadata record of table '{Name}' does not hold its ranges: {error.Message}", error);
+        }
+    }
 }
 
 [JsonSourceGenerationOptions(

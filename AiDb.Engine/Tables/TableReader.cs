@@ -296,18 +296,21 @@ internal sealed unsafe class TableReader : IDisposable
     }
 
     /// <summary>Table id and user key of the first entries of some blocks, spread evenly over the table.</summary>
-    public List<byte[]> SamplePrefixes(int count)
+    public List<byte[]> SamplePrefixes(int count) => SamplePrefixes(0, BlockCount, count);
+
+    /// <summary>Table id and user key of the first entries of some of <paramref name="blocks"/> blocks, spread evenly over
+    /// them.</summary>
+    public List<byte[]> SamplePrefixes(int first, int blocks, int count)
     {
         List<byte[]> prefixes = [];
         using var key = new GrowingBuffer(256);
-        long blocks = BlockCount;
-        count = (int)Math.Min(count, blocks);
+        count = Math.Min(count, blocks);
         var hold = default(PartitionHold);
         try
         {
             for (int sample = 0; sample < count; sample++)
             {
-                using BlockLease lease = GetBlockUncached((int)(sample * blocks / count), readahead: null, ref hold);
+                using BlockLease lease = GetBlockUncached(first + (int)((long)sample * blocks / count), readahead: null, ref hold);
                 TableIterator.WriteKey(new DataBlock(in lease), 0, key, out _);
                 prefixes.Add(InternalKey.Prefix(key.Span).ToArray());
             }

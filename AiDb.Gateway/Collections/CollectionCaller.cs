@@ -8,7 +8,7 @@ namespace AiDb.Gateway.Collections;
 /// <remarks>Thread safety: all members may be called concurrently.</remarks>
 internal sealed class CollectionCaller(ShardCaller caller, FrontOptions options)
 {
-    private static readonly Action<Request, uint, CollectionCall> Fill =
+    private static readonly Action<Request, ShardRoute, CollectionCall> Fill =
         static (request, _, call) => request.Collection = call;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);

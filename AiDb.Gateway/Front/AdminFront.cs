@@ -3,6 +3,7 @@ using AiDb.Contracts;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Hosting;
 using AiDb.Gateway.Routing;
+using Google.Protobuf;
 
 namespace AiDb.Gateway.Front;
 
@@ -48,6 +49,17 @@ internal sealed class AdminFront(
         return catalogue.DropAsync(name, cancellationToken);
     }
 
+    /// <summary>Splits a range of a table in two.</summary>
+    /// <exception cref="AiDbException"><see cref="AiDbErrorKind.NotFound"/>; <see cref="AiDbErrorKind.InvalidArgument"/>: the key,
+    /// or the table has no ranges; <see cref="AiDbErrorKind.Unavailable"/>: the range is moving.</exception>
+    public async ValueTask<TableInfo> SplitTableAsync(string name, ByteString at, CancellationToken cancellationToken)
+    {
+        RequestLimits.CheckTable(name);
+        if (at.Length is 0 or > PartitionRule.MaxSplitPointBytes)
+            throw RequestLimits.Invalid($"at: a split point has 1 to {PartitionRule.MaxSplitPointBytes} bytes, not {at.Length}.");
+        return ToInfo(await catalogue.SplitAsync(name, at.Memory, cancellationToken));
+    }
+
     /// <summary>Makes another voter of a shard its primary.</summary>
     public ValueTask<SwitchOverResponse> SwitchOverAsync(SwitchOverRequest request, CancellationToken cancellationToken) =>
         voters.SwitchOverAsync(request.Shard, request.To, cancellationToken);
@@ -87,15 +99,31 @@ internal sealed class AdminFront(
         return info;
     }
 
-    private static TableInfo ToInfo(TableDescriptor table) => new()
+    private TableInfo ToInfo(TableDescriptor table)
     {
-        Name = table.Name,
-        Id = table.Id,
-        Options = new TableOptions
+        TableInfo info = new()
         {
-            Partitioning = table.Settings.Partitioning.ToMessage(),
-            DefaultTtlMs = table.Settings.DefaultTtlMs,
-        },
-        CreatedAtMs = (ulong)table.CreatedAtMs,
-    };
+            Name = table.Name,
+            Id = table.Id,
+            Options = new TableOptions
+            {
+                Partitioning = table.Settings.Partitioning.ToMessage(),
+                DefaultTtlMs = table.Settings.DefaultTtlMs,
+            },
+            CreatedAtMs = (ulong)table.CreatedAtMs,
+        };
+        SlotMap slots = router.Map.Slots;
+        for (int i = 0; i < (table.Ranges?.Count ?? 0); i++)
+        {
+            int slot = table.Ranges!.SlotAt(i);
+            info.Ranges.Add(new TableRange
+            {
+                Start = ByteString.CopyFrom(table.Ranges.StartOf(i).Span),
+                Slot = (uint)slot,
+                Shard = slots[slot],
+            });
+        }
+
+        return info;
+    }
 }

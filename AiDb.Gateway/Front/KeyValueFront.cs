@@ -1,8 +1,10 @@
 using AiDb.Cluster.Model;
 using AiDb.Contracts;
+using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Routing;
 using AiDb.Gateway.Scans;
+using Google.Protobuf;
 
 namespace AiDb.Gateway.Front;
 
@@ -47,7 +49,7 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = FindTable(call.Table);
+            TableDescriptor table = FindTable(call.Table, call.Partition);
             return await _reads.GetAsync(table, call, DeadlineOf(timeout), cancellationToken);
         }
         finally
@@ -73,7 +75,7 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = FindTable(call.Table);
+            TableDescriptor table = FindTable(call.Table, call.Partition);
             return await _reads.MultiGetAsync(table, call, DeadlineOf(timeout), cancellationToken);
         }
         finally
@@ -97,7 +99,7 @@ internal sealed class KeyValueFront
         try
         {
             Deadline deadline = DeadlineOf(timeout);
-            TableDescriptor table = await FindOrCreateTableAsync(call.Table, deadline, cancellationToken);
+            TableDescriptor table = await FindOrCreateTableAsync(call.Table, call.Partition, deadline, cancellationToken);
             return await _writes.PutAsync(table, call, deadline, cancellationToken);
         }
         finally
@@ -119,7 +121,7 @@ internal sealed class KeyValueFront
         try
         {
             Deadline deadline = DeadlineOf(timeout);
-            TableDescriptor table = await FindOrCreateTableAsync(call.Table, deadline, cancellationToken);
+            TableDescriptor table = await FindOrCreateTableAsync(call.Table, call.Partition, deadline, cancellationToken);
             return await _writes.DeleteAsync(table, call, deadline, cancellationToken);
         }
         finally
@@ -143,7 +145,7 @@ internal sealed class KeyValueFront
                 string name = call.Operations[i].Table;
                 tables[i] = i > 0 && string.Equals(tables[i - 1].Name, name, StringComparison.Ordinal)
                     ? tables[i - 1]
-                    : await FindOrCreateTableAsync(name, deadline, cancellationToken);
+                    : await FindOrCreateTableAsync(name, call.Partition, deadline, cancellationToken);
             }
 
             return await _writes.BatchAsync(tables, call, deadline, cancellationToken);
@@ -169,10 +171,13 @@ internal sealed class KeyValueFront
         Admission.Enter();
         try
         {
-            TableDescriptor table = FindTable(call.Table);
-            return new TableScan(
-                _caller, () => ScanPlan.Create(table, call, _caller.Router.Map), shard => _reads.LevelOf(shard, call.Options, session), pageTimeout ?? _defaultTimeout,
-                Admission, cancellationToken);
+            TableDescriptor table = FindTable(call.Table, ByteString.Empty);
+            ReadLevel LevelOf(uint shard) => _reads.LevelOf(shard, call.Options, session);
+            TimeSpan timeout = pageTimeout ?? _defaultTimeout;
+            return table.Ranges is null
+                ? new MergedScan(
+                    _caller, () => ScanPlan.Create(table, call, _caller.Router.Map), LevelOf, timeout, Admission, cancellationToken)
+                : RangeScan.Create(_caller, table, call, LevelOf, timeout, Admission, cancellationToken);
         }
         catch
         {
@@ -181,17 +186,34 @@ internal sealed class KeyValueFront
         }
     }
 
-    private TableDescriptor FindTable(string name) =>
-        _catalogue.Find(name)
-        ?? throw new AiDbException(
-            AiDbErrorKind.NotFound, $"There is no table '{name}'; the first write to it creates it.");
+    private TableDescriptor FindTable(string name, ByteString partition)
+    {
+        TableDescriptor table = _catalogue.Find(name)
+            ?? throw new AiDbException(
+                AiDbErrorKind.NotFound, $"There is no table '{name}'; the first write to it creates it.");
+        CheckNamed(table, partition);
+        return table;
+    }
+
+    private static void CheckNamed(TableDescriptor table, ByteString partition)
+    {
+        if (table.Ranges is not null && !partition.IsEmpty)
+        {
+            throw RequestLimits.Invalid(
+                $"partition: the table '{table.Name}' is partitioned by ranges of its keys; a request cannot name another partition.");
+        }
+    }
 
     // Making a table waits for the metadata store and its watch, which the write's own limit must bound, too.
     private async ValueTask<TableDescriptor> FindOrCreateTableAsync(
-        string name, Deadline deadline, CancellationToken cancellationToken)
+        string name, ByteString partition, Deadline deadline, CancellationToken cancellationToken)
     {
         if (_catalogue.Find(name) is { } known)
+        {
+            CheckNamed(known, partition);
             return known;
+        }
+
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(deadline.Remaining);
         try

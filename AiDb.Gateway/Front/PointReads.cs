@@ -12,18 +12,18 @@ namespace AiDb.Gateway.Front;
 /// that fails, or declines, never fails the read: the primary answers instead.</summary>
 internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions acknowledged, TimeSpan replicaPatience)
 {
-    private static readonly Action<Request, uint, GetState> FillGet = (request, shard, state) => request.Get = new Get
+    private static readonly Action<Request, ShardRoute, GetState> FillGet = (request, route, state) => request.Get = new Get
     {
         TableId = state.TableId,
-        Slot = (uint)state.Slot,
+        Slot = (uint)route.Slot,
         Key = state.Call.Key,
-        Level = state.Reads.LevelOf(shard, state.Call.Options, state.Session),
+        Level = state.Reads.LevelOf(route.Shard, state.Call.Options, state.Session),
         Head = state.Call.Head,
     };
 
-    private static readonly Action<Request, uint, ManyState> FillMany = (request, shard, state) =>
+    private static readonly Action<Request, ShardRoute, ManyState> FillMany = (request, route, state) =>
     {
-        MultiGet many = new() { TableId = state.TableId, Level = state.Reads.LevelOf(shard, state.Options, state.Session) };
+        MultiGet many = new() { TableId = state.TableId, Level = state.Reads.LevelOf(route.Shard, state.Options, state.Session) };
         foreach (int index in state.Part.Indexes)
         {
             many.Keys.Add(state.Keys[index]);
@@ -38,16 +38,17 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
         TableDescriptor table, GetRequest call, Deadline deadline, CancellationToken cancellationToken)
     {
         SessionToken session = SessionToken.Parse(call.Options?.Session ?? "");
-        int slot = table.Settings.Partitioning.SlotOf(call.Key.Span, call.Partition.Span);
+        SlotSource source = SlotSource.Of(table, call.Key, call.Partition);
         ClusterMap map = caller.Router.Map;
+        int slot = source.In(map);
         ReadTarget target = Choose(map, slot, table.Id, call.Key, call.Options);
-        GetState state = new(this, table.Id, slot, call, session);
+        GetState state = new(this, table.Id, call, session);
         Response? response = target.IsPrimary
             ? null
-            : await TryReplicaAsync(target, map, map.Slots[slot], FillGet, state, deadline, cancellationToken);
+            : await TryReplicaAsync(target, map, new ShardRoute(map.Slots[slot], slot), FillGet, state, deadline, cancellationToken);
         uint shard = map.Slots[slot];
         if (response is null)
-            (shard, response) = await caller.SendToSlotAsync(slot, FillGet, state, isRead: true, deadline, cancellationToken);
+            (shard, response) = await caller.SendToSlotAsync(source, FillGet, state, isRead: true, deadline, cancellationToken);
         session.Advance(shard, ShardPosition.From(response.Position));
         return ToAnswer(response.Get, session.ToString(), withValue: !call.Head);
     }
@@ -58,13 +59,14 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
     {
         SessionToken session = SessionToken.Parse(call.Options?.Session ?? "");
         int[] slots = new int[call.Keys.Count];
-        for (int i = 0; i < slots.Length; i++)
-            slots[i] = table.Settings.Partitioning.SlotOf(call.Keys[i].Span, call.Partition.Span);
         GetResponse[] values = new GetResponse[slots.Length];
         List<int> open = [.. Enumerable.Range(0, slots.Length)];
         while (open.Count > 0)
         {
             ClusterMap map = caller.Router.Map;
+            TableDescriptor current = table.Ranges is null ? table : SlotSource.TableIn(map, table);
+            foreach (int index in open)
+                slots[index] = current.SlotOf(call.Keys[index].Span, call.Partition.Span);
             List<ReadPart> parts = Split(map, table.Id, call, slots, open);
             Task<(uint Shard, Response? Response)>[] reads = [.. parts.Select(part => ReadPartAsync(
                 part, map, new ManyState(this, table.Id, call.Keys, slots, part, call.Options, session), deadline,
@@ -128,7 +130,7 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
         try
         {
             if (!target.IsPrimary
-                && await TryReplicaAsync(target, map, part.Shard, FillMany, state, deadline, cancellationToken) is { } answer)
+                && await TryReplicaAsync(target, map, new ShardRoute(part.Shard, -1), FillMany, state, deadline, cancellationToken) is { } answer)
             {
                 outcome = ReadOutcome.Answered;
                 return (part.Shard, answer);
@@ -137,7 +139,7 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
             if (part.Shard == 0)
             {
                 return await caller.SendToSlotAsync(
-                    state.Slots[part.Indexes[0]], FillMany, state, isRead: true, deadline, cancellationToken);
+                    SlotSource.Of(state.Slots[part.Indexes[0]]), FillMany, state, isRead: true, deadline, cancellationToken);
             }
 
             return (part.Shard, await caller.SendToShardAsync(
@@ -155,10 +157,10 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
     }
 
     private async ValueTask<Response?> TryReplicaAsync<TState>(
-        ReadTarget target, ClusterMap map, uint shard, Action<Request, uint, TState> fill, TState state,
+        ReadTarget target, ClusterMap map, ShardRoute route, Action<Request, ShardRoute, TState> fill, TState state,
         Deadline deadline, CancellationToken cancellationToken)
     {
-        Task<Response?> asking = AskReplicaAsync(target, map, shard, fill, state, deadline, cancellationToken);
+        Task<Response?> asking = AskReplicaAsync(target, map, route, fill, state, deadline, cancellationToken);
 
         // Whether a replica is back is tried beside the primary's answer, not in its place.
         return target.IsProbe ? null : await asking;
@@ -166,7 +168,7 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
 
     /// <summary>Asks a replica; null when it cannot answer. Fails only when the caller gave up.</summary>
     private async Task<Response?> AskReplicaAsync<TState>(
-        ReadTarget target, ClusterMap map, uint shard, Action<Request, uint, TState> fill, TState state,
+        ReadTarget target, ClusterMap map, ShardRoute route, Action<Request, ShardRoute, TState> fill, TState state,
         Deadline deadline, CancellationToken cancellationToken)
     {
         ReadOutcome outcome = ReadOutcome.Failed;
@@ -175,8 +177,8 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
             if (caller.Router.FindNode(target.NodeId) is not { } replica)
                 return null;
             uint patienceMs = (uint)Math.Clamp(replicaPatience.TotalMilliseconds, 1, deadline.RemainingMs);
-            Request request = ShardCaller.CreateRequest(map, shard, patienceMs);
-            fill(request, shard, state);
+            Request request = ShardCaller.CreateRequest(map, route.Shard, patienceMs);
+            fill(request, route, state);
             Response response = await replica.SendAsync(request, cancellationToken);
             outcome = ReadOutcome.Answered;
             return response.Error is null ? response : null;
@@ -251,7 +253,7 @@ internal sealed class PointReads(ShardCaller caller, AcknowledgedPositions ackno
     private sealed record ReadPart(uint Shard, List<int> Indexes, List<ReadTarget> Targets);
 
     private readonly record struct GetState(
-        PointReads Reads, uint TableId, int Slot, GetRequest Call, SessionToken Session);
+        PointReads Reads, uint TableId, GetRequest Call, SessionToken Session);
 
     private readonly record struct ManyState(
         PointReads Reads, uint TableId, IList<ByteString> Keys, int[] Slots, ReadPart Part, ReadOptions? Options,

@@ -30,27 +30,27 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     public uint ShardOf(int slot) => router.Map.Slots[slot];
 
     /// <summary>Sends to the primary of a slot's shard.</summary>
-    /// <param name="slot">The slot.</param>
-    /// <param name="fill">Sets the operation of a request; called anew for each attempt, with the
-    /// shard.</param>
+    /// <param name="source">The slot; asked anew for each attempt.</param>
+    /// <param name="fill">Sets the operation of a request; called anew for each attempt, with the shard and
+    /// the slot.</param>
     /// <param name="state">Handed to <paramref name="fill"/>.</param>
     /// <param name="isRead">A read whose answer was lost may be sent again.</param>
     /// <param name="deadline">When to give up.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The shard that answered, and its answer, which is no error.</returns>
     public ValueTask<(uint Shard, Response Response)> SendToSlotAsync<TState>(
-        int slot, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
+        SlotSource source, Action<Request, ShardRoute, TState> fill, TState state, bool isRead, Deadline deadline,
         CancellationToken cancellationToken) =>
-        SendAsync(slot, 0, fill, state, isRead, deadline, cancellationToken);
+        SendAsync(source, 0, fill, state, isRead, deadline, cancellationToken);
 
     /// <summary>Sends to the primary of a shard; as <see cref="SendToSlotAsync"/>, except that a shard that
     /// no longer owns what is asked of it ends the call with <see cref="AiDbErrorKind.Aborted"/>.</summary>
     public async ValueTask<Response> SendToShardAsync<TState>(
-        uint shard, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
+        uint shard, Action<Request, ShardRoute, TState> fill, TState state, bool isRead, Deadline deadline,
         CancellationToken cancellationToken)
     {
         (_, Response response) =
-            await SendAsync(-1, shard, fill, state, isRead, deadline, cancellationToken);
+            await SendAsync(SlotSource.Of(-1), shard, fill, state, isRead, deadline, cancellationToken);
         return response;
     }
 
@@ -68,7 +68,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
     }
 
     private async ValueTask<(uint Shard, Response Response)> SendAsync<TState>(
-        int slot, uint fixedShard, Action<Request, uint, TState> fill, TState state, bool isRead, Deadline deadline,
+        SlotSource source, uint fixedShard, Action<Request, ShardRoute, TState> fill, TState state, bool isRead, Deadline deadline,
         CancellationToken cancellationToken)
     {
         Deadline retryUntil = Deadline.In(clock, retryTime);
@@ -76,6 +76,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
         while (true)
         {
             ClusterMap map = router.Map;
+            int slot = source.In(map);
             uint shard = slot >= 0 ? map.Slots[slot] : fixedShard;
             AiDbException failure;
             long wantedVersion = map.Version + 1;
@@ -84,7 +85,7 @@ internal sealed class ShardCaller(IShardRouter router, TimeProvider clock, TimeS
             {
                 IShardClient client = FindPrimary(map, shard, slot);
                 Request request = CreateRequest(map, shard, deadline.RemainingMs);
-                fill(request, shard, state);
+                fill(request, new ShardRoute(shard, slot), state);
                 Response response = map.FindShard(shard) is { IsReplicated: true } replicated
                     ? await SendWatchedAsync(client, request, replicated, isRead, cancellationToken)
                     : await client.SendAsync(request, cancellationToken);

@@ -47,6 +47,9 @@ internal sealed class AdminService(AdminFront front, PlacementFront placement) :
             return new DropTableResponse();
         });
 
+    public override Task<TableInfo> SplitTable(SplitTableRequest request, ServerCallContext context) =>
+        AnswerAsync(() => front.SplitTableAsync(request.Name, request.At, context.CancellationToken));
+
     public override Task<ClusterInfo> GetCluster(GetClusterRequest request, ServerCallContext context) =>
         AnswerAsync(() => front.GetClusterAsync(context.CancellationToken));
 

@@ -43,7 +43,7 @@ internal sealed class KeyValueService(KeyValueFront front, IHostApplicationLifet
             {
                 ScanResponse page = new();
                 more = await scan.ReadAsync(page.Items, ScanPageItems, ScanPageBytes);
-                page.Cursor = scan.CreateCursor()?.ToString() ?? "";
+                page.Cursor = await scan.CreateCursorAsync(scan.IsComplete) ?? "";
                 more &= page.Cursor.Length > 0;
                 await responseStream.WriteAsync(page, context.CancellationToken);
             }

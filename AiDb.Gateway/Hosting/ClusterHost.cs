@@ -3,6 +3,7 @@ using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Cluster.Nodes;
 using AiDb.Cluster.Placement;
+using AiDb.Cluster.Ranges;
 using AiDb.Engine;
 using AiDb.Engine.Storage;
 using AiDb.Gateway.Moving;
@@ -88,6 +89,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         Rebalancer = new Rebalancer(
             _store, Map, new ShardFiguresReader(Router, clock).ReadAsync, options.Rebalancing, clock,
             loggers.CreateLogger<Rebalancer>());
+        Splitter = new RangeSplitter(
+            new Catalogue(_store, Map, clock), Map, new RangeFiguresReader(Router).ReadAsync, options.Splitting, clock,
+            loggers.CreateLogger<RangeSplitter>());
     }
 
     /// <summary>Of a stand-alone gateway: its archives; null: there are none.</summary>
@@ -95,6 +99,9 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
 
     /// <summary>Of a stand-alone gateway: its shards.</summary>
     public ICollection<ShardHost> LocalShards => _node?.Shards ?? [];
+
+    /// <summary>Splits ranges that have become too big.</summary>
+    public RangeSplitter Splitter { get; }
 
     /// <summary>The metadata store.</summary>
     public IMetadataStore Store => _store;
@@ -229,14 +236,18 @@ internal sealed class ClusterHost : IHealthCheck, IAsyncDisposable
         }
     }
 
-    /// <summary>Gives out shards and slots, moves slots, and looks after voters; the end of one is the end of all.</summary>
+    /// <summary>Gives out shards and slots, moves slots, splits ranges, and looks after voters; the end of one is the end of
+    /// all.</summary>
     private async Task PlaceAsync(Coordinator coordinator, CancellationToken cancellationToken)
     {
         ShardSupervisor supervisor = new(
             _store, Map, _options.Coordinator, _clock, _loggers.CreateLogger<ShardSupervisor>());
         using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task[] running =
-            [coordinator.RunAsync(ended.Token), Rebalancer.RunAsync(ended.Token), supervisor.RunAsync(ended.Token)];
+        [
+            coordinator.RunAsync(ended.Token), Rebalancer.RunAsync(ended.Token), supervisor.RunAsync(ended.Token),
+            Splitter.RunAsync(ended.Token),
+        ];
         Task first = await Task.WhenAny(running);
         await ended.CancelAsync();
         foreach (Task task in running)

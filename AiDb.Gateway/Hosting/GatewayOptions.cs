@@ -1,6 +1,7 @@
 using System.Globalization;
 using AiDb.Cluster.Migration;
 using AiDb.Cluster.Placement;
+using AiDb.Cluster.Ranges;
 using AiDb.Engine;
 using AiDb.Gateway.Front;
 using AiDb.Primary.Backup;
@@ -72,6 +73,10 @@ internal sealed record GatewayOptions
     /// <summary><c>AiDb:Cluster:AutoRebalance</c>, <c>AiDb:Cluster:SlotsAtATime</c>,
     /// <c>AiDb:Cluster:MoveBytesPerSecond</c>: how slots move between shards.</summary>
     public RebalancerOptions Rebalancing { get; init; } = new();
+
+    /// <summary><c>AiDb:Cluster:SplitRangeBytes</c>: from how many bytes on a range of a table is split; 0: never. Default: 512
+    /// MiB.</summary>
+    public RangeSplitterOptions Splitting { get; init; } = new();
 
     /// <summary>How a stand-alone gateway gets data back that is not there, or not whole.</summary>
     public RestoreSettings Restore { get; init; } = new();
@@ -166,6 +171,10 @@ internal sealed record GatewayOptions
                 SlotsAtATime = (int)Number("AiDb:Cluster:SlotsAtATime", defaults.Rebalancing.SlotsAtATime, 1, 16_384),
                 BytesPerSecond = (ulong)Number(
                     "AiDb:Cluster:MoveBytesPerSecond", (long)defaults.Rebalancing.BytesPerSecond, 0, 1L << 40),
+            },
+            Splitting = defaults.Splitting with
+            {
+                SplitBytes = (ulong)Number("AiDb:Cluster:SplitRangeBytes", (long)defaults.Splitting.SplitBytes, 0, 1L << 50),
             },
             Engine = BackupOptions.Apply(backup, EngineSettings.Read(configuration, errors)),
             Front = defaults.Front with

@@ -43,6 +43,17 @@ internal static class AdminDocs
         Problems = [400, 401, 409, 415, 503],
     };
 
+    public static EndpointDoc Split { get; } = new()
+    {
+        Summary = "Splits a range of a table",
+        Description = "Only of a table that is partitioned by ranges, where the range that has the key is split in front of it. Nothing "
+            + "moves, and nobody waits; the new range may be moved by itself from then on. No error where a range begins there already.",
+        Parameters = [Table],
+        Body = typeof(SplitBody),
+        Responses = [new(200, "The table with its ranges.", typeof(TableAnswer))],
+        Problems = [400, 401, 404, 415, 503],
+    };
+
     public static EndpointDoc Drop { get; } = new()
     {
         Summary = "Drops a table and its keys",

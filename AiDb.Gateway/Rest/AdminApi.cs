@@ -15,6 +15,7 @@ internal static class AdminApi
     private const string WholeKey = "wholeKey";
     private const string PrefixLength = "prefixLength";
     private const string Delimiter = "delimiter";
+    private const string Range = "range";
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -22,6 +23,7 @@ internal static class AdminApi
         tables.MapGet("", ListAsync).WithName("ListTables").Describe(AdminDocs.List);
         tables.MapGet("/{table}", GetAsync).WithName("GetTable").Describe(AdminDocs.Get);
         tables.MapPut("/{table}", PutAsync).WithName("PutTable").Describe(AdminDocs.Put);
+        tables.MapPost("/{table}/split", SplitAsync).WithName("SplitTable").Describe(AdminDocs.Split);
         tables.MapDelete("/{table}", DropAsync).WithName("DropTable").Describe(AdminDocs.Drop);
         routes.MapGet("/v1/cluster", ClusterAsync).WithTags("Cluster").WithName("GetCluster").Describe(AdminDocs.Cluster);
     }
@@ -56,6 +58,14 @@ internal static class AdminApi
         }
 
         await WriteAsync(context, info);
+    }
+
+    private static async Task SplitAsync(HttpContext context, AdminFront front, string table)
+    {
+        _ = RestQuery.Of(context);
+        SplitBody body = await BodyReader.ReadJsonAsync(context, RestJson.Default.SplitBody);
+        await WriteAsync(context, await front.SplitTableAsync(
+            table, KeyEncoding.Decode(body.At, body.KeyEncoding, "at"), context.RequestAborted));
     }
 
     private static async Task DropAsync(HttpContext context, AdminFront front, string table)
@@ -99,6 +109,8 @@ internal static class AdminApi
         };
         if (body.Partitioning is not { } rule)
             return options;
+        if (rule.SplitPoints is not null && !string.Equals(rule.Kind, Range, StringComparison.Ordinal))
+            throw RequestLimits.Invalid("partitioning.splitPoints: they go with the kind range only.");
         options.Partitioning = rule.Kind switch
         {
             WholeKey => new Partitioning { Kind = Kind.WholeKey },
@@ -108,10 +120,23 @@ internal static class AdminApi
                 Kind = Kind.Delimiter,
                 Delimiter = KeyEncoding.Decode(rule.Delimiter ?? "", rule.DelimiterEncoding, "partitioning.delimiter"),
             },
+            Range => ToRanges(rule),
             _ => throw RequestLimits.Invalid(
-                $"partitioning.kind: it is wholeKey, prefixLength or delimiter, not '{RequestLimits.Shown(rule.Kind ?? "null")}'."),
+                $"partitioning.kind: it is wholeKey, prefixLength, delimiter or range, not '{RequestLimits.Shown(rule.Kind ?? "null")}'."),
         };
         return options;
+    }
+
+    private static Partitioning ToRanges(PartitioningBody rule)
+    {
+        Partitioning ranges = new() { Kind = Kind.Range };
+        for (int i = 0; i < (rule.SplitPoints?.Count ?? 0); i++)
+        {
+            ranges.SplitPoints.Add(KeyEncoding.Decode(
+                rule.SplitPoints![i] ?? "", rule.SplitPointEncoding, $"partitioning.splitPoints[{i}]"));
+        }
+
+        return ranges;
     }
 
     private static TableAnswer ToAnswer(TableInfo info) => new()
@@ -121,12 +146,39 @@ internal static class AdminApi
         Partitioning = ToBody(info.Options.Partitioning),
         DefaultTtl = info.Options.DefaultTtlMs == 0 ? null : info.Options.DefaultTtlMs / 1000m,
         CreatedAtMs = info.CreatedAtMs,
+        Ranges = info.Options.Partitioning.Kind == Kind.Range ? [.. info.Ranges.Select(ToAnswer)] : null,
     };
+
+    private static TableRangeAnswer ToAnswer(TableRange range)
+    {
+        bool isText = Utf8.IsValid(range.Start.Span);
+        return new TableRangeAnswer
+        {
+            Start = range.Start.IsEmpty ? null : isText ? range.Start.ToStringUtf8() : Base64Url.EncodeToString(range.Start.Span),
+            StartEncoding = isText ? null : KeyEncoding.Base64UrlName,
+            Slot = range.Slot,
+            Shard = range.Shard,
+        };
+    }
+
+    private static PartitioningBody ToRangeBody(IReadOnlyList<ByteString> points)
+    {
+        // One encoding for all, so that what is shown can be sent again.
+        bool isText = points.All(point => Utf8.IsValid(point.Span));
+        return new PartitioningBody
+        {
+            Kind = Range,
+            SplitPoints = [.. points.Select(point => isText ? point.ToStringUtf8() : Base64Url.EncodeToString(point.Span))],
+            SplitPointEncoding = isText ? null : KeyEncoding.Base64UrlName,
+        };
+    }
 
     private static PartitioningBody ToBody(Partitioning rule)
     {
         if (rule.Kind == Kind.PrefixLength)
             return new PartitioningBody { Kind = PrefixLength, PrefixLength = (int)rule.PrefixLength };
+        if (rule.Kind == Kind.Range)
+            return ToRangeBody(rule.SplitPoints);
         if (rule.Kind != Kind.Delimiter)
             return new PartitioningBody { Kind = WholeKey };
         ByteString delimiter = rule.Delimiter;

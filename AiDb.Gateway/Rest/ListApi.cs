@@ -64,7 +64,7 @@ internal static partial class ListApi
         ListAnswer page = new()
         {
             Items = items.ConvertAll(item => Entries.Of(item, call.KeysOnly)),
-            Cursor = scan.CreateCursor()?.ToString(),
+            Cursor = await scan.CreateCursorAsync(isLast: true),
         };
         await context.Response.WriteAsJsonAsync(
             page, RestJson.Readable.ListAnswer, contentType: null, context.RequestAborted);

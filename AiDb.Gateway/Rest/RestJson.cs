@@ -169,10 +169,10 @@ internal sealed record TableBody
     public decimal? DefaultTtl { get; init; }
 }
 
-[Description("How the partition of a key is found. A {tag} in the key, and a partition that a request names, win over it.")]
+[Description("How the partition of a key is found. A {tag} in the key, and a partition that a request names, win over it; ranges know neither.")]
 internal sealed record PartitioningBody
 {
-    [Description("wholeKey, prefixLength or delimiter.")]
+    [Description("wholeKey, prefixLength, delimiter or range.")]
     public required string Kind { get; init; }
 
     [Description("Of prefixLength: bytes, 1 to 1024.")]
@@ -183,6 +183,39 @@ internal sealed record PartitioningBody
 
     [Description("utf8 (default) or base64url: how delimiter is written.")]
     public string? DelimiterEncoding { get; init; }
+
+    [Description("Of range: where ranges begin, ascending in unsigned byte order, but for the first one; at most 1023 of 1024 bytes each. "
+        + "Of a table: as they are now, since ranges are split.")]
+    public IReadOnlyList<string>? SplitPoints { get; init; }
+
+    [Description("utf8 (default) or base64url: how splitPoints are written.")]
+    public string? SplitPointEncoding { get; init; }
+}
+
+[Description("A range of a table: the keys from start to the start of the next one.")]
+internal sealed record TableRangeAnswer
+{
+    [Description("Its first key; absent: it is the first range.")]
+    public string? Start { get; init; }
+
+    [Description("base64url where start is not UTF-8; otherwise absent.")]
+    public string? StartEncoding { get; init; }
+
+    [Description("The slot that it moves with.")]
+    public required uint Slot { get; init; }
+
+    [Description("The shard that has the slot now.")]
+    public required uint Shard { get; init; }
+}
+
+[Description("Where a range is split.")]
+internal sealed record SplitBody
+{
+    [Description("The first key of the new range; 1 to 1024 bytes.")]
+    public required string At { get; init; }
+
+    [Description("utf8 (default) or base64url: how at is written.")]
+    public string? KeyEncoding { get; init; }
 }
 
 [Description("A table.")]
@@ -202,6 +235,9 @@ internal sealed record TableAnswer
 
     [Description("When it was created, in Unix milliseconds.")]
     public required ulong CreatedAtMs { get; init; }
+
+    [Description("Of a table that is partitioned by ranges, ascending; otherwise absent.")]
+    public IReadOnlyList<TableRangeAnswer>? Ranges { get; init; }
 }
 
 [Description("All tables, by name.")]
@@ -259,6 +295,7 @@ internal sealed record TitleAnswer(string Title, string Version, string Aidb);
 [JsonSerializable(typeof(MultiGetAnswer))]
 [JsonSerializable(typeof(ListAnswer))]
 [JsonSerializable(typeof(TableBody))]
+[JsonSerializable(typeof(SplitBody))]
 [JsonSerializable(typeof(TableAnswer))]
 [JsonSerializable(typeof(TablesAnswer))]
 [JsonSerializable(typeof(ClusterAnswer))]

@@ -45,6 +45,18 @@ internal sealed class TableCatalogue(Catalogue catalogue, ClusterMapWatcher map)
         await map.WaitForAsync(current => current.FindTable(dropped.Id) is null, cancellationToken);
     }
 
+    /// <summary>Splits a range of a table; see <see cref="Catalogue.SplitAsync"/>.</summary>
+    public async ValueTask<TableDescriptor> SplitAsync(
+        string name, ReadOnlyMemory<byte> at, CancellationToken cancellationToken)
+    {
+        (TableDescriptor table, _) = await catalogue.SplitAsync(name, at, cancellationToken);
+        await map.WaitForAsync(
+            current => current.FindTable(table.Id) is not { Ranges: { } ranges }
+                || ranges.SplitPoints.Any(point => point.Span.SequenceEqual(at.Span)),
+            cancellationToken);
+        return table;
+    }
+
     private async ValueTask<TableDescriptor> SeeAsync(
         ValueTask<TableDescriptor> making, CancellationToken cancellationToken)
     {

@@ -9,6 +9,9 @@ namespace AiDb.Gateway.Scans;
 /// bound is open.</summary>
 internal readonly record struct ScanBounds(ByteString Start, ByteString End)
 {
+    /// <summary>No key at all.</summary>
+    public static ScanBounds None { get; } = new(ByteString.CopyFrom(0), ByteString.CopyFrom(0));
+
     /// <summary>Checks the fields of a request.</summary>
     public static void Check(ScanRequest call)
     {

@@ -8,14 +8,21 @@ using Google.Protobuf;
 namespace AiDb.Gateway.Scans;
 
 /// <summary>Where a scan stands between two pages: the snapshot of each shard, the last key that was given
-/// out, and which shard it came from. Opaque to callers: base64url of a format byte (1), the fingerprint of
-/// the query (8), the index of the last key's shard (2), the number of shards (2), for each its number (4)
-/// and snapshot (8), the last key, and an XxHash64 of all that (8); little-endian.</summary>
+/// out, and which shard it came from. Opaque to callers: base64url of a format byte (3), the fingerprint of
+/// the query (8), the version of the slots that all shards go by (8), the index of the last key's shard (2), the number of
+/// shards (2), for each its number (4) and snapshot (8), the last key, and an XxHash64 of all that (8); little-endian.</summary>
 internal sealed record ScanCursor(
-    ulong Fingerprint, ByteString LastKey, int LastShardIndex, IReadOnlyList<(uint Shard, ulong Snapshot)> Shards)
+    ulong Fingerprint, ulong SlotsVersion, ByteString LastKey, int LastShardIndex, IReadOnlyList<(uint Shard, ulong Snapshot)> Shards)
 {
-    private const byte Format = 1;
-    private const int HeaderBytes = 13;
+    /// <summary>In place of a snapshot: the shard has given its snapshot up, and the rest is read at another one, by the same
+    /// slots.</summary>
+    public const ulong ReadAnew = 0;
+
+    /// <summary>In place of a snapshot: nothing remains at the shard.</summary>
+    public const ulong Done = ulong.MaxValue;
+
+    private const byte Format = 3;
+    private const int HeaderBytes = 21;
     private const int ShardBytes = 12;
     private const int ChecksumBytes = 8;
 
@@ -49,8 +56,9 @@ internal sealed record ScanCursor(
         byte[] bytes = new byte[HeaderBytes + (Shards.Count * ShardBytes) + LastKey.Length + ChecksumBytes];
         bytes[0] = Format;
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(1), Fingerprint);
-        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(9), checked((ushort)LastShardIndex));
-        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(11), checked((ushort)Shards.Count));
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(9), SlotsVersion);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(17), checked((ushort)LastShardIndex));
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(19), checked((ushort)Shards.Count));
         Span<byte> rest = bytes.AsSpan(HeaderBytes);
         foreach ((uint shard, ulong snapshot) in Shards)
         {
@@ -74,20 +82,17 @@ internal sealed record ScanCursor(
             || BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(^ChecksumBytes..))
                 != XxHash64.HashToUInt64(bytes.AsSpan(..^ChecksumBytes), ChecksumSeed))
         {
-            throw RequestLimits.Invalid("cursor: this is not a cursor, or it is damaged; send it as the last page gave it.");
+            throw Damaged();
         }
 
         if (BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(1)) != fingerprint)
-        {
-            throw RequestLimits.Invalid(
-                "cursor: it belongs to another scan; table, prefix, start, end, reverse and keysOnly must be as they were.");
-        }
+            throw OfAnother();
 
-        int lastShard = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(9));
-        int count = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(11));
+        int lastShard = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(17));
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(19));
         int keyStart = HeaderBytes + (count * ShardBytes);
         if (lastShard >= count || keyStart + ChecksumBytes >= bytes.Length)
-            throw RequestLimits.Invalid("cursor: it is damaged; send it as the last page gave it.");
+            throw Damaged();
         (uint, ulong)[] shards = new (uint, ulong)[count];
         for (int i = 0; i < count; i++)
         {
@@ -96,10 +101,19 @@ internal sealed record ScanCursor(
         }
 
         return new ScanCursor(
-            fingerprint, ByteString.CopyFrom(bytes.AsSpan(keyStart..^ChecksumBytes)), lastShard, shards);
+            fingerprint, BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(9)), ByteString.CopyFrom(bytes.AsSpan(keyStart..^ChecksumBytes)), lastShard, shards);
     }
 
-    private static byte[]? TryDecode(string text)
+    /// <summary>What a caller is told who sends something else.</summary>
+    public static AiDbException Damaged() =>
+        RequestLimits.Invalid("cursor: this is not a cursor, or it is damaged; send it as the last page gave it.");
+
+    /// <summary>What a caller is told who sends the cursor of another query.</summary>
+    public static AiDbException OfAnother() => RequestLimits.Invalid(
+        "cursor: it belongs to another scan; table, prefix, start, end, reverse and keysOnly must be as they were.");
+
+    /// <summary>The bytes of a cursor; null: it is none.</summary>
+    public static byte[]? TryDecode(string text)
     {
         try
         {

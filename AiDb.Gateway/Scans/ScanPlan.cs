@@ -3,14 +3,14 @@ using AiDb.Contracts.V1;
 
 namespace AiDb.Gateway.Scans;
 
-/// <summary>Which shards a scan reads, and from where.</summary>
+/// <summary>Which shards a scan of a table reads whose keys are spread by hashes, and from where.</summary>
 internal sealed class ScanPlan
 {
     private ScanPlan(
         uint tableId, ScanRequest call, ScanBounds bounds, ScanCursor? cursor, IReadOnlyList<uint> shards, ClusterMap map)
     {
         MapVersion = map.Version;
-        SlotsVersion = (ulong)map.SlotsRevision;
+        SlotsVersion = cursor?.SlotsVersion ?? (ulong)map.SlotsRevision;
         TableId = tableId;
         Call = call;
         Bounds = bounds;
@@ -46,6 +46,8 @@ internal sealed class ScanPlan
     /// <summary>What remains for one of the shards.</summary>
     public ScanBounds BoundsOf(int shardIndex) => Cursor is null
         ? Bounds
+        : Cursor.Shards[shardIndex].Snapshot == ScanCursor.Done
+        ? ScanBounds.None
         : Bounds.After(Cursor.LastKey, inclusive: shardIndex > Cursor.LastShardIndex, Call.Reverse);
 
     /// <summary>The snapshot of one of the shards; 0: none yet.</summary>

@@ -4,19 +4,30 @@ using AiDb.Gateway.Front;
 
 namespace AiDb.Gateway.Scans;
 
+/// <summary>What a scan reads from a shard.</summary>
+/// <param name="TableId">The table.</param>
+/// <param name="Shard">The shard.</param>
+/// <param name="Bounds">The keys.</param>
+/// <param name="Snapshot">The snapshot that an earlier page began; 0: none yet.</param>
+/// <param name="SlotsVersion">The version of the slot map by which it begins.</param>
+internal readonly record struct ShardPart(uint TableId, uint Shard, ScanBounds Bounds, ulong Snapshot, ulong SlotsVersion);
+
 /// <summary>One shard's part of a scan, page by page. While one page is given out the next one is on its
 /// way.</summary>
 /// <remarks>Thread safety: none; it belongs to one scan.</remarks>
 internal sealed class ShardPages
 {
-    private static readonly Action<Request, uint, Scan> Fill = (request, _, scan) => request.Scan = scan;
+    /// <summary>Bytes that a shard is asked for at a time.</summary>
+    private const uint PageBytes = 1 << 20;
+
+    private static readonly Action<Request, ShardRoute, Scan> Fill = (request, _, scan) => request.Scan = scan;
 
     private readonly ShardCaller _caller;
-    private readonly ScanPlan _plan;
+    private readonly ShardPart _part;
+    private readonly ScanRequest _call;
     private readonly ReadLevel _level;
     private readonly TimeSpan _pageTimeout;
     private readonly uint _pageItems;
-    private readonly uint _pageBytes;
     private readonly CancellationToken _cancellationToken;
     private ScanBounds _remaining;
     private IList<ScanItem> _page = [];
@@ -25,26 +36,25 @@ internal sealed class ShardPages
     private bool _keysRemain;
 
     public ShardPages(
-        ShardCaller caller, ScanPlan plan, int index, ReadLevel level, TimeSpan pageTimeout, uint pageItems,
-        uint pageBytes, CancellationToken cancellationToken)
+        ShardCaller caller, ShardPart part, ScanRequest call, ReadLevel level, TimeSpan pageTimeout, uint pageItems,
+        CancellationToken cancellationToken)
     {
         _caller = caller;
-        _plan = plan;
+        _part = part;
+        _call = call;
         _level = level;
         _pageTimeout = pageTimeout;
         _pageItems = pageItems;
-        _pageBytes = pageBytes;
         _cancellationToken = cancellationToken;
-        Shard = plan.Shards[index];
-        Snapshot = plan.SnapshotOf(index);
-        _remaining = plan.BoundsOf(index);
+        Snapshot = part.Snapshot;
+        _remaining = part.Bounds;
         _keysRemain = !_remaining.IsEmpty;
         if (_keysRemain)
             _coming = RequestAsync();
     }
 
     /// <summary>The shard.</summary>
-    public uint Shard { get; }
+    public uint Shard => _part.Shard;
 
     /// <summary>Its snapshot; 0 before the first page came.</summary>
     public ulong Snapshot { get; private set; }
@@ -54,6 +64,9 @@ internal sealed class ShardPages
 
     /// <summary>Whether items remain, loaded or not.</summary>
     public bool HasMore => _next < _page.Count || _keysRemain;
+
+    /// <summary>Whether the shard still holds the snapshot: it does until it has answered the last page.</summary>
+    public bool IsHeld => _keysRemain && Snapshot != 0;
 
     /// <summary>Goes to the next item of the page.</summary>
     public void Advance() => _next++;
@@ -67,18 +80,25 @@ internal sealed class ShardPages
             _coming = null;
             _page = page.Items;
             _next = 0;
-            Snapshot = page.SnapshotVersion;
-            _keysRemain = page.More;
-            if (!page.More)
+            if (!Take(page))
                 return;
-            if (page.Items.Count == 0)
-                throw new AiDbException(AiDbErrorKind.Internal, $"Shard {Shard} answered an empty page that is not the last.");
-            _remaining = _remaining.After(page.Items[^1].Key, inclusive: false, _plan.Call.Reverse);
 
             // A scan whose limit fits into one page is unlikely to need another.
-            if (_plan.Call.Limit == 0 || _plan.Call.Limit > _pageItems)
+            if (_call.Limit == 0 || _call.Limit > _pageItems)
                 _coming = RequestAsync();
         }
+    }
+
+    /// <summary>Takes in the page that is under way.</summary>
+    public async ValueTask SettleAsync()
+    {
+        if (_coming is null)
+            return;
+        ScanPage page = await _coming;
+        _coming = null;
+        _page = [.. _page.Skip(_next), .. page.Items];
+        _next = 0;
+        Take(page);
     }
 
     /// <summary>Waits for what is under way, so that nobody uses the scan's token after its end.</summary>
@@ -89,20 +109,33 @@ internal sealed class ShardPages
         _coming = null;
     }
 
+    /// <summary>Notes how a page leaves the scan; false: it was the last.</summary>
+    private bool Take(ScanPage page)
+    {
+        Snapshot = page.SnapshotVersion;
+        _keysRemain = page.More;
+        if (!page.More)
+            return false;
+        if (page.Items.Count == 0)
+            throw new AiDbException(AiDbErrorKind.Internal, $"Shard {Shard} answered an empty page that is not the last.");
+        _remaining = _remaining.After(page.Items[^1].Key, inclusive: false, _call.Reverse);
+        return true;
+    }
+
     private async Task<ScanPage> RequestAsync()
     {
         Scan scan = new()
         {
-            TableId = _plan.TableId,
+            TableId = _part.TableId,
             Start = _remaining.Start,
             End = _remaining.End,
-            Reverse = _plan.Call.Reverse,
+            Reverse = _call.Reverse,
             Limit = _pageItems,
-            LimitBytes = _pageBytes,
-            KeysOnly = _plan.Call.KeysOnly,
+            LimitBytes = PageBytes,
+            KeysOnly = _call.KeysOnly,
             SnapshotVersion = Snapshot,
             Level = _level,
-            SlotsVersion = _plan.SlotsVersion,
+            SlotsVersion = _part.SlotsVersion,
         };
         Response response = await _caller.SendToShardAsync(
             Shard, Fill, scan, isRead: true, Deadline.In(_caller.Clock, _pageTimeout), _cancellationToken);

@@ -1,95 +1,55 @@
-using AiDb.Contracts.Internal.V1;
 using AiDb.Contracts.V1;
 using AiDb.Gateway.Front;
-using Google.Protobuf;
 
 namespace AiDb.Gateway.Scans;
 
-/// <summary>A scan over all shards of a table: merges their pages in key order.</summary>
-/// <remarks>
-/// <para>Keys of one name in two shards (written with different explicit partitions) are both given out; the
-/// lower shard's comes first, in either direction, and a cursor between the two knows it.</para>
-/// <para>Thread safety: none; a scan belongs to one request, which disposes it.</para>
-/// </remarks>
-internal sealed class TableScan : IAsyncDisposable
+/// <summary>A scan of a table in key order.</summary>
+/// <remarks>Thread safety: none; a scan belongs to one request, which disposes it.</remarks>
+internal abstract class TableScan : IAsyncDisposable
 {
     /// <summary>Items that a shard is asked for at a time.</summary>
     private const uint MaxShardPageItems = 1000;
 
-    /// <summary>Bytes that a shard is asked for at a time.</summary>
-    private const uint ShardPageBytes = 1 << 20;
-
-    private readonly ShardCaller _caller;
-    private readonly Func<ScanPlan> _replan;
-    private readonly Func<uint, ReadLevel> _levelOf;
-    private readonly TimeSpan _pageTimeout;
     private readonly Admission _admission;
     private readonly CancellationTokenSource _stop;
-    private ScanPlan _plan;
-    private ShardPages[] _shards;
-    private bool _begun;
-    private ByteString? _lastKey;
-    private int _lastShardIndex;
-    private ulong _given;
     private bool _disposed;
 
-    public TableScan(
-        ShardCaller caller, Func<ScanPlan> plan, Func<uint, ReadLevel> levelOf, TimeSpan pageTimeout, Admission admission,
-        CancellationToken cancellationToken)
+    /// <param name="caller">The way to the shards.</param>
+    /// <param name="call">What was asked.</param>
+    /// <param name="pageTimeout">How long a page may take.</param>
+    /// <param name="admission">Where the scan has a place until it is disposed.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    protected TableScan(
+        ShardCaller caller, ScanRequest call, TimeSpan pageTimeout, Admission admission, CancellationToken cancellationToken)
     {
-        _caller = caller;
-        _replan = plan;
-        _levelOf = levelOf;
-        _pageTimeout = pageTimeout;
+        Caller = caller;
+        Call = call;
+        PageTimeout = pageTimeout;
+        PageItems = call.Limit == 0 ? MaxShardPageItems : (uint)Math.Min(call.Limit, MaxShardPageItems);
         _admission = admission;
-        _plan = plan();
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        _shards = Open();
     }
 
-    private ShardPages[] Open()
-    {
-        ScanPlan plan = _plan;
-        uint items = plan.Call.Limit == 0 ? MaxShardPageItems : (uint)Math.Min(plan.Call.Limit, MaxShardPageItems);
-        var shards = new ShardPages[plan.Shards.Count];
-        for (int i = 0; i < shards.Length; i++)
-        {
-            shards[i] = new ShardPages(
-                _caller, plan, i, _levelOf(plan.Shards[i]), _pageTimeout, items, ShardPageBytes, _stop.Token);
-        }
+    /// <summary>Whether as many items were given out as were asked for.</summary>
+    public bool IsComplete => Call.Limit != 0 && Given >= Call.Limit;
 
-        return shards;
-    }
+    /// <summary>The way to the shards.</summary>
+    protected ShardCaller Caller { get; }
 
-    /// <summary>Waits until every shard has a snapshot by the same slot map. Nothing was given out before, so that the
-    /// scan begins anew when slots changed their shard meanwhile.</summary>
-    private async ValueTask BeginAsync()
-    {
-        Deadline deadline = Deadline.In(_caller.Clock, _pageTimeout);
-        while (!_begun)
-        {
-            try
-            {
-                foreach (ShardPages shard in _shards)
-                    await shard.LoadAsync();
-                _begun = true;
-            }
-            catch (AiDbException error) when (_plan.Cursor is null && !deadline.HasPassed && HasMoved(error))
-            {
-                foreach (ShardPages shard in _shards)
-                    await shard.StopAsync();
-                await _caller.WaitForMoveAsync(_plan.MapVersion, deadline, _stop.Token);
-                _plan = _replan();
-                _shards = Open();
-            }
-        }
-    }
+    /// <summary>What was asked.</summary>
+    protected ScanRequest Call { get; }
 
-    /// <summary>Whether a shard could not begin since slots changed their shard: it says so, or it lost them all and was
-    /// taken away.</summary>
-    private bool HasMoved(AiDbException error) =>
-        error.Kind == AiDbErrorKind.Aborted
-        || (error.Kind == AiDbErrorKind.Unavailable && (ulong)_caller.Router.Map.SlotsRevision != _plan.SlotsVersion);
+    /// <summary>How long a page may take.</summary>
+    protected TimeSpan PageTimeout { get; }
+
+    /// <summary>Items that a shard is asked for at a time.</summary>
+    protected uint PageItems { get; }
+
+    /// <summary>Items that were given out.</summary>
+    protected ulong Given { get; private set; }
+
+    /// <summary>Ends with the scan.</summary>
+    protected CancellationToken Stopping => _stop.Token;
 
     /// <summary>Takes the next items in order.</summary>
     /// <param name="into">Where they go; it is cleared first.</param>
@@ -99,19 +59,13 @@ internal sealed class TableScan : IAsyncDisposable
     public async ValueTask<bool> ReadAsync(IList<ScanItem> into, int maxItems, int maxBytes)
     {
         into.Clear();
-        await BeginAsync();
-        ulong left = _plan.Call.Limit == 0 ? ulong.MaxValue : _plan.Call.Limit - _given;
+        ulong left = Call.Limit == 0 ? ulong.MaxValue : Call.Limit - Given;
         int count = (int)Math.Min(left, (ulong)maxItems);
         for (long bytes = 0; into.Count < count && bytes < maxBytes;)
         {
-            int index = await FindNextAsync();
-            if (index < 0)
+            if (await TakeAsync() is not { } item)
                 break;
-            ScanItem item = _shards[index].Current!;
-            _shards[index].Advance();
-            _lastKey = item.Key;
-            _lastShardIndex = index;
-            _given++;
+            Given++;
             bytes += item.Key.Length + item.Value.Length;
             into.Add(item);
         }
@@ -119,17 +73,14 @@ internal sealed class TableScan : IAsyncDisposable
         return into.Count > 0;
     }
 
-    /// <summary>Whether as many items were given out as were asked for.</summary>
-    public bool IsComplete => _plan.Call.Limit != 0 && _given >= _plan.Call.Limit;
-
-    /// <summary>Where the scan stands; null when no key remains.</summary>
-    public ScanCursor? CreateCursor()
+    /// <summary>Where the scan stands, for a later request to go on from; null when no key remains.</summary>
+    /// <param name="isLast">Whether this request ends here: then what is under way is waited for, since a shard gives a snapshot
+    /// up with its last page.</param>
+    public async ValueTask<string?> CreateCursorAsync(bool isLast)
     {
-        if (!Array.Exists(_shards, shard => shard.HasMore) || (_lastKey ?? _plan.Cursor?.LastKey) is not { } key)
-            return null;
-        int shardIndex = _lastKey is null ? _plan.Cursor!.LastShardIndex : _lastShardIndex;
-        return new ScanCursor(
-            _plan.Fingerprint, key, shardIndex, [.. _shards.Select(shard => (shard.Shard, shard.Snapshot))]);
+        if (isLast)
+            await SettleAsync();
+        return CreateCursor();
     }
 
     /// <inheritdoc/>
@@ -139,38 +90,28 @@ internal sealed class TableScan : IAsyncDisposable
             return;
         _disposed = true;
         await _stop.CancelAsync();
-        foreach (ShardPages shard in _shards)
-            await shard.StopAsync();
+        await StopAsync();
         _stop.Dispose();
         _admission.Exit();
     }
 
-    // A linear search beats a heap for as many shards as there are; ties go to the lower index.
-    private async ValueTask<int> FindNextAsync()
-    {
-        int best = -1;
-        for (int i = 0; i < _shards.Length; i++)
-        {
-            if (_shards[i].Current is null)
-            {
-                if (!_shards[i].HasMore)
-                    continue;
-                await _shards[i].LoadAsync();
-            }
+    /// <summary>Takes the next item; null: there is none.</summary>
+    protected abstract ValueTask<ScanItem?> TakeAsync();
 
-            if (_shards[i].Current is not { } item)
-                continue;
-            if (best < 0)
-            {
-                best = i;
-                continue;
-            }
+    /// <summary>Where the scan stands, as far as the pages tell that are here.</summary>
+    protected abstract string? CreateCursor();
 
-            int order = ScanBounds.Compare(item.Key, _shards[best].Current!.Key);
-            if (_plan.Call.Reverse ? order > 0 : order < 0)
-                best = i;
-        }
+    /// <summary>Takes in the pages that are under way.</summary>
+    protected abstract ValueTask SettleAsync();
 
-        return best;
-    }
+    /// <summary>Waits for what is under way.</summary>
+    protected abstract ValueTask StopAsync();
+
+    /// <summary>Whether a shard could not begin since slots changed their shard: it says so, or it lost them all and was
+    /// taken away.</summary>
+    /// <param name="error">What it answered.</param>
+    /// <param name="slotsVersion">The version of the slots that it was asked by.</param>
+    protected bool HasMoved(AiDbException error, ulong slotsVersion) =>
+        error.Kind == AiDbErrorKind.Aborted
+        || (error.Kind == AiDbErrorKind.Unavailable && (ulong)Caller.Router.Map.SlotsRevision != slotsVersion);
 }

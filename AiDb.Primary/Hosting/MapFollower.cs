@@ -13,7 +13,9 @@ internal sealed partial class MapFollower(ShardHost host, ILogger<MapFollower> l
 
     /// <summary>Which slots a shard owns by a map.</summary>
     public static SlotOwnership OwnershipOf(ClusterMap map, uint shard) =>
-        SlotOwnership.Of((ulong)map.Version, slot => map.Slots[slot] == shard, (ulong)map.SlotsRevision);
+        SlotOwnership.Of(
+            (ulong)map.Version, slot => map.Slots[slot] == shard, (ulong)map.SlotsRevision, map.RangeTables,
+            map.FindShard(shard)?.Epoch ?? 0, map.Migrations.Select(migration => migration.Id).DefaultIfEmpty().Max());
 
     /// <summary>Takes in a map.</summary>
     public void Follow(ClusterMap map)

@@ -14,9 +14,10 @@ internal sealed class KeySlots(NamedPartitions named)
     /// <param name="isNamed">Whether the writer named it.</param>
     public int SlotOf(TableDescriptor table, ReadOnlySpan<byte> key, Snapshot? snapshot, out bool isNamed)
     {
-        int? slot = named.HasAny ? named.Find(table.Id, key, snapshot) : null;
+        // Ranges know no named partitions.
+        int? slot = named.HasAny && table.Ranges is null ? named.Find(table.Id, key, snapshot) : null;
         isNamed = slot is not null;
-        return slot ?? table.Settings.Partitioning.SlotOf(key);
+        return slot ?? table.SlotOf(key);
     }
 }
 
@@ -32,6 +33,6 @@ internal sealed class SlotFilter(KeySlots slots, TableDescriptor table, Shards.S
         one is null || other is null || one._owned.SlotsVersion == other._owned.SlotsVersion;
 
     /// <summary>Whether a key is shown.</summary>
-    public bool Shows(ReadOnlySpan<byte> key, Snapshot snapshot) =>
-        _owned.Owns((uint)slots.SlotOf(table, key, snapshot, out _));
+    public bool Shows(ReadOnlySpan<byte> key, Snapshot snapshot) => _owned.Owns(
+        table.Ranges is null ? (uint)slots.SlotOf(table, key, snapshot, out _) : _owned.SlotOf(table.Id, key, 0));
 }

@@ -163,7 +163,7 @@ internal sealed partial class MoveRunner(
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            long deleted = await SlotSweep.RunAsync(host, map.Current.Tables, marker, slots, time, cancellationToken)
+            long deleted = await SlotSweep.RunAsync(host, map.Current, marker, slots, time, cancellationToken)
                 .ConfigureAwait(false);
             if (marker.Role == MoveRole.Source)
                 await MigrationRecords.FinishAsync(store, marker.Migration, cancellationToken).ConfigureAwait(false);

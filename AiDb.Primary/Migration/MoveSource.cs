@@ -25,6 +25,8 @@ internal sealed class MoveSource
     /// <summary>Between looks at the log while the target takes in what it was sent.</summary>
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
+    private static readonly TimeSpan MapPause = TimeSpan.FromMilliseconds(1);
+
     /// <summary>How long writes that began before the freeze may take.</summary>
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(2);
 
@@ -67,6 +69,11 @@ internal sealed class MoveSource
         ClusterMap known = await map.WaitForAsync(
             current => current.Migrations.Any(migration => migration.Id == request.Migration), cancellationToken)
             .ConfigureAwait(false);
+
+        // Writes must be checked by ranges that are as new as the migration: a range that was split before it may have kept
+        // one of its halves out of these slots.
+        while (host.Moves.Slots.ByMap.MapVersion < (ulong)known.Version)
+            await Task.Delay(MapPause, time, cancellationToken).ConfigureAwait(false);
         SlotMigration migration = known.Migrations.First(migration => migration.Id == request.Migration);
         if (migration.Phase != MigrationPhase.Copying || migration.Source != host.Shard
             || !migration.Slots.All().All(slot => host.Ownership.Owns((uint)slot)))
@@ -86,7 +93,11 @@ internal sealed class MoveSource
     {
         CheckNoPoints();
         foreach (TableDescriptor table in _map.Current.Tables)
-            await CopyAsync(table, cancellationToken).ConfigureAwait(false);
+        {
+            foreach (ScanRange range in RangesOf(table))
+                await CopyAsync(table, range, cancellationToken).ConfigureAwait(false);
+        }
+
         await _pace.WriteAsync(new MoveFrame { Copied = true }).ConfigureAwait(false);
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
         if (_asksForFreeze)
@@ -163,12 +174,19 @@ internal sealed class MoveSource
         await CatchUpAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task CopyAsync(TableDescriptor table, CancellationToken cancellationToken)
+    /// <summary>Where keys of the slots may be: of hashed keys anywhere.</summary>
+    private IEnumerable<ScanRange> RangesOf(TableDescriptor table) => table.Ranges is not { } ranges
+        ? [default]
+        : Enumerable.Range(0, ranges.Count)
+            .Where(index => _migration.Slots.Contains(ranges.SlotAt(index)))
+            .Select(index => new ScanRange { Start = ranges.StartOf(index), End = ranges.EndOf(index) });
+
+    private async Task CopyAsync(TableDescriptor table, ScanRange range, CancellationToken cancellationToken)
     {
         var frame = new MoveFrame();
         long bytes = 0;
         int looked = 0;
-        using ScanCursor cursor = _host.Database.GetTableById(table.Id).Scan(default, _snapshot);
+        using ScanCursor cursor = _host.Database.GetTableById(table.Id).Scan(range, _snapshot);
         while (cursor.MoveNext())
         {
             if (++looked % KeysBetweenLooks == 0)

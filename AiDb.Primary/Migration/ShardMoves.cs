@@ -27,7 +27,7 @@ internal sealed class ShardMoves
         _map = map;
         _time = time;
         _openedAt = time.GetTimestamp();
-        Slots = new ShardSlots(ownership);
+        Slots = new ShardSlots(ownership, () => database.Epoch);
         Partitions = new NamedPartitions(database);
         Markers = new MoveMarkers(database);
         KeySlots = new KeySlots(Partitions);
@@ -63,7 +63,7 @@ internal sealed class ShardMoves
     {
         if (_map is null || !Markers.HasAny)
             return null;
-        return _map.Current.FindTable(tableId) is { } table
+        return _map.Current.FindTable(tableId) is { } table && (table.Ranges is null || ownership.Ranges.ContainsKey(tableId))
             ? new SlotFilter(KeySlots, table, ownership)
             : throw new AiDbException(AiDbErrorKind.Unavailable, $"Table {tableId} is not known here yet.")
             {

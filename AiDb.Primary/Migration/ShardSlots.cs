@@ -18,13 +18,17 @@ internal sealed class ShardSlots
     private readonly Dictionary<ulong, SlotSet> _frozen = [];
     private readonly List<SlotOwnership> _retired = [];
     private SlotOwnership _byMap;
+    private readonly Func<ulong> _epoch;
     private SlotOwnership _current;
     private TaskCompletionSource _newer = NewSignal();
 
-    public ShardSlots(SlotOwnership byMap)
+    /// <param name="byMap">What it owns by the first map.</param>
+    /// <param name="epoch">The epoch of the shard's data.</param>
+    public ShardSlots(SlotOwnership byMap, Func<ulong> epoch)
     {
+        _epoch = epoch;
         _byMap = byMap;
-        _current = byMap;
+        _current = Answering();
     }
 
     /// <summary>What it answers for now.</summary>
@@ -145,6 +149,13 @@ internal sealed class ShardSlots
     {
         _retired.RemoveAll(ownership => Volatile.Read(ref ownership.Writers) == 0);
         _retired.Add(_current);
-        Volatile.Write(ref _current, _byMap.Without(_frozen.Values));
+        Volatile.Write(ref _current, Answering());
     }
+
+    // By a map from before this primary's election, or from before a migration that froze slots here, an earlier primary may
+    // have given away what the map does not show: ranges may have been split. Always a new object: writes are counted by it.
+    private SlotOwnership Answering() =>
+        _byMap.ShardEpoch < _epoch() || _frozen.Keys.Any(migration => migration > _byMap.LastMigration)
+            ? _byMap.WithNone()
+            : _byMap.Without(_frozen.Values);
 }

@@ -6,6 +6,8 @@ using AiDb.Primary.Shards;
 namespace AiDb.Primary.Migration;
 
 /// <summary>Deletes the keys of slots that are not a shard's: what it gave away, or what an aborted migration left.</summary>
+/// <remarks>A range may have been split since the keys came here, so that they are of another slot than the marker names now.
+/// Hence whatever is not the shard's goes, but for what another marker speaks of.</remarks>
 internal static class SlotSweep
 {
     private const int BatchKeys = 512;
@@ -15,19 +17,23 @@ internal static class SlotSweep
 
     /// <summary>Deletes them.</summary>
     /// <param name="host">The shard.</param>
-    /// <param name="tables">The tables of the cluster.</param>
+    /// <param name="map">The cluster: its tables, and whose the other slots are.</param>
     /// <param name="marker">The migration that left them.</param>
     /// <param name="slots">Who owns which slot: those of the shard itself stay, whatever the marker says.</param>
     /// <param name="time">The clock of its pauses.</param>
     /// <param name="cancellationToken">Stops it between two keys.</param>
     /// <returns>How many there were.</returns>
     public static async ValueTask<long> RunAsync(
-        ShardHost host, IEnumerable<TableDescriptor> tables, MoveMarker marker, SlotMap slots, TimeProvider time,
+        ShardHost host, ClusterMap map, MoveMarker marker, SlotMap slots, TimeProvider time,
         CancellationToken cancellationToken)
     {
         SlotSet foreign = SlotSet.Of(marker.Slots.All().Where(slot => slots[slot] != host.Shard));
+        MoveMarker[] others = [.. host.Moves.Markers.All().Where(other => other.Migration != marker.Migration)];
+        bool IsForeign(int slot) => marker.Slots.Contains(slot)
+            ? foreign.Contains(slot)
+            : map.Slots[slot] != host.Shard && !Array.Exists(others, other => other.Slots.Contains(slot));
         long deleted = 0;
-        foreach (TableDescriptor table in tables)
+        foreach (TableDescriptor table in map.Tables)
         {
             Table keys = host.Database.GetTableById(table.Id);
             var batch = new WriteBatch();
@@ -37,7 +43,7 @@ internal static class SlotSweep
             {
                 if ((++looked & 0xFFF) == 0)
                     cancellationToken.ThrowIfCancellationRequested();
-                if (!foreign.Contains(host.Moves.KeySlots.SlotOf(table, cursor.Key, null, out _)))
+                if (!IsForeign(host.Moves.KeySlots.SlotOf(table, cursor.Key, null, out _)))
                     continue;
                 batch.Delete(keys, cursor.Key);
                 host.Moves.Partitions.Delete(batch, table.Id, cursor.Key);

@@ -275,6 +275,7 @@ public sealed partial class ShardHost : IShardClient
                 {
                     Request.OperationOneofCase.MultiGet => MultiGet(request.MultiGet),
                     Request.OperationOneofCase.Scan => Scan(request.Scan, cancellationToken),
+                    Request.OperationOneofCase.MeasureRanges => Measure(request.MeasureRanges, cancellationToken),
                     _ => DropTable(request.DropTable),
                 },
                 cancellationToken).ConfigureAwait(false);
@@ -352,9 +353,10 @@ public sealed partial class ShardHost : IShardClient
         RequestLimits.CheckSlot(request.Slot);
         RequestLimits.CheckKey(request.Key.Length);
         SlotOwnership ownership = Ownership;
-        if (!ownership.Owns(request.Slot))
-            return WrongSlot(request.Slot, ownership);
-        Moves.Count(request.Slot);
+        uint slot = ownership.SlotOf(request.TableId, request.Key.Span, request.Slot);
+        if (!ownership.Owns(slot))
+            return WrongSlot(slot, ownership);
+        Moves.Count(slot);
 
         // Taken before the read: the value is at least as new.
         LogPosition position = Database.AppliedPosition;
@@ -368,8 +370,10 @@ public sealed partial class ShardHost : IShardClient
         }
 
         // Frozen or given away meanwhile: another shard may have answered a newer write before this read was done.
-        if (!ReferenceEquals(ownership, Ownership) && !Ownership.Owns(request.Slot))
-            return WrongSlot(request.Slot, Ownership);
+        SlotOwnership now = Ownership;
+        slot = now.SlotOf(request.TableId, request.Key.Span, request.Slot);
+        if (!ReferenceEquals(ownership, now) && !now.Owns(slot))
+            return WrongSlot(slot, now);
         response.Get = value;
         return response;
     }
@@ -379,19 +383,16 @@ public sealed partial class ShardHost : IShardClient
         RequestLimits.CheckTable(request.TableId);
         RequestLimits.CheckMultiGet(request);
         SlotOwnership ownership = Ownership;
-        foreach (uint slot in request.Slots)
-        {
-            RequestLimits.CheckSlot(slot);
-            if (!ownership.Owns(slot))
-                return WrongSlot(slot, ownership);
-            Moves.Count(slot);
-        }
-
         var keys = new ReadOnlyMemory<byte>[request.Keys.Count];
         for (int index = 0; index < keys.Length; index++)
         {
             RequestLimits.CheckKey(request.Keys[index].Length);
+            RequestLimits.CheckSlot(request.Slots[index]);
             keys[index] = request.Keys[index].Memory;
+            uint slot = ownership.SlotOf(request.TableId, keys[index].Span, request.Slots[index]);
+            if (!ownership.Owns(slot))
+                return WrongSlot(slot, ownership);
+            Moves.Count(slot);
         }
 
         LogPosition position = Database.AppliedPosition;
@@ -420,10 +421,12 @@ public sealed partial class ShardHost : IShardClient
                 lease.Dispose();
         }
 
-        foreach (uint slot in ReferenceEquals(ownership, Ownership) ? [] : request.Slots)
+        SlotOwnership now = Ownership;
+        for (int index = 0; index < keys.Length && !ReferenceEquals(ownership, now); index++)
         {
-            if (!Ownership.Owns(slot))
-                return WrongSlot(slot, Ownership);
+            uint slot = now.SlotOf(request.TableId, keys[index].Span, request.Slots[index]);
+            if (!now.Owns(slot))
+                return WrongSlot(slot, now);
         }
 
         response.MultiGet = values;
@@ -442,6 +445,28 @@ public sealed partial class ShardHost : IShardClient
         Response response = At(position);
         response.Scan = page;
         return response;
+    }
+
+    private Response Measure(MeasureRanges request, CancellationToken cancellationToken)
+    {
+        RequestLimits.CheckTable(request.TableId);
+        if (request.Ranges.Count > PartitionRule.MaxRanges)
+            throw RequestLimits.Invalid($"ranges has {request.Ranges.Count} entries; at most {PartitionRule.MaxRanges}.");
+        Table table = TableOf(request.TableId);
+        var measured = new MeasuredRanges();
+        foreach (KeyRange range in request.Ranges)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            long bytes = table.EstimateBytes(range.Start.Span, range.End.Span);
+            byte[]? middle = (ulong)bytes > request.MiddleAbove ? table.FindMiddleKey(range.Start.Span, range.End.Span) : null;
+            measured.Ranges.Add(new MeasuredRange
+            {
+                Bytes = (ulong)bytes,
+                Middle = middle is null ? ByteString.Empty : UnsafeByteOperations.UnsafeWrap(middle),
+            });
+        }
+
+        return new Response { Ranges = measured };
     }
 
     private Response DropTable(DropTable request)

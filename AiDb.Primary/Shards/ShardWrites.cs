@@ -75,16 +75,17 @@ internal sealed class ShardWrites(
         {
             foreach (WriteOperation operation in request.Operations)
             {
-                if (!ownership.Owns(operation.Slot))
+                uint slot = ownership.SlotOf(operation.TableId, operation.Key.Span, operation.Slot);
+                if (!ownership.Owns(slot))
                 {
                     ShardSlots.ExitWrite(ownership);
                     batch.Clear();
                     Return(batch);
-                    return ValueTask.FromResult(wrongSlot(operation.Slot, ownership));
+                    return ValueTask.FromResult(wrongSlot(slot, ownership));
                 }
 
                 Add(batch, operation);
-                moves.Count(operation.Slot);
+                moves.Count(slot);
             }
 
             // Behind the others, whose places in the batch errors name.

@@ -133,11 +133,11 @@ internal sealed partial class CacheWarmUp(
     private IEnumerable<Request> RequestsOf(CachedShard shard, HotKeysFrame frame)
     {
         ClusterMap current = map.Current;
-        PartitionRule rule = (current.FindTable(frame.TableId)?.Settings ?? TableSettings.Default).Partitioning;
+        TableDescriptor table = current.FindTable(frame.TableId) ?? new TableDescriptor { Name = "", Id = frame.TableId };
         var keys = new MultiGet { TableId = frame.TableId, Level = new ReadLevel { Consistency = Consistency.Eventual } };
         foreach (Google.Protobuf.ByteString key in frame.Keys)
         {
-            int slot = rule.SlotOf(key.Span);
+            int slot = table.SlotOf(key.Span);
             if (current.Slots[slot] != shard.Shard || shard.Cache.Knows(frame.TableId, key.Span, KeyHash.Of(frame.TableId, key.Span)))
                 continue;
             keys.Keys.Add(key);

@@ -7,6 +7,7 @@ using AiDb.Cluster.Nodes;
 using AiDb.Contracts;
 using AiDb.Contracts.Internal.V1;
 using AiDb.Replica.Caching;
+using Google.Protobuf;
 
 namespace AiDb.Replica.Hosting;
 
@@ -132,7 +133,7 @@ public sealed partial class ReplicaNode : IShardClient
             switch (request.OperationCase)
             {
                 case Request.OperationOneofCase.Get:
-                    return CheckSlot(request.Get.Slot, request.Shard) is { } wrong
+                    return CheckSlot(request.Get.TableId, request.Get.Key, request.Get.Slot, request.Shard) is { } wrong
                         ? ValueTask.FromResult(wrong)
                         : shard.GetAsync(request, cancellationToken);
                 case Request.OperationOneofCase.MultiGet:
@@ -163,18 +164,20 @@ public sealed partial class ReplicaNode : IShardClient
                 + $"most {WireLimits.MaxOperations}."));
         }
 
-        foreach (uint slot in multiGet.Slots)
+        for (int i = 0; i < multiGet.Keys.Count; i++)
         {
-            if (CheckSlot(slot, request.Shard) is { } wrong)
+            if (CheckSlot(multiGet.TableId, multiGet.Keys[i], multiGet.Slots[i], request.Shard) is { } wrong)
                 return ValueTask.FromResult(wrong);
         }
 
         return shard.MultiGetAsync(request, cancellationToken);
     }
 
-    private Response? CheckSlot(uint slot, uint shard)
+    private Response? CheckSlot(uint tableId, ByteString key, uint named, uint shard)
     {
+        // The sender's ranges may be older than a split and a move of one of its halves.
         ClusterMap map = Map.Current;
+        uint slot = map.RangeTables.TryGetValue(tableId, out TableRanges? ranges) ? (uint)ranges.SlotOf(key.Span) : named;
         if (slot < SlotHash.SlotCount && map.Slots[(int)slot] == shard)
             return null;
         return Refusal(

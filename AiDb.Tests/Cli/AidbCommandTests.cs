@@ -40,6 +40,8 @@ public sealed class AidbCommandTests
     [Theory]
     [InlineData("nonsense")]
     [InlineData("put", "table")]
+    [InlineData("table", "create", "t", "--partitioning", "nonsense")]
+    [InlineData("table", "split", "t")]
     [InlineData("up", "--primaries", "0")]
     [InlineData("up", "--port", "70000")]
     [InlineData("import", "t", "-", "--concurrency", "0")]
@@ -51,6 +53,16 @@ public sealed class AidbCommandTests
         Assert.Equal(ExitCodes.Usage, outcome.ExitCode);
         Assert.StartsWith("aidb: ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("--help", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--split-at", "a")]
+    [InlineData("--partitioning", "range", "--partition-prefix", "3")]
+    public async Task Options_of_ranges_that_do_not_go_together_are_refused(params string[] arguments)
+    {
+        Outcome outcome = await RunAsync(["table", "create", "t", .. arguments]);
+        Assert.Equal(ExitCodes.Of(AiDbErrorKind.InvalidArgument), outcome.ExitCode);
+        Assert.Contains("--split-at", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]

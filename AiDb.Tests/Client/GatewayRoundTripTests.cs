@@ -122,6 +122,31 @@ public sealed class GatewayRoundTripTests(GatewayFixture gateway) : IClassFixtur
     }
 
     [Fact]
+    public async Task A_table_of_ranges_is_made_described_written_and_scanned()
+    {
+        await using AiDbClient client = Connect();
+        TableSettings settings = new() { Partitioning = Partitioning.Range("b", "m") };
+        TableDescription made = await client.CreateTableAsync("ranges", settings);
+        Assert.Equal(settings.Partitioning, made.Settings.Partitioning);
+        Assert.Equal("3 ranges", made.Settings.Partitioning.ToString());
+        Assert.Equal(["", "b", "m"], made.Ranges.Select(static range => range.Start.ToString()));
+        TableDescription split = await client.SplitTableAsync("ranges", "f");
+        Assert.Equal(["", "b", "f", "m"], split.Ranges.Select(static range => range.Start.ToString()));
+        Assert.Equal(split.Ranges, (await client.SplitTableAsync("ranges", "f")).Ranges);
+        AiDbTable table = client.Table("ranges");
+        foreach (string key in (string[])["z", "b", "a", "m"])
+            await table.PutTextAsync(key, "v");
+        List<string> keys = [];
+        await foreach (AiDbItem item in table.ScanAsync(new ScanOptions { Reverse = true }))
+            keys.Add(item.Key.ToString());
+        Assert.Equal(["z", "m", "b", "a"], keys);
+        AiDbException error = await Assert.ThrowsAsync<AiDbException>(
+            async () => await client.CreateTableAsync("unsorted", new TableSettings { Partitioning = Partitioning.Range("m", "b") }));
+        Assert.Equal(AiDbErrorKind.InvalidArgument, error.Kind);
+        await client.DropTableAsync("ranges");
+    }
+
+    [Fact]
     public async Task The_cluster_describes_itself()
     {
         await using AiDbClient client = Connect();

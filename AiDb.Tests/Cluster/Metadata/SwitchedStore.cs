@@ -18,6 +18,9 @@ internal sealed class SwitchedStore(IMetadataStore inner) : IMetadataStore
 
     public IMetadataStore Inner => inner;
 
+    /// <summary>Done once, before the next transaction.</summary>
+    public Func<Task>? BeforeCommit { get; set; }
+
     public bool IsDown
     {
         get => Volatile.Read(ref _isDown);
@@ -35,8 +38,17 @@ internal sealed class SwitchedStore(IMetadataStore inner) : IMetadataStore
         return Fault is { } fault ? throw fault : Up().RangeAsync(key, prefix, cancellationToken);
     }
 
-    public ValueTask<MetadataTransactionResult> CommitAsync(MetadataTransaction transaction, CancellationToken cancellationToken = default) =>
-        Up().CommitAsync(transaction, cancellationToken);
+    public async ValueTask<MetadataTransactionResult> CommitAsync(
+        MetadataTransaction transaction, CancellationToken cancellationToken = default)
+    {
+        if (BeforeCommit is { } before)
+        {
+            BeforeCommit = null;
+            await before();
+        }
+
+        return await Up().CommitAsync(transaction, cancellationToken);
+    }
 
     public async IAsyncEnumerable<MetadataChange> WatchAsync(
         string prefix, long fromRevision, [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -193,7 +193,7 @@ public sealed class KeyValueFrontTests
             List<ScanItem> page = [];
             await scan.ReadAsync(page, int.MaxValue, int.MaxValue);
             keys.AddRange(page.Select(item => item.Key.ToStringUtf8()));
-            cursor = scan.CreateCursor()?.ToString() ?? "";
+            cursor = await scan.CreateCursorAsync(isLast: true) ?? "";
         }
         while (cursor.Length > 0);
         return keys;

@@ -22,6 +22,7 @@ internal sealed class CollectionCluster : IAsyncDisposable
     private readonly List<WebApplication> _primaries = [];
     private readonly Dictionary<string, WebApplication> _byName = new(StringComparer.Ordinal);
     private string[] _settings = [];
+    private string[] _primarySettings = [];
     private WebApplication? _gateway;
 
     private CollectionCluster()
@@ -39,9 +40,15 @@ internal sealed class CollectionCluster : IAsyncDisposable
     /// <summary>Starts it.</summary>
     /// <param name="shards">1: stand-alone; more: a primary each.</param>
     /// <param name="settings">Further settings of the gateway.</param>
-    public static async Task<CollectionCluster> StartAsync(int shards, params string[] settings)
+    public static Task<CollectionCluster> StartAsync(int shards, params string[] settings) => StartAsync(shards, settings, []);
+
+    /// <summary>Starts it.</summary>
+    /// <param name="shards">1: stand-alone; more: a primary each.</param>
+    /// <param name="settings">Further settings of the gateway.</param>
+    /// <param name="primarySettings">Further settings of the primaries.</param>
+    public static async Task<CollectionCluster> StartAsync(int shards, string[] settings, string[] primarySettings)
     {
-        CollectionCluster cluster = new() { _settings = settings };
+        CollectionCluster cluster = new() { _settings = settings, _primarySettings = primarySettings };
         try
         {
             await cluster.StartGatewayAsync(shards);
@@ -125,6 +132,7 @@ internal sealed class CollectionCluster : IAsyncDisposable
             $"--AiDb:Cluster:Secret={Secret}",
             $"--AiDb:DataDirectory={Path.Combine(_folder, id)}",
             "--Logging:LogLevel:Default=None",
+            .. _primarySettings,
         ]);
         _primaries.Add(primary);
         await primary.StartAsync();

@@ -27,6 +27,40 @@ public sealed class AdminApiTests(GatewayFixture gateway)
     }
 
     [Fact]
+    public async Task A_table_of_ranges_is_made_as_asked_and_shows_its_ranges()
+    {
+        const string settings = """{"partitioning":{"kind":"range","splitPoints":["b","ä"]}}""";
+        Assert.Equal(HttpStatusCode.Created, (await PutAsync("ranged", settings)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await PutAsync("ranged", settings)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await PutAsync("ranged", """{"partitioning":{"kind":"range"}}""")).Status);
+        Assert.Equal(
+            HttpStatusCode.Conflict, (await PutAsync("ranged", """{"partitioning":{"kind":"range","splitPoints":["c"]}}""")).Status);
+        Assert.Equal(HttpStatusCode.Conflict, (await PutAsync("ranged", "{}")).Status);
+        JsonElement table = JsonDocument.Parse(await gateway.Http.GetStringAsync("/v1/tables/ranged")).RootElement;
+        Assert.Equal("range", table.GetProperty("partitioning").GetProperty("kind").GetString());
+        Assert.Equal(3, table.GetProperty("ranges").GetArrayLength());
+        Assert.False(table.GetProperty("ranges")[0].TryGetProperty("start", out _));
+        Assert.Equal("ä", table.GetProperty("ranges")[2].GetProperty("start").GetString());
+        Assert.Equal(1, table.GetProperty("ranges")[2].GetProperty("shard").GetInt32());
+
+        using (StringContent at = new("""{"at":"d"}""", Encoding.UTF8, "application/json"))
+        using (HttpResponseMessage split = await gateway.Http.PostAsync("/v1/tables/ranged/split", at))
+        {
+            Assert.Equal(HttpStatusCode.OK, split.StatusCode);
+            string text = await split.Content.ReadAsStringAsync();
+            Assert.Equal("d", JsonDocument.Parse(text).RootElement.GetProperty("ranges")[2].GetProperty("start").GetString());
+        }
+
+        // What is shown can be sent, also where it is no text.
+        const string binary = """{"partitioning":{"kind":"range","splitPoints":["AA","_w"],"splitPointEncoding":"base64url"}}""";
+        Assert.Equal(HttpStatusCode.Created, (await PutAsync("ranged-bytes", binary)).Status);
+        string shown = JsonDocument.Parse(await gateway.Http.GetStringAsync("/v1/tables/ranged-bytes")).RootElement
+            .GetProperty("partitioning").GetRawText();
+        Assert.Contains("base64url", shown, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await PutAsync("ranged-bytes", $$"""{"partitioning":{{shown}}}""")).Status);
+    }
+
+    [Fact]
     public async Task A_table_that_is_written_after_its_drop_is_empty()
     {
         await gateway.Http.PutAsync("/v1/kv/reborn/old", new StringContent("x"));
@@ -38,10 +72,30 @@ public sealed class AdminApiTests(GatewayFixture gateway)
     }
 
     [Theory]
+    [InlineData("no-such-table", """{"at":"a"}""", HttpStatusCode.NotFound, "no-such-table")]
+    [InlineData("whole", """{"at":"a"}""", HttpStatusCode.BadRequest, "not partitioned by ranges")]
+    [InlineData("whole", """{"at":""}""", HttpStatusCode.BadRequest, "at:")]
+    [InlineData("whole", """{"at":"!","keyEncoding":"base64url"}""", HttpStatusCode.BadRequest, "at")]
+    [InlineData("whole", """{}""", HttpStatusCode.BadRequest, "at")]
+    public async Task Bad_splits_are_explained(string table, string body, HttpStatusCode expected, string text)
+    {
+        await PutAsync("whole", "{}");
+        using StringContent content = new(body, Encoding.UTF8, "application/json");
+        using HttpResponseMessage split = await gateway.Http.PostAsync($"/v1/tables/{table}/split", content);
+        Assert.Equal(expected, split.StatusCode);
+        Assert.Contains(text, await split.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("""{"partitioning":{"kind":"random"}}""", "random")]
     [InlineData("""{"partitioning":{"kind":"prefixLength"}}""", "prefix")]
     [InlineData("""{"partitioning":{"kind":"delimiter","delimiter":""}}""", "delimiter")]
     [InlineData("""{"defaultTtl":-1}""", "defaultTtl")]
+    [InlineData("""{"partitioning":{"kind":"range","splitPoints":["b","a"]}}""", "ascend")]
+    [InlineData("""{"partitioning":{"kind":"range","splitPoints":["b","b"]}}""", "twice")]
+    [InlineData("""{"partitioning":{"kind":"range","splitPoints":["a",""]}}""", "split_points[1]")]
+    [InlineData("""{"partitioning":{"kind":"range","splitPoints":["!"],"splitPointEncoding":"base64url"}}""", "splitPoints[0]")]
+    [InlineData("""{"partitioning":{"kind":"wholeKey","splitPoints":["a"]}}""", "splitPoints")]
     public async Task Bad_settings_of_a_table_are_named(string body, string expected)
     {
         (HttpStatusCode status, string text) = await PutAsync("bad-table", body);

@@ -26,9 +26,10 @@ internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
     {
         _watcher = new ClusterMapWatcher(_store, TimeProvider.System, NullLogger<ClusterMapWatcher>.Instance);
         Admission = new Admission(100, 1 << 20);
+        Tables = new TableCatalogue(new Catalogue(_store, _watcher, TimeProvider.System), _watcher);
         Front = new KeyValueFront(
             this,
-            new TableCatalogue(new Catalogue(_store, _watcher, TimeProvider.System), _watcher),
+            Tables,
             Admission,
             new FrontOptions { RetryTime = TimeSpan.FromMilliseconds(300) },
             TimeProvider.System);
@@ -39,6 +40,8 @@ internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
     public KeyValueFront Front { get; }
 
     public Admission Admission { get; }
+
+    public TableCatalogue Tables { get; }
 
     public Dictionary<string, FakeShard> Nodes { get; } = new(StringComparer.Ordinal);
 
@@ -80,6 +83,26 @@ internal sealed class FrontHarness : IShardRouter, IAsyncDisposable
 
     /// <summary>Stops following the metadata store, as when its watch hangs.</summary>
     public Task StopFollowingAsync() => _end.CancelAsync();
+
+    /// <summary>Makes the table a table of ranges.</summary>
+    public async Task<TableDescriptor> CreateRangesAsync(params string[] splitPoints)
+    {
+        PartitionRule rule = PartitionRule.Ranges(
+            [.. splitPoints.Select(point => (ReadOnlyMemory<byte>)ByteString.CopyFromUtf8(point).Memory)]);
+        return (await Tables.CreateAsync(
+            "t", new TableSettings { Partitioning = rule }, ifNotExists: false, CancellationToken.None)).Table;
+    }
+
+    /// <summary>The scans that each shard was asked for, by the numbers of the shards.</summary>
+    public int[] CountScans() =>
+    [
+        .. Map.Shards.Select(shard => Nodes[shard.PrimaryNodeId].Requests.Count(
+            request => request.OperationCase == Request.OperationOneofCase.Scan)),
+    ];
+
+    /// <summary>All writes that shards were asked for.</summary>
+    public IEnumerable<Write> Writes() => Nodes.Values.SelectMany(node => node.Requests)
+        .Where(request => request.OperationCase == Request.OperationOneofCase.Write).Select(request => request.Write);
 
     public async Task PutAsync(string key, string value = "v", string partition = "") =>
         await Front.PutAsync(new PutRequest

@@ -86,7 +86,8 @@ public sealed class MoveRunnerTests
         bench.Write("elsewhere", 9);
         SlotMap slots = SlotMap.Create(slot => slot == 4 ? 2u : 1u);
         long deleted = await SlotSweep.RunAsync(
-            bench.Host, [bench.Table], new MoveMarker(MoveBench.Migration, MoveRole.Target, Moving), slots, TimeProvider.System,
+            bench.Host, new ClusterMap(1, "cluster", slots, [], [], [bench.Table], []),
+            new MoveMarker(MoveBench.Migration, MoveRole.Target, Moving), slots, TimeProvider.System,
             TestContext.Current.CancellationToken);
         Assert.Equal((1L, true, false, true), (deleted, bench.Holds("own"), bench.Holds("foreign"), bench.Holds("elsewhere")));
     }

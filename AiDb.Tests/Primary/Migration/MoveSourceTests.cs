@@ -17,6 +17,7 @@ public sealed class MoveSourceTests
         bench.Write("leaves", 3);
         bench.Write("stays", 4);
         await bench.PutMigrationAsync(Moving);
+        await bench.FollowAsync();
         Dictionary<string, bool> copied = new(StringComparer.Ordinal);
         MoveFrame? last = null;
         bool isComplete = false;
@@ -44,6 +45,7 @@ public sealed class MoveSourceTests
         await using MoveBench bench = await MoveBench.StartAsync();
         bench.Write("first", 3);
         await bench.PutMigrationAsync(Moving);
+        await bench.FollowAsync();
         Dictionary<string, bool> copied = new(StringComparer.Ordinal);
         int frames = 0;
         bool isCaughtUp = false;
