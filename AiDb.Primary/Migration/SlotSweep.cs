@@ -7,7 +7,9 @@ namespace AiDb.Primary.Migration;
 
 /// <summary>Deletes the keys of slots that are not a shard's: what it gave away, or what an aborted migration left.</summary>
 /// <remarks>A range may have been split since the keys came here, so that they are of another slot than the marker names now.
-/// Hence whatever is not the shard's goes, but for what another marker speaks of.</remarks>
+/// Hence of tables of ranges whatever is not the shard's goes, but for what another marker speaks of. The slot of a hashed key
+/// never changes, but a key may be written again under another name of its partition while the scan goes on: it is deleted
+/// only as the scan saw it.</remarks>
 internal static class SlotSweep
 {
     private const int BatchKeys = 512;
@@ -36,29 +38,54 @@ internal static class SlotSweep
         foreach (TableDescriptor table in map.Tables)
         {
             Table keys = host.Database.GetTableById(table.Id);
-            var batch = new WriteBatch();
+            List<(byte[] Key, ulong Version)> found = [];
             using ScanCursor cursor = keys.Scan();
             int looked = 0;
             while (cursor.MoveNext())
             {
                 if ((++looked & 0xFFF) == 0)
                     cancellationToken.ThrowIfCancellationRequested();
-                if (!IsForeign(host.Moves.KeySlots.SlotOf(table, cursor.Key, null, out _)))
+                int slot = host.Moves.KeySlots.SlotOf(table, cursor.Key, null, out _);
+                if (!(table.Ranges is null ? foreign.Contains(slot) : IsForeign(slot)))
                     continue;
-                batch.Delete(keys, cursor.Key);
-                host.Moves.Partitions.Delete(batch, table.Id, cursor.Key);
-                deleted++;
-                if (batch.Count < BatchKeys)
+                found.Add((cursor.Key.ToArray(), cursor.Version));
+                if (found.Count < BatchKeys)
                     continue;
-                await host.Database.TryWriteAsync(batch, WriteDurability.Memory, cancellationToken).ConfigureAwait(false);
-                batch = new WriteBatch();
+                deleted += await DeleteAsync(host, table.Id, keys, found, cancellationToken).ConfigureAwait(false);
+                found.Clear();
                 await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
             }
 
-            if (batch.Count > 0)
-                await host.Database.TryWriteAsync(batch, WriteDurability.Memory, cancellationToken).ConfigureAwait(false);
+            deleted += await DeleteAsync(host, table.Id, keys, found, cancellationToken).ConfigureAwait(false);
         }
 
         return deleted;
+    }
+
+    // All at once, or, where one was written again meanwhile, one by one.
+    private static async ValueTask<long> DeleteAsync(
+        ShardHost host, uint tableId, Table keys, List<(byte[] Key, ulong Version)> found, CancellationToken cancellationToken)
+    {
+        if (found.Count == 0)
+            return 0;
+        if (await TryDeleteAsync(host, tableId, keys, found, cancellationToken).ConfigureAwait(false))
+            return found.Count;
+        long deleted = 0;
+        foreach ((byte[] Key, ulong Version) one in found)
+            deleted += await TryDeleteAsync(host, tableId, keys, [one], cancellationToken).ConfigureAwait(false) ? 1 : 0;
+        return deleted;
+    }
+
+    private static async ValueTask<bool> TryDeleteAsync(
+        ShardHost host, uint tableId, Table keys, IReadOnlyList<(byte[] Key, ulong Version)> found, CancellationToken cancellationToken)
+    {
+        var batch = new WriteBatch();
+        foreach ((byte[] key, ulong version) in found)
+        {
+            batch.Delete(keys, key, WriteCondition.VersionIs(version));
+            host.Moves.Partitions.Delete(batch, tableId, key);
+        }
+
+        return (await host.Database.TryWriteAsync(batch, WriteDurability.Memory, cancellationToken).ConfigureAwait(false)).Applied;
     }
 }

@@ -1,6 +1,7 @@
 using AiDb.Cluster.Migration;
 using AiDb.Cluster.Model;
 using AiDb.Primary.Migration;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AiDb.Tests.Primary.Migration;
 
@@ -90,5 +91,37 @@ public sealed class MoveRunnerTests
             new MoveMarker(MoveBench.Migration, MoveRole.Target, Moving), slots, TimeProvider.System,
             TestContext.Current.CancellationToken);
         Assert.Equal((1L, true, false, true), (deleted, bench.Holds("own"), bench.Holds("foreign"), bench.Holds("elsewhere")));
+    }
+
+    [Fact]
+    public async Task A_sweep_deletes_hashed_keys_of_the_markers_slots_only_and_only_as_it_saw_them()
+    {
+        await using MoveBench bench = await MoveBench.StartAsync();
+        FakeTimeProvider time = new();
+        for (int key = 0; key < 600; key++)
+            bench.Write($"foreign {key:000}", 4);
+        bench.Write("z written again", 4);
+
+        // Whose writer named no partition, or whose name is not there any more: of a slot that was not given away here.
+        bench.Keys.Put("z of another slot"u8, "value"u8);
+        Assert.False(Moving.Contains(bench.Table.SlotOf("z of another slot"u8)));
+        SlotMap slots = SlotMap.Create(_ => 2u);
+        Task<long> sweeping = SlotSweep.RunAsync(
+            bench.Host, new ClusterMap(1, "cluster", slots, [], [], [bench.Table], []),
+            new MoveMarker(MoveBench.Migration, MoveRole.Target, Moving), slots, time, TestContext.Current.CancellationToken).AsTask();
+
+        // It pauses after the first keys.
+        await bench.UntilAsync(() => !bench.Holds("foreign 000"));
+        bench.Write("z written again", 4);
+        while (!sweeping.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(600, await sweeping);
+        Assert.True(bench.Holds("z written again"));
+        Assert.True(bench.Holds("z of another slot"));
+        Assert.False(bench.Holds("foreign 599"));
     }
 }
